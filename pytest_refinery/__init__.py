@@ -1,0 +1,1 @@
+"""Expert expectations about LLM-agent traces, run as pytest items."""

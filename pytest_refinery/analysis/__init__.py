@@ -1,0 +1,1 @@
+"""From a failed expectation and its trace to a diagnosis."""

@@ -1,0 +1,169 @@
+"""What stages answer and what a diagnosis is: the data that crosses every border.
+
+``Diagnosis`` is also the schema of ``report.json`` (``SCHEMA_VERSION``).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class FailureType(StrEnum):
+    """Where the cause of a failure lies."""
+
+    PROMPT_ISSUE = "prompt_issue"
+    CONTEXT_ISSUE = "context_issue"
+    TOOL_ISSUE = "tool_issue"
+    RETRIEVAL_ISSUE = "retrieval_issue"
+    ORCHESTRATION_ISSUE = "orchestration_issue"
+    OUTPUT_PARSING_ISSUE = "output_parsing_issue"
+    MODEL_LIMITATION = "model_limitation"
+    INFRASTRUCTURE = "infrastructure"
+
+
+class Confidence(StrEnum):
+    """How sure an analyst is of its conclusion."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Evidence(_Frozen):
+    """A quote from a run, and why it matters.
+
+    ``verified`` is set by code that has found the quote in the trace again, never by an analyst.
+    """
+
+    run_id: str
+    quote: str
+    why: str = ""
+    verified: bool = False
+
+
+class Finding(_Frozen):
+    """Something that went wrong in one run, as stage 1 sees it.
+
+    Attributes:
+        what: One sentence that a domain expert understands.
+        rule: The word for this kind of finding; findings of one rule and run are one finding.
+        weight: How likely this run is the decisive one, 0 to 1; comparable within one analyst.
+    """
+
+    run_id: str
+    what: str
+    failure_type: FailureType
+    rule: str = ""
+    weight: float = Field(default=0.5, ge=0, le=1)
+    evidence: tuple[Evidence, ...] = ()
+
+
+class GroupAnalysis(_Frozen):
+    """Stage 1 for one group of runs.
+
+    ``runs_read`` are the ids of the runs whose content the analyst was really given.
+    """
+
+    timeline: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    runs_read: tuple[str, ...] = ()
+
+
+class Gap(_Frozen):
+    """What was expected beside what was there."""
+
+    expected: str
+    actual: str
+    run_id: str | None = None
+
+
+class GapAnalysis(_Frozen):
+    """Stage 2."""
+
+    gaps: tuple[Gap, ...] = ()
+    missing_context: tuple[str, ...] = ()
+    wrong_assumptions: tuple[str, ...] = ()
+
+
+class SuggestedFix(_Frozen):
+    """A change that would have prevented the failure.
+
+    Attributes:
+        component: What to change: ``system prompt``, a tool's name, ...
+        file: The prompt file to change, where it is one of the suite's.
+        before: The text as it is; empty where something is only added.
+        after: The text as it should be.
+    """
+
+    component: str
+    file: str | None = None
+    before: str = ""
+    after: str = ""
+    why: str = ""
+
+
+class Conclusion(_Frozen):
+    """Stage 3: the decisive run, which done right would have led to the expected outcome."""
+
+    failure_type: FailureType
+    root_cause: str
+    responsible_run_id: str | None = None
+    confidence: Confidence = Confidence.LOW
+    evidence: tuple[Evidence, ...] = ()
+    affected_components: tuple[str, ...] = ()
+    suggested_fix: SuggestedFix | None = None
+    executive_summary: str = ""
+
+
+class Coverage(_Frozen):
+    """The share of the trace's runs whose content the analyst was given."""
+
+    runs_total: int
+    runs_read: int
+    percentage: float
+    missing_run_ids: tuple[str, ...] = ()
+
+
+class StageReport(_Frozen):
+    """What one stage cost."""
+
+    name: str
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+    seconds_waited: float = 0.0
+
+
+class Diagnosis(_Frozen):
+    """The result of the stages for one failed item.
+
+    ``partial`` gives the reason where something was missing, else ``None``.
+    """
+
+    failure_type: FailureType
+    root_cause: str
+    responsible_run_id: str | None
+    responsible_run_name: str | None
+    responsible_run_number: int | None = None
+    confidence: Confidence
+    evidence: tuple[Evidence, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    missing_context: tuple[str, ...] = ()
+    wrong_assumptions: tuple[str, ...] = ()
+    affected_components: tuple[str, ...] = ()
+    suggested_fix: SuggestedFix | None = None
+    executive_summary: str = ""
+    findings: tuple[Finding, ...] = ()
+    coverage: Coverage
+    analyst: str
+    stages: tuple[StageReport, ...] = ()
+    partial: str | None = None

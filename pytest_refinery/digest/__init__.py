@@ -1,0 +1,1 @@
+"""The compact rendering of a trace, and its groups."""

@@ -1,0 +1,79 @@
+"""The exceptions of the package.
+
+::
+
+    RefineryError
+      ConfigurationError      a setting is wrong: the run ends before it starts
+      ExpectationFileError    an expectation file cannot be used: every problem of it
+      TraceError              a trace cannot be read: the expectation stays undecided
+      CheckError              a check could not be carried out: undecided
+      Undecided               nothing could decide the expectation
+      AnalysisError           no diagnosis, or not a whole one: the outcome is unchanged
+    ExpectationFailed         the agent did wrong: a result, not an error of ours
+
+"The agent failed" is a result; "we could not find out" is an error. Neither passes silently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class RefineryError(Exception):
+    """Base of what the package raises when it cannot do its work."""
+
+
+class ConfigurationError(RefineryError):
+    """A setting has a value that cannot be used."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong in a file, with its place (1-based line and column)."""
+
+    line: int
+    column: int
+    message: str
+
+
+class ExpectationFileError(RefineryError):
+    """An expectation file cannot be used; ``str()`` lists each problem as ``file:line:column: message``."""
+
+    def __init__(self, path: str, problems: Sequence[Problem]) -> None:
+        self.path = path
+        self.problems = tuple(sorted(problems))
+        super().__init__(path, self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{self.path}:{p.line}:{p.column}: {p.message}" for p in self.problems)
+
+
+class TraceError(RefineryError):
+    """A trace cannot be read, or is not one."""
+
+
+class CheckError(RefineryError):
+    """A check could not be carried out: its target is missing, or it broke."""
+
+
+class Undecided(RefineryError):  # noqa: N818  (the word of the domain; see Verdict)
+    """Nothing could decide whether the expectation holds."""
+
+
+class AnalysisError(RefineryError):
+    """An analyst could not answer a stage."""
+
+
+class ExpectationFailed(AssertionError):  # noqa: N818  (a result, not an error)
+    """The trace does not meet the expectation; ``str()`` says what was expected and what was there."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest known word, or an empty string."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""

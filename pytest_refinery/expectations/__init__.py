@@ -1,0 +1,1 @@
+"""What an expert expected of a trace: files, models and checks."""

@@ -1,0 +1,1 @@
+"""Where traces come from; each module implements ``traces.source.TraceSource``."""

@@ -1,0 +1,1 @@
+"""What an agent did: traces, their runs and the messages in them."""

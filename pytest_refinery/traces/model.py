@@ -1,0 +1,212 @@
+"""Trace, run and message: what every other room means by these words.
+
+The words are LangSmith's. A trace is a tree of runs; a run has inputs and outputs as plain
+JSON values, exactly as they were recorded. Messages are read out of those values by
+``traces.messages`` when somebody needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from pytest_refinery.errors import TraceError
+
+Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+class RunKind(StrEnum):
+    """The run kinds that LangSmith knows; a run of any other kind keeps its own word."""
+
+    LLM = "llm"
+    TOOL = "tool"
+    CHAIN = "chain"
+    RETRIEVER = "retriever"
+    EMBEDDING = "embedding"
+    PROMPT = "prompt"
+    PARSER = "parser"
+    MESSAGE = "message"
+    """One message of a plain chat transcript."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's request to call a tool.
+
+    ``arguments`` is the parsed object; where a model wrote something that is no JSON object,
+    it is that text.
+    """
+
+    name: str
+    arguments: Mapping[str, Json] | str = field(default_factory=dict)
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, whatever serialisation it came in.
+
+    ``role`` is ``system``, ``user``, ``assistant`` or ``tool`` where the source's word means
+    one of these, else the source's own word. ``name`` is the speaker or the tool.
+    """
+
+    role: str
+    text: str
+    name: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    is_error: bool = False
+
+
+class Run(BaseModel):
+    """One step of a trace.
+
+    Attributes:
+        id: The id as the trace has it; in a chat transcript the 0-based index as text.
+        kind: A ``RunKind`` value, or the source's own word.
+        inputs: What went in, as recorded.
+        outputs: What came out, as recorded; ``None`` where nothing did.
+        error: The error text, or ``None``.
+        settings: Model settings of an LLM run (``model``, ``temperature``, ``tools``, ...).
+        template: The serialised prompt or component of the run, where the trace carries one.
+        usage: ``input_tokens``, ``output_tokens`` and ``total_tokens`` as far as recorded.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    id: str
+    name: str
+    kind: str
+    parent_id: str | None = None
+    inputs: object = None
+    outputs: object = None
+    error: str | None = None
+    is_pending: bool = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, object] = {}
+    settings: dict[str, object] = {}
+    template: object = None
+    usage: dict[str, int] = {}
+
+    @property
+    def seconds(self) -> float | None:
+        """Duration, where both times are known."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+class Trace(BaseModel):
+    """A tree of runs in the order in which they started, parents before their children.
+
+    Attributes:
+        source: Where it came from, for messages to the user.
+        format: ``langsmith`` or ``transcript`` (each message one run), or another source's word.
+        notes: What the loader could not map or had to assume, one sentence each.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    runs: tuple[Run, ...]
+    source: str = ""
+    format: str = "langsmith"
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def by_id(self) -> dict[str, Run]:
+        """The runs by their id."""
+        return {run.id: run for run in self.runs}
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The 1-based place of each run in the trace, by run id."""
+        return {run.id: number for number, run in enumerate(self.runs, start=1)}
+
+    @cached_property
+    def roots(self) -> tuple[Run, ...]:
+        """The runs without a parent in this trace, in order."""
+        return tuple(run for run in self.runs if run.parent_id not in self.by_id)
+
+    @property
+    def root(self) -> Run:
+        """The last root: the one that holds the final answer."""
+        return self.roots[-1]
+
+    @cached_property
+    def children(self) -> dict[str, tuple[Run, ...]]:
+        """The direct children of each run that has some, by run id."""
+        found: dict[str, list[Run]] = {}
+        for run in self.runs:
+            if run.parent_id in self.by_id and run.parent_id is not None:
+                found.setdefault(run.parent_id, []).append(run)
+        return {run_id: tuple(runs) for run_id, runs in found.items()}
+
+    def ancestors(self, run: Run) -> Iterator[Run]:
+        """Yield the parent of ``run``, then its parent, up to the root."""
+        while run.parent_id in self.by_id and run.parent_id is not None:
+            run = self.by_id[run.parent_id]
+            yield run
+
+    @cached_property
+    def seconds(self) -> float | None:
+        """From the first start to the last end, where the trace has times."""
+        starts = [run.started_at for run in self.runs if run.started_at is not None]
+        ends = [run.ended_at for run in self.runs if run.ended_at is not None]
+        return (max(ends) - min(starts)).total_seconds() if starts and ends else None
+
+
+def in_order(runs: list[Run], *, source: str) -> tuple[Run, ...]:
+    """Return ``runs`` as a depth-first walk of their tree, siblings by start time.
+
+    Runs whose parent is missing stand as roots. Where a start time is missing, the order of
+    the file decides.
+
+    Raises:
+        TraceError: Two runs share an id, or parents form a cycle.
+    """
+    ids = _unique_ids(runs, source=source)
+    waiting: dict[str | None, list[Run]] = {}
+    for run in runs:
+        waiting.setdefault(run.parent_id if run.parent_id in ids else None, []).append(run)
+    walked: list[Run] = []
+    stack = _by_start(waiting.pop(None, []))[::-1]
+    while stack:
+        run = stack.pop()
+        walked.append(run)
+        stack.extend(reversed(_by_start(waiting.pop(run.id, []))))
+    if waiting:
+        lost = next(iter(waiting.values()))[0]
+        msg = f"{source}: the parents of run {lost.id} form a cycle, so the trace has no order."
+        raise TraceError(msg)
+    return tuple(walked)
+
+
+def _unique_ids(runs: list[Run], *, source: str) -> set[str]:
+    ids: set[str] = set()
+    for run in runs:
+        if run.id in ids:
+            msg = f"{source}: two runs have the id {run.id}; ids must differ within a trace."
+            raise TraceError(msg)
+        ids.add(run.id)
+    return ids
+
+
+def _by_start(siblings: list[Run]) -> list[Run]:
+    last = EARLIEST
+    keyed: list[tuple[datetime, Run]] = []
+    for run in siblings:
+        last = run.started_at or last
+        keyed.append((last, run))
+    return [run for _, run in sorted(keyed, key=lambda pair: pair[0])]
