@@ -1,0 +1,67 @@
+# Needs make and Python >= 3.11 and nothing else; everything is installed into $(VENV).
+
+VENV ?= .venv
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types imports coverage bench clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(VENV)/.package ## run the examples: some of their expectations fail on purpose
+	@$(PYTEST) --refinery examples/support_agent $(ARGS); code=$$?; test $$code -le 1 || exit $$code
+	@echo "The expectations that failed above are meant to fail: they show what a diagnosis looks like."
+
+test: $(VENV)/.tests ## run the whole test suite
+	@$(PYTEST) -n auto $(ARGS)
+
+check: lint types imports test ## all that CI runs, in the same order
+
+lint: $(VENV)/.dev ## rules, format, spelling, metadata, workflows
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/validate-pyproject pyproject.toml
+	$(BIN)/zizmor --offline --quiet .github
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev ## who may import whom
+	$(BIN)/lint-imports
+
+coverage: $(VENV)/.tests ## the test suite with the branches it misses
+	@$(PYTEST) -n auto --cov --cov-report=term-missing $(ARGS)
+
+bench: $(VENV)/.bench ## measure anew what benchmarks/results holds
+	$(BIN)/python -m benchmarks.startup
+
+clean: ## remove the environment and every cache
+	rm -rf $(VENV) build dist .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp is newer than the pyproject.toml it was installed from, so a second run installs nothing.
+$(VENV)/.package: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.package
+	@$(PIP) install --group tests
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.tests
+	@$(PIP) install --group dev
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.tests
+	@$(PIP) install --group bench
+	@touch $@
