@@ -111,9 +111,14 @@ class SuggestedFix(_Frozen):
 
 
 class Conclusion(_Frozen):
-    """Stage 3: the decisive run, which done right would have led to the expected outcome."""
+    """Stage 3: the decisive run, which done right would have led to the expected outcome.
+
+    ``cause`` says the cause in words that hold for every failure of its kind; failures are
+    grouped by it. ``root_cause`` says it for this case.
+    """
 
     failure_type: FailureType
+    cause: str = ""
     root_cause: str
     responsible_run_id: str | None = None
     confidence: Confidence = Confidence.LOW
@@ -150,6 +155,7 @@ class Diagnosis(_Frozen):
     """
 
     failure_type: FailureType
+    cause: str = ""
     root_cause: str
     responsible_run_id: str | None
     responsible_run_name: str | None

@@ -1,0 +1,83 @@
+"""Looks quotes up in the trace: evidence is what the code has found again.
+
+White space is folded on both sides. A quote may come from a run's values as recorded, from
+their JSON, or from the run's lines in the digest, which is all that a model was shown.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pytest_refinery.analysis.schemas import Evidence
+    from pytest_refinery.traces.model import Run, Trace
+
+_SHORTEST_QUOTE = 3
+
+
+class Verifier:
+    """Verifies evidence against one trace."""
+
+    def __init__(self, trace: Trace, *, shown: Mapping[str, str]) -> None:
+        """Look in ``trace`` and in what an analyst was shown of it, by run id."""
+        self._trace = trace
+        self._shown = shown
+        self._text_of = lru_cache(maxsize=None)(self._folded_text)
+
+    def verified(self, found: Iterable[Evidence]) -> tuple[Evidence, ...]:
+        """Return the evidence with ``verified`` set, each quote once.
+
+        A quote that stands in another run than the one named is led to the first run that
+        has it.
+        """
+        seen: dict[tuple[str, str], Evidence] = {}
+        for evidence in found:
+            checked = self._check(evidence)
+            seen.setdefault((checked.run_id, fold(checked.quote)), checked)
+        return tuple(seen.values())
+
+    def _check(self, evidence: Evidence) -> Evidence:
+        quote = fold(evidence.quote)
+        if len(quote) < _SHORTEST_QUOTE:
+            return evidence.model_copy(update={"verified": False})
+        run_id = next((run_id for run_id in self._candidates(evidence.run_id) if quote in self._text_of(run_id)), None)
+        return evidence.model_copy(update={"run_id": run_id or evidence.run_id, "verified": run_id is not None})
+
+    def _candidates(self, named: str) -> Iterator[str]:
+        if named in self._trace.by_id:
+            yield named
+        yield from (run.id for run in self._trace.runs if run.id != named)
+
+    def _folded_text(self, run_id: str) -> str:
+        run = self._trace.by_id[run_id]
+        return fold("\n".join((*_texts(run), self._shown.get(run_id, ""))))
+
+
+def fold(text: str) -> str:
+    """Return ``text`` with every stretch of white space as one space."""
+    return " ".join(text.split())
+
+
+def _texts(run: Run) -> Iterator[str]:
+    yield run.name
+    if run.error:
+        yield run.error
+    for value in (run.inputs, run.outputs):
+        if value is not None:
+            yield from _leaves(value)
+            yield json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _leaves(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)

@@ -1,0 +1,32 @@
+"""The hooks that pytest-refinery offers to conftest files and other plugins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_refinery.analysis.ports import Analyst
+    from pytest_refinery.analysis.schemas import Diagnosis
+
+
+@pytest.hookspec
+def pytest_refinery_check() -> Mapping[str, Callable[..., object]]:  # type: ignore[empty-body]
+    """Return checks for expectation files: each name with a function ``(trace, argument)``.
+
+    The function returns ``None`` or ``True`` where the check holds, ``False`` or a text that
+    says what was there where it does not; it may also raise ``AssertionError``.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_refinery_analyst(name: str) -> Analyst | None:
+    """Return the analyst called ``name`` (``--refinery-analyst``), or ``None`` to leave it to others."""
+
+
+@pytest.hookspec
+def pytest_refinery_diagnosed(nodeid: str, diagnosis: Diagnosis) -> None:
+    """Called when a failed item has been diagnosed, in the process that ran it."""

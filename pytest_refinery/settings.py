@@ -1,0 +1,23 @@
+"""The settings of a run: plain values, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run was asked for; ``options`` says where each value may come from.
+
+    Secrets are not settings: the SDKs read them from the environment.
+    """
+
+    refinery: bool = False
+    analyst: str = "auto"
+    report: str | None = None
+    diagnose: bool = True
+    max_diagnoses: int | None = None
+    timeout: float = 300.0
+    disable_chunking: bool = False
+    group_size_runs: int | None = None
+    group_tokens: int | None = None
