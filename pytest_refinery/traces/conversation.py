@@ -1,0 +1,271 @@
+"""A trace as the conversation it records: who said what, in order, and in which run.
+
+The same conversation may be recorded as one nested tree, as one tree for each turn, or as a
+bare transcript; read here, each of them gives the same steps. A message belongs to the deepest
+run that brought it forth: the model's answer to the LLM run, a tool's result to the tool run,
+a user's words to the run that supplied them, or that carried them first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_refinery.traces import messages
+from pytest_refinery.traces.model import Json, Message, RunKind, ToolCall
+
+if TYPE_CHECKING:
+    from pytest_refinery.traces.model import Run, Trace
+
+# "Orchestrator (-> WebSurfer)": a speaker, and whom it addresses.
+_ADDRESSED = re.compile(r"^(?P<speaker>[^()]+?)\s*\((?P<note>[^()]*)\)$")
+# What code executors of group chats answer with.
+_EXECUTION = re.compile(r"^exitcode: (?P<code>-?\d+)")
+_KNOWN_ROLES = frozenset({"user", "assistant", "tool", "system"})
+_SPOKEN_KINDS = frozenset({RunKind.LLM, RunKind.TOOL, RunKind.RETRIEVER, RunKind.MESSAGE})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One message of the conversation.
+
+    Attributes:
+        number: The 1-based place in the conversation.
+        role: ``system``, ``user``, ``assistant`` or ``tool``.
+        speaker: Who speaks: an agent, a tool, or the role where nobody is named.
+        note: What stands in brackets behind a speaker's name, such as ``-> WebSurfer``.
+        calls: The tool calls that an assistant asks for.
+        answers: The call that a tool's step is the result of.
+        is_error: The run failed, or the message says of itself that it is an error.
+    """
+
+    number: int
+    run_id: str
+    role: str
+    speaker: str
+    text: str
+    note: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    answers: ToolCall | None = None
+    is_error: bool = False
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """The steps of a trace in order; ``system`` are the distinct system prompts that stand outside of them."""
+
+    steps: tuple[Step, ...]
+    system: tuple[str, ...] = ()
+
+    def before(self, step: Step) -> tuple[Step, ...]:
+        """Return the steps that come before ``step``."""
+        return self.steps[: step.number - 1]
+
+    def after(self, step: Step) -> tuple[Step, ...]:
+        """Return the steps that follow ``step``."""
+        return self.steps[step.number :]
+
+
+def read(trace: Trace) -> Conversation:
+    """Return the conversation that ``trace`` records; without any message, its leaf runs are the steps."""
+    reader = _Reader(trace)
+    for run in trace.runs:
+        reader.take(run)
+    reader.take_last_words()
+    if not reader.steps:
+        reader.take_leaves()
+    return Conversation(tuple(reader.steps), tuple(reader.system))
+
+
+@dataclass
+class _Reader:
+    trace: Trace
+    steps: list[Step] = field(default_factory=list)
+    system: dict[str, None] = field(default_factory=dict)
+    known: Counter[tuple[str, str]] = field(default_factory=Counter)
+    supplied: list[tuple[Message, Run]] = field(default_factory=list)
+    pending: list[ToolCall] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.speaking = _with_spoken_descendants(self.trace)
+        is_group = len({run.name for run in self.trace.runs if run.kind == RunKind.MESSAGE} - _KNOWN_ROLES) > 1
+        self.is_group_chat = self.trace.format == "transcript" and is_group
+
+    def take(self, run: Run) -> None:
+        if run.kind == RunKind.MESSAGE:
+            self._take_transcribed(run)
+        elif run.kind == RunKind.LLM:
+            self._take_llm(run)
+        elif run.kind in {RunKind.TOOL, RunKind.RETRIEVER}:
+            self._take_tool(run)
+        elif run.id not in self.speaking:
+            self._take_silent(run)
+
+    def take_last_words(self) -> None:
+        """Add what a user supplied after the last model run, which no model has answered."""
+        last = self.trace.numbers[self.steps[-1].run_id] if self.steps else 0
+        for message, run in self.supplied:
+            if self.trace.numbers[run.id] > last:
+                self._add(run, message)
+
+    def take_leaves(self) -> None:
+        for run in self.trace.runs:
+            if run.id not in self.trace.children:
+                text = messages.answer_text(run.outputs) or run.error or ""
+                self._add(run, Message("assistant", text, name=run.name, is_error=run.error is not None))
+
+    def _take_transcribed(self, run: Run) -> None:
+        for message in messages.read([run.outputs]).messages:
+            self._add(run, message)
+
+    def _take_llm(self, run: Run) -> None:
+        reading = messages.read(run.inputs)
+        told = (*reading.messages, *_completion_prompts(reading.rest))
+        for message, is_new in _numbered(told, self.known):
+            if is_new:
+                self._take_told(run, message)
+        answers = messages.read(run.outputs).messages or _bare_answer(run)
+        for message in answers:
+            self._add(run, message, is_error=run.error is not None)
+
+    def _take_told(self, run: Run, message: Message) -> None:
+        if message.role == "system":
+            self.system.setdefault(message.text)
+        elif message.role == "tool" and self._already_answered(message):
+            return
+        else:
+            self._add(self._supplier(run, message), message)
+
+    def _already_answered(self, message: Message) -> bool:
+        return any(
+            step.role == "tool" and step.answers is not None and step.answers.id == message.tool_call_id
+            for step in self.steps
+            if message.tool_call_id is not None
+        )
+
+    def _supplier(self, run: Run, message: Message) -> Run:
+        for index, (supplied, supplier) in enumerate(self.supplied):
+            if _key(supplied) == _key(message):
+                del self.supplied[: index + 1]
+                return supplier
+        carriers = [above for above in self.trace.ancestors(run) if message.text and _carries(above.inputs, message)]
+        return carriers[-1] if carriers else run
+
+    def _take_tool(self, run: Run) -> None:
+        found = messages.read(run.outputs).messages
+        text = found[-1].text if found else messages.answer_text(run.outputs) or ""
+        call_id = found[-1].tool_call_id if found else None
+        message = Message("tool", text or run.error or "", run.name, tool_call_id=call_id)
+        fallback = ToolCall(run.name, _arguments(run.inputs))
+        self._add(run, message, is_error=run.error is not None or any(m.is_error for m in found), fallback=fallback)
+
+    def _take_silent(self, run: Run) -> None:
+        """Keep what a run without model and tool has supplied, such as a simulated user's words."""
+        made = Counter(_key(message) for message in messages.read(run.inputs).messages)
+        for message in messages.read(run.outputs).messages:
+            made[_key(message)] -= 1
+            if made[_key(message)] < 0 and message.role == "user":
+                self.supplied.append((message, run))
+
+    def _add(self, run: Run, message: Message, *, is_error: bool = False, fallback: ToolCall | None = None) -> None:
+        role, speaker, note = self._roles(run, message)
+        answers = self._answered(message, fallback) if role == "tool" else None
+        self.pending.extend(message.tool_calls)
+        self.known[_key(message)] += 1
+        self.steps.append(
+            Step(
+                number=len(self.steps) + 1,
+                run_id=run.id,
+                role=role,
+                speaker=speaker,
+                text=message.text,
+                note=note,
+                calls=message.tool_calls,
+                answers=answers,
+                is_error=is_error or message.is_error,
+            )
+        )
+
+    def _roles(self, run: Run, message: Message) -> tuple[str, str, str]:
+        parts = _ADDRESSED.match(message.role)
+        word = parts["speaker"] if parts else message.role
+        role = messages.role_of(word)
+        speaker = message.name or (word if role not in _KNOWN_ROLES else _named(run, role))
+        if _EXECUTION.match(message.text):
+            role = "tool"
+        elif role not in _KNOWN_ROLES or (self.is_group_chat and message.name and role == "user"):
+            role = "assistant"
+        return role, speaker, parts["note"] if parts else ""
+
+    def _answered(self, message: Message, fallback: ToolCall | None) -> ToolCall | None:
+        for index, call in enumerate(self.pending):
+            if call.id == message.tool_call_id if message.tool_call_id else call.name == message.name:
+                return self.pending.pop(index)
+        if fallback is None and self.pending and message.name is None:
+            return self.pending.pop(0)
+        return fallback
+
+
+def _with_spoken_descendants(trace: Trace) -> set[str]:
+    return {above.id for run in trace.runs if run.kind in _SPOKEN_KINDS for above in trace.ancestors(run)}
+
+
+def _numbered(told: Iterable[Message], known: Counter[tuple[str, str]]) -> list[tuple[Message, bool]]:
+    """Tell for each message whether it is one more than the conversation has of its kind."""
+    seen: Counter[tuple[str, str]] = Counter()
+    before = Counter(known)
+    result = []
+    for message in told:
+        seen[_key(message)] += 1
+        result.append((message, seen[_key(message)] > before[_key(message)]))
+    return result
+
+
+def _key(message: Message) -> tuple[str, str]:
+    calls = [(call.id or "", call.name, str(call.arguments)) for call in message.tool_calls]
+    return message.role, f"{message.text.strip()}{calls or ''}"
+
+
+def _carries(value: object, message: Message) -> bool:
+    reading = messages.read(value)
+    return any(_key(carried) == _key(message) for carried in reading.messages) or message.text in _texts(reading.rest)
+
+
+def _texts(rest: object) -> list[str]:
+    if isinstance(rest, str):
+        return [rest]
+    return [item for item in rest.values() if isinstance(item, str)] if isinstance(rest, Mapping) else []
+
+
+def _completion_prompts(rest: object) -> tuple[Message, ...]:
+    prompts = rest.get("prompts") or rest.get("prompt") if isinstance(rest, Mapping) else rest
+    texts = [prompts] if isinstance(prompts, str) else prompts if isinstance(prompts, list) else []
+    return tuple(Message("user", text) for text in texts if isinstance(text, str))
+
+
+def _bare_answer(run: Run) -> tuple[Message, ...]:
+    text = messages.answer_text(run.outputs) if run.outputs is not None else run.error
+    return (Message("assistant", text),) if text else ()
+
+
+def _arguments(inputs: object) -> Mapping[str, Json] | str:
+    if isinstance(inputs, Mapping):
+        only = inputs.get("input") if len(inputs) == 1 else None
+        return _arguments(only) if only is not None else inputs
+    if isinstance(inputs, str):
+        try:
+            parsed = json.loads(inputs)
+        except ValueError:
+            return inputs
+        return parsed if isinstance(parsed, dict) else inputs
+    return str(inputs) if inputs is not None else {}
+
+
+def _named(run: Run, role: str) -> str:
+    if role == "assistant" and run.kind == RunKind.LLM:
+        return run.name
+    return run.name if role == "tool" else role
