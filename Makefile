@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports coverage bench clean
+.PHONY: help demo test check lint types imports coverage docs bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,6 +37,9 @@ imports: $(VENV)/.dev ## who may import whom
 
 coverage: $(VENV)/.tests ## the test suite with the branches it misses
 	@$(PYTEST) -n auto --cov --cov-report=term-missing $(ARGS)
+
+docs: $(VENV)/.package ## write the generated pages anew
+	$(BIN)/python docs/generate_options.py
 
 bench: $(VENV)/.bench ## measure anew what benchmarks/results holds
 	$(BIN)/python -m benchmarks.startup

@@ -1,0 +1,79 @@
+"""What every test gets: no network, a clean environment, and runs with and without xdist."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytest_plugins = "pytester"
+
+_RUNNERS = {"plain": ("-p", "no:xdist"), "n0": ("-n0",), "n2": ("-n2",)}
+_LEAKING = ("REFINERY", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "CI", "GITHUB_", "BUILD_NUMBER", "COLUMNS")
+
+
+class NetworkUsedError(RuntimeError):
+    """A test tried to leave the machine."""
+
+
+@pytest.fixture(params=list(_RUNNERS.values()), ids=list(_RUNNERS))
+def plugin_args(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Arguments of a pytest run: without xdist, with xdist switched off, with two workers."""
+    args: tuple[str, ...] = request.param
+    return args
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Let sockets reach this machine and nothing else."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex", "sendto"):
+            patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        patch.setattr(socket, "getaddrinfo", _looking_up_only_loopback(socket.getaddrinfo))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def clean_environment() -> Iterator[None]:
+    """Keep the developer's settings and CI's out of what the tests see."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(_LEAKING)]:
+            patch.delenv(name)
+        # Inner runs see every installed plugin; their tests run in file order unless they ask otherwise.
+        patch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
+        yield
+
+
+def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(sock: socket.socket, *args: Any) -> Any:  # noqa: ANN401  (as the socket module)
+        address = args[-1]
+        if sock.family != getattr(socket, "AF_UNIX", None) and not _is_loopback(str(address[0])):
+            raise NetworkUsedError(f"a test may reach only this machine, not {address[0]}:{address[1]}")
+        return call(sock, *args)
+
+    return guarded
+
+
+def _looking_up_only_loopback(call: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(host: str | bytes | None, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  (as the socket module)
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None and not _is_loopback(name):
+            raise NetworkUsedError(f"a test may look up only this machine, not {name}")
+        return call(host, *args, **kwargs)
+
+    return guarded
+
+
+def _is_loopback(host: str) -> bool:
+    if host in {"localhost", ""}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
