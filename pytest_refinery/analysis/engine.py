@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.evidence import Verifier
 from pytest_refinery.analysis.schemas import Confidence, Conclusion, Diagnosis, FailureType, Finding
-from pytest_refinery.analysis.stages import Deadline, Progress, Stages
+from pytest_refinery.analysis.stages import Deadline, Stages
 from pytest_refinery.digest import grouping, render
 
 if TYPE_CHECKING:
@@ -36,11 +36,8 @@ class Engine:
         self._analyst = analyst
         self._limits = limits
 
-    def diagnose(self, case: Case) -> Diagnosis:
-        """Read the whole trace in stages and return what was found.
-
-        Never raises for what an analyst does: what is missing stands in ``partial``.
-        """
+    def begin(self, case: Case) -> Analysis:
+        """Cut the trace into groups and return the analysis of it, ready to run."""
         digest = render.digest(case.trace)
         groups = grouping.group(
             digest,
@@ -48,41 +45,66 @@ class Engine:
             group_size_runs=self._limits.group_size_runs,
             disable_chunking=self._limits.disable_chunking,
         )
-        stages = Stages(self._analyst, case, Deadline(self._limits.timeout_seconds))
-        progress = stages.run(groups)
+        stages = Stages(self._analyst, case, groups, Deadline(self._limits.timeout_seconds))
         verifier = Verifier(case.trace, shown={entry.run_id: entry.text for entry in digest.entries})
-        return _diagnosis(case, progress, verifier, analyst=self._analyst.name)
+        return Analysis(case, stages, verifier, analyst=self._analyst.name)
+
+    def diagnose(self, case: Case) -> Diagnosis:
+        """Read the whole trace in stages and return what was found.
+
+        What an analyst does never raises here: what is missing stands in ``partial``.
+        """
+        return self.begin(case).finish()
 
 
-def _diagnosis(case: Case, progress: Progress, verifier: Verifier, *, analyst: str) -> Diagnosis:
-    findings = tuple(finding.model_copy(update={"evidence": verifier.verified(finding.evidence)}) for finding in progress.findings)
-    conclusion = progress.conclusion or _fallback(findings)
-    evidence = tuple(found for found in verifier.verified(conclusion.evidence) if found.verified)
-    run = case.trace.by_id.get(conclusion.responsible_run_id or "")
-    missing = list(progress.missing)
-    if conclusion.responsible_run_id and run is None:
-        missing.append(f"the analyst named a run that the trace does not have ({conclusion.responsible_run_id})")
-    return Diagnosis(
-        failure_type=conclusion.failure_type,
-        cause=conclusion.cause,
-        root_cause=conclusion.root_cause,
-        responsible_run_id=run.id if run else None,
-        responsible_run_name=run.name if run else None,
-        responsible_run_number=case.trace.numbers[run.id] if run else None,
-        confidence=conclusion.confidence if evidence and run else Confidence.LOW,
-        evidence=evidence,
-        gaps=progress.gaps.gaps,
-        missing_context=progress.gaps.missing_context,
-        wrong_assumptions=progress.gaps.wrong_assumptions,
-        affected_components=conclusion.affected_components,
-        suggested_fix=conclusion.suggested_fix,
-        executive_summary=conclusion.executive_summary,
-        findings=findings,
-        coverage=progress.coverage,
-        analyst=analyst,
-        stages=tuple(progress.stages),
-        partial="; ".join(missing) or None,
-    )
+class Analysis:
+    """The diagnosis of one case while it is being made."""
+
+    def __init__(self, case: Case, stages: Stages, verifier: Verifier, *, analyst: str) -> None:
+        self._case = case
+        self._stages = stages
+        self._verifier = verifier
+        self._analyst = analyst
+
+    def finish(self) -> Diagnosis:
+        """Run the stages and return the diagnosis."""
+        self._stages.run()
+        return self.so_far()
+
+    def so_far(self, interruption: str | None = None) -> Diagnosis:
+        """Return the diagnosis as far as it has come; ``interruption`` says what cut it short."""
+        trace, stages = self._case.trace, self._stages
+        findings = tuple(self._with_verified_evidence(finding) for finding in stages.findings)
+        conclusion = stages.conclusion or _fallback(findings)
+        evidence = tuple(found for found in self._verifier.verified(conclusion.evidence) if found.verified)
+        run = trace.by_id.get(conclusion.responsible_run_id or "")
+        missing = [*([interruption] if interruption else ()), *stages.missing]
+        if conclusion.responsible_run_id and run is None:
+            missing.append(f"the analyst named a run that the trace does not have ({conclusion.responsible_run_id})")
+        return Diagnosis(
+            failure_type=conclusion.failure_type,
+            cause=conclusion.cause,
+            root_cause=conclusion.root_cause,
+            responsible_run_id=run.id if run else None,
+            responsible_run_name=run.name if run else None,
+            responsible_run_number=trace.numbers[run.id] if run else None,
+            confidence=conclusion.confidence if evidence and run else Confidence.LOW,
+            evidence=evidence,
+            gaps=stages.gaps.gaps,
+            missing_context=stages.gaps.missing_context,
+            wrong_assumptions=stages.gaps.wrong_assumptions,
+            affected_components=conclusion.affected_components,
+            suggested_fix=conclusion.suggested_fix,
+            executive_summary=conclusion.executive_summary,
+            findings=findings,
+            coverage=stages.coverage,
+            analyst=self._analyst,
+            stages=tuple(stages.reports),
+            partial="; ".join(missing) or None,
+        )
+
+    def _with_verified_evidence(self, finding: Finding) -> Finding:
+        return finding.model_copy(update={"evidence": self._verifier.verified(finding.evidence)})
 
 
 def _fallback(findings: Sequence[Finding]) -> Conclusion:

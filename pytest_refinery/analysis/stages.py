@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +16,7 @@ from pytest_refinery.analysis.schemas import (
     GroupAnalysis,
     StageReport,
 )
+from pytest_refinery.errors import AnalysisError
 
 if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Analyst, Case
@@ -41,62 +41,65 @@ class Deadline:
         return self._end - self.clock()
 
 
-@dataclass
-class Progress:
-    """What the stages found so far, kept so that a diagnosis cut short can still show it."""
-
-    findings: tuple[Finding, ...] = ()
-    gaps: GapAnalysis = field(default_factory=GapAnalysis)
-    conclusion: Conclusion | None = None
-    coverage: Coverage = field(default_factory=lambda: Coverage(runs_total=0, runs_read=0, percentage=0.0))
-    stages: list[StageReport] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-
 class Stages:
-    """Runs the stages of one case one after the other."""
+    """The stages of one case, and what they found so far.
 
-    def __init__(self, analyst: Analyst, case: Case, deadline: Deadline) -> None:
+    Attributes:
+        gaps: The answer of stage 2, empty until it is there.
+        conclusion: The answer of stage 3, ``None`` until it is there.
+        reports: What each stage cost.
+        missing: What could not be found out, one sentence each.
+    """
+
+    def __init__(self, analyst: Analyst, case: Case, groups: Sequence[Group], deadline: Deadline) -> None:
         self._analyst = analyst
         self._case = case
+        self._groups = groups
         self._deadline = deadline
-        self.progress = Progress(coverage=coverage(case.trace, (), ()))
+        self._answers: dict[int, GroupAnalysis] = {}
+        self.gaps = GapAnalysis()
+        self.conclusion: Conclusion | None = None
+        self.reports: list[StageReport] = []
+        self.missing: list[str] = []
 
-    def run(self, groups: Sequence[Group]) -> Progress:
+    def run(self) -> None:
         """Run all stages; where one fails, go on with what there is."""
-        self._read_groups(groups)
-        progress = self.progress
-        gaps = self._single("gap analysis", lambda: self._analyst.find_gaps(self._case, progress.findings))
-        progress.gaps = gaps or progress.gaps
-        progress.conclusion = self._single(
-            "diagnosis", lambda: self._analyst.conclude(self._case, progress.findings, progress.gaps)
+        self._read_groups()
+        findings = self.findings
+        self.gaps = self._single("gap analysis", lambda: self._analyst.find_gaps(self._case, findings)) or self.gaps
+        self.conclusion = self._single(
+            "diagnosis", lambda: self._analyst.conclude(self._case, findings, self.gaps)
         )
-        return progress
 
-    def _read_groups(self, groups: Sequence[Group]) -> None:
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What stage 1 found in the groups that were read, merged."""
+        return merged(self._case.trace, [self._answers[index].findings for index in sorted(self._answers)])
+
+    @property
+    def coverage(self) -> Coverage:
+        """Which runs were read."""
+        return coverage(self._case.trace, self._groups, self._answers)
+
+    def _read_groups(self) -> None:
         started = self._deadline.clock()
-        answers: dict[int, GroupAnalysis] = {}
-        failed = self._ask(groups, range(len(groups)), answers)
+        failed = self._ask(range(len(self._groups)))
         # A group that failed is asked once more, alone.
-        for index in sorted(failed):
-            if not isinstance(failed[index], CutShort):
-                failed |= self._ask(groups, (index,), answers)
-        self.progress.missing += [f"group {groups[i].name}: {self._reason(failed[i])}" for i in sorted(failed) if i not in answers]
-        self.progress.findings = merged(self._case.trace, [answers[i].findings for i in sorted(answers)])
-        self.progress.coverage = coverage(self._case.trace, groups, answers.items())
-        self._record("trace analysis", calls=len(groups), started=started)
+        for index in [index for index, error in failed.items() if not isinstance(error, CutShort)]:
+            failed |= self._ask([index])
+        for index, error in sorted(failed.items()):
+            if index not in self._answers:
+                self.missing.append(f"group {self._groups[index].name}: {self._reason(error)}")
+        self._record("trace analysis", calls=len(self._groups), started=started)
 
-    def _ask(
-        self, groups: Sequence[Group], indices: Iterable[int], answers: dict[int, GroupAnalysis]
-    ) -> dict[int, Exception]:
-        asked = list(indices)
-        calls = [partial(self._analyst.analyse_group, self._case, groups[index]) for index in asked]
+    def _ask(self, indices: Sequence[int]) -> dict[int, Exception]:
+        calls = [partial(self._analyst.analyse_group, self._case, self._groups[index]) for index in indices]
         failed: dict[int, Exception] = {}
         for place, result in run_all(calls, workers=_GROUPS_AT_ONCE, seconds_left=self._deadline.seconds_left):
             if isinstance(result, Exception):
-                failed[asked[place]] = result
+                failed[indices[place]] = result
             else:
-                answers[asked[place]] = result
+                self._answers[indices[place]] = result
         return failed
 
     def _single(self, name: str, call: Callable[[], T]) -> T | None:
@@ -104,18 +107,20 @@ class Stages:
         ((_, result),) = run_all([call], workers=1, seconds_left=self._deadline.seconds_left)
         self._record(name, calls=1, started=started)
         if isinstance(result, Exception):
-            self.progress.missing.append(f"{name}: {self._reason(result)}")
+            self.missing.append(f"{name}: {self._reason(result)}")
             return None
         return result
 
     def _record(self, name: str, *, calls: int, started: float) -> None:
         seconds = self._deadline.clock() - started
-        self.progress.stages.append(StageReport(name=name, calls=calls, seconds=round(seconds, 3)))
+        self.reports.append(StageReport(name=name, calls=calls, seconds=round(seconds, 3)))
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, CutShort):
             return f"not finished within {self._deadline.seconds:g} s (--refinery-timeout)"
-        return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if isinstance(error, AnalysisError):
+            return str(error)
+        return f"{type(error).__name__}: {error}"
 
 
 def merged(trace: Trace, answers: Iterable[Iterable[Finding]]) -> tuple[Finding, ...]:
@@ -139,12 +144,12 @@ def _joined(one: Finding, other: Finding) -> Finding:
     return first.model_copy(update={"evidence": evidence})
 
 
-def coverage(trace: Trace, groups: Sequence[Group], answers: Iterable[tuple[int, GroupAnalysis]]) -> Coverage:
+def coverage(trace: Trace, groups: Sequence[Group], answers: Mapping[int, GroupAnalysis]) -> Coverage:
     """Return the share of runs that were read whole.
 
     A run that is split over several groups counts when it was read in each of them.
     """
-    read = {index: set(answer.runs_read) for index, answer in answers}
+    read = {index: set(answer.runs_read) for index, answer in answers.items()}
     unread = {run_id for i, group in enumerate(groups) for run_id in group.run_ids if run_id not in read.get(i, ())}
     planned = {run_id for group in groups for run_id in group.run_ids}
     missing = tuple(run.id for run in trace.runs if run.id in unread or run.id not in planned)

@@ -1,0 +1,175 @@
+"""What a run reports: one record an item, one for the session.
+
+These are the models behind ``report.refinery`` and ``report.json``; ``docs/reference/report-json.md``
+describes them for readers of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Diagnosis
+
+
+class Outcome(StrEnum):
+    """How an expectation came out."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+    SKIPPED = "skipped"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ExpectationRecord(_Frozen):
+    """The expectation as the expert wrote it, and where (1-based line)."""
+
+    id: str
+    expect: str
+    business_context: str = ""
+    file: str
+    line: int
+    tags: tuple[str, ...] = ()
+
+
+class TraceRecord(_Frozen):
+    """The trace that was judged."""
+
+    id: str
+    name: str
+    source: str
+    format: str
+    runs: int
+    notes: tuple[str, ...] = ()
+
+
+class CheckRecord(_Frozen):
+    """One check and how it came out."""
+
+    name: str
+    passed: bool
+    expected: str
+    actual: str
+    run_id: str | None = None
+    run_name: str | None = None
+
+
+class ItemRecord(_Frozen):
+    """One item: ``error`` says why there is no verdict, or no (whole) diagnosis."""
+
+    nodeid: str
+    outcome: Outcome
+    expectation: ExpectationRecord
+    trace: TraceRecord | None = None
+    checks: tuple[CheckRecord, ...] = ()
+    judge: None = None
+    diagnosis: Diagnosis | None = None
+    error: str | None = None
+
+
+class RootCause(_Frozen):
+    """Failures of one cause."""
+
+    cause: str
+    failure_type: str
+    nodeids: tuple[str, ...]
+
+
+class SessionRecord(_Frozen):
+    """The run as a whole. ``tokens`` and ``seconds_waited`` are sums over all diagnoses."""
+
+    plugin_version: str
+    analysts: tuple[str, ...] = ()
+    expectations: int
+    passed: int
+    failed: int
+    undecided: int
+    skipped: int = 0
+    tokens: int = 0
+    seconds_waited: float = 0.0
+
+
+class Report(_Frozen):
+    """The whole of ``report.json``."""
+
+    schema_version: int = SCHEMA_VERSION
+    session: SessionRecord
+    expectations: tuple[ItemRecord, ...]
+    root_causes: tuple[RootCause, ...]
+    executive_summary: str
+
+
+def compile_report(records: Iterable[ItemRecord], *, plugin_version: str) -> Report:
+    """Return the report over all items, in the order of their files and lines."""
+    items = tuple(sorted(records, key=lambda item: (item.expectation.file, item.expectation.line, item.nodeid)))
+    causes = root_causes(items)
+    session = _session(items, plugin_version)
+    return Report(
+        session=session,
+        expectations=items,
+        root_causes=causes,
+        executive_summary=_executive_summary(session, causes),
+    )
+
+
+def root_causes(items: Iterable[ItemRecord]) -> tuple[RootCause, ...]:
+    """Group the diagnosed failures by cause, the most frequent first."""
+    groups: dict[tuple[str, str], list[ItemRecord]] = {}
+    for item in items:
+        if item.diagnosis is not None:
+            key = (item.diagnosis.failure_type.value, _cause_key(item.diagnosis))
+            groups.setdefault(key, []).append(item)
+    found = [
+        RootCause(cause=_cause(members), failure_type=kind, nodeids=tuple(member.nodeid for member in members))
+        for (kind, _), members in groups.items()
+    ]
+    return tuple(sorted(found, key=lambda cause: -len(cause.nodeids)))
+
+
+def _cause_key(diagnosis: Diagnosis) -> str:
+    return " ".join((diagnosis.cause or diagnosis.root_cause).casefold().split())
+
+
+def _cause(members: list[ItemRecord]) -> str:
+    diagnosis = members[0].diagnosis
+    if diagnosis is None:
+        return ""
+    return diagnosis.root_cause if len(members) == 1 else diagnosis.cause or diagnosis.root_cause
+
+
+def _session(items: tuple[ItemRecord, ...], plugin_version: str) -> SessionRecord:
+    counts = {outcome: sum(item.outcome == outcome for item in items) for outcome in Outcome}
+    diagnoses = [item.diagnosis for item in items if item.diagnosis is not None]
+    stages = [stage for diagnosis in diagnoses for stage in diagnosis.stages]
+    return SessionRecord(
+        plugin_version=plugin_version,
+        analysts=tuple(sorted({diagnosis.analyst for diagnosis in diagnoses})),
+        expectations=len(items),
+        passed=counts[Outcome.PASSED],
+        failed=counts[Outcome.FAILED],
+        undecided=counts[Outcome.UNDECIDED],
+        skipped=counts[Outcome.SKIPPED],
+        tokens=sum(stage.input_tokens + stage.output_tokens for stage in stages),
+        seconds_waited=round(sum(stage.seconds_waited for stage in stages), 3),
+    )
+
+
+def _executive_summary(session: SessionRecord, causes: tuple[RootCause, ...]) -> str:
+    if not session.expectations:
+        return "No expectation was run."
+    parts = [f"{session.passed} of {session.expectations} expectations hold"]
+    if session.failed:
+        parts.append(f"{session.failed} do not")
+    if session.undecided:
+        parts.append(f"{session.undecided} could not be decided")
+    sentences = [", ".join(parts) + "."]
+    if causes:
+        top = causes[0]
+        sentences.append(f"Most frequent cause, {len(top.nodeids)} of {session.failed} failures: {top.cause}")
+    return " ".join(sentences)

@@ -1,0 +1,1 @@
+"""A live pytest session: items, attaching, the summary."""

@@ -1,0 +1,100 @@
+"""Where a record is put on an item and on pytest's reports, and nowhere else."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from pytest_refinery.analysis.records import ItemRecord, Outcome
+from pytest_refinery.reports import text
+from pytest_refinery.reports.escape import line, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_RECORD = pytest.StashKey[ItemRecord]()
+_PREFIX = "refinery."
+_TITLE = "refinery diagnosis"
+_WIDEST = 100
+
+
+def keep(item: pytest.Item, record: ItemRecord) -> None:
+    """Keep the record of the item's current attempt, and its properties for JUnit."""
+    item.stash[_RECORD] = record
+    # On the item, not on a report: JUnit reads the properties of the later teardown report.
+    others = [pair for pair in item.user_properties if not str(pair[0]).startswith(_PREFIX)]
+    item.user_properties[:] = [*others, *_properties(record)]
+
+
+def record_of(item: pytest.Item) -> ItemRecord:
+    """Return the record of the item's current attempt."""
+    return item.stash[_RECORD]
+
+
+def verdict_text(record: ItemRecord) -> str:
+    """Return the text of a failed expectation; its first line stands for the whole."""
+    failed = next((check for check in record.checks if not check.passed), None)
+    why = f" ({failed.name})" if failed else ""
+    return f"The expectation does not hold{why}: {line(record.expectation.expect)}\n{text.verdict(record, width=_width())}"
+
+
+def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Put the record on the report that settles the item: of its call, or of a setup that ended it."""
+    record = item.stash.get(_RECORD, None)
+    if record is None or report.when == "teardown" or (report.when == "setup" and report.passed):
+        return
+    if report.when == "setup":
+        record = _not_run(record, call, report)
+        keep(item, record)
+    # A plain dict: xdist ships report attributes as JSON.
+    cast("Any", report).refinery = record.model_dump(mode="json")
+    section = "\n".join(_section(item, record))
+    if section and report.failed:
+        _add_section(report, section)
+
+
+def _not_run(record: ItemRecord, call: pytest.CallInfo[None], report: pytest.TestReport) -> ItemRecord:
+    if report.skipped:
+        return record.model_copy(update={"outcome": Outcome.SKIPPED})
+    why = str(call.excinfo.value) if call.excinfo else ""
+    return record.model_copy(update={"outcome": Outcome.UNDECIDED, "error": printable(why)})
+
+
+def _section(item: pytest.Item, record: ItemRecord) -> Iterator[str]:
+    if record.diagnosis is not None:
+        is_whole = item.config.get_verbosity() > 1
+        yield text.diagnosis(record.diagnosis, width=_width(), is_whole=is_whole)
+    elif record.error and record.outcome == Outcome.FAILED:
+        yield printable(record.error)
+
+
+def _add_section(report: pytest.TestReport, section: str) -> None:
+    add = getattr(report.longrepr, "addsection", None)
+    if add is not None:
+        # Inside the failure itself: JUnit and --show-capture=no show it too.
+        add(_TITLE, section, "-")
+    else:
+        report.sections.append((_TITLE, section))
+
+
+def _properties(record: ItemRecord) -> Iterator[tuple[str, object]]:
+    yield f"{_PREFIX}outcome", record.outcome.value
+    if record.error:
+        yield f"{_PREFIX}error", printable(record.error)
+    found = record.diagnosis
+    if found is None:
+        return
+    yield f"{_PREFIX}failure_type", found.failure_type.value
+    yield f"{_PREFIX}root_cause", printable(found.root_cause)
+    yield f"{_PREFIX}responsible_run_id", printable(found.responsible_run_id or "")
+    yield f"{_PREFIX}responsible_run_name", printable(found.responsible_run_name or "")
+    yield f"{_PREFIX}confidence", found.confidence.value
+    yield f"{_PREFIX}coverage", found.coverage.percentage
+    yield f"{_PREFIX}analyst", found.analyst
+
+
+def _width() -> int:
+    """Return the columns to fill; a worker has no terminal and takes the usual 80."""
+    return min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)

@@ -1,0 +1,64 @@
+"""The object behind the fixture ``refinery_trace``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_refinery import wiring
+from pytest_refinery.traces.model import RunKind, Trace
+from pytest_refinery.traces.recorder import Recorder
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from os import PathLike
+
+    from pytest_refinery.traces.recorder import OpenRun
+
+_KEY = pytest.StashKey["UsedTrace"]()
+
+
+class UsedTrace:
+    """The trace that a failure of the test is diagnosed from.
+
+    A test loads one, hands one over, or records what it does, run by run.
+    """
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._base = item.path.parent
+        self._recorder = Recorder(item.name)
+        self._trace: Trace | None = None
+        item.stash[_KEY] = self
+
+    def load(self, path: str | PathLike[str]) -> Trace:
+        """Load a trace file, relative to the test's own folder, and use it.
+
+        Raises:
+            TraceError: It cannot be read.
+        """
+        return self.use(wiring.build_source().load(str(Path(path)), base=self._base))
+
+    def use(self, trace: Trace) -> Trace:
+        """Use a trace that the test has made or found itself."""
+        self._trace = trace
+        return trace
+
+    def run(self, name: str, kind: str = RunKind.CHAIN, *, inputs: object = None) -> AbstractContextManager[OpenRun]:
+        """Record a run around a ``with`` block; set ``outputs`` on what it yields.
+
+        Runs opened inside are its children. An exception becomes the run's error and goes on.
+        """
+        return self._recorder.run(name, kind, inputs=inputs)
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace in use: the one loaded or handed over, else what was recorded so far."""
+        return self._trace or self._recorder.trace()
+
+
+def trace_of(item: pytest.Item) -> Trace | None:
+    """Return the trace that a test used, if it did."""
+    used = item.stash.get(_KEY, None)
+    return used.trace if used is not None else None

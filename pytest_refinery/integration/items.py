@@ -1,0 +1,124 @@
+"""Expectation files as collectors, expectations as items."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_refinery.errors import ExpectationFailed, ExpectationFileError, RefineryError
+from pytest_refinery.integration import attach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from os import PathLike
+    from pathlib import Path
+
+    from pytest_refinery.analysis.ports import Case
+    from pytest_refinery.analysis.records import ItemRecord
+    from pytest_refinery.expectations.model import Expectation
+    from pytest_refinery.integration.workbench import Workbench
+
+
+class ExpectationFile(pytest.File):
+    """A ``*.refinery.yaml`` file."""
+
+    def __init__(self, *, workbench: Workbench, **kwargs: Any) -> None:  # noqa: ANN401  (pytest's own arguments)
+        super().__init__(**kwargs)
+        self._workbench = workbench
+
+    def collect(self) -> Iterator[ExpectationItem]:
+        """Yield an item for each expectation; every problem of the file is one collection error."""
+        # Here, not above: pytest asks for a collector for files that nobody selected.
+        from pytest_refinery.expectations import loader
+
+        try:
+            found = loader.load(self.path, custom=self._workbench.custom_checks)
+        except ExpectationFileError as error:
+            raise self.CollectError(str(error)) from error
+        for expectation in found:
+            yield ExpectationItem.from_parent(
+                self, name=expectation.id, expectation=expectation, workbench=self._workbench
+            )
+
+
+class ExpectationItem(pytest.Item):
+    """One expectation about one trace.
+
+    The verdict is found in ``setup``, so that an expectation that cannot be decided is an
+    error; one that does not hold fails in the call phase, diagnosis included.
+    """
+
+    def __init__(self, *, expectation: Expectation, workbench: Workbench, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(**kwargs)
+        self.expectation = expectation
+        self._workbench = workbench
+        self._case: Case | None = None
+        for tag in expectation.tags:
+            self.config.addinivalue_line("markers", f"{tag}: a tag of expectation files.")
+            self.add_marker(tag)
+
+    def blank_record(self) -> ItemRecord:
+        """Return the record as long as nothing is known."""
+        from pytest_refinery.integration import judging
+
+        return judging.blank_record(self.expectation, nodeid=self.nodeid, file=self._shown_path())
+
+    def setup(self) -> None:
+        """Load the trace and run the checks.
+
+        Raises:
+            RefineryError: The expectation cannot be decided.
+        """
+        from pytest_refinery.integration import judging
+
+        record, self._case = judging.judge(
+            self.expectation, attach.record_of(self), self._workbench, base=self.path.parent
+        )
+        attach.keep(self, record)
+
+    def runtest(self) -> None:
+        """Fail, with a diagnosis, where the expectation does not hold.
+
+        Raises:
+            ExpectationFailed: It does not hold.
+        """
+        if self._case is None:
+            return
+        record = self._workbench.diagnosed(attach.record_of(self), self._case)
+        attach.keep(self, record)
+        raise ExpectationFailed(attach.verdict_text(record))
+
+    def teardown(self) -> None:
+        """Let go of the trace."""
+        self._case = None
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401
+        """Show our own failures as their text, at the line of the expectation."""
+        if not isinstance(excinfo.value, ExpectationFailed | RefineryError):
+            return super().repr_failure(excinfo, style)
+        return _plain_repr(excinfo, path=self.path, line=self.expectation.line)
+
+    def reportinfo(self) -> tuple[PathLike[str] | str, int, str]:
+        """Return the place of the expectation, 0-based as pytest wants it."""
+        return self.path, self.expectation.line - 1, self.name
+
+    def _shown_path(self) -> str:
+        return self.nodeid.partition("::")[0]
+
+
+def _plain_repr(excinfo: pytest.ExceptionInfo[BaseException], *, path: Path, line: int) -> Any:  # noqa: ANN401
+    """Return pytest's native representation with our text and our place in it.
+
+    Of all forms this one stays right with and without xdist, on a terminal and on CI, and
+    annotates the file's own line on GitHub.
+    """
+    native = excinfo.getrepr(style="native")
+    text = str(excinfo.value)
+    first_line = text.partition("\n")[0]
+    entry = dataclasses.replace(native.reprtraceback.reprentries[0], lines=[text + "\n"])
+    native.reprtraceback.reprentries[:] = [entry]
+    if native.reprcrash is not None:
+        native.reprcrash = dataclasses.replace(native.reprcrash, path=str(path), lineno=line, message=first_line)
+    return native

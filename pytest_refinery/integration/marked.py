@@ -1,0 +1,123 @@
+"""Python tests marked ``refinery``, and the trace that they are diagnosed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_refinery.analysis.ports import Case
+from pytest_refinery.analysis.records import ExpectationRecord, ItemRecord, Outcome
+from pytest_refinery.errors import RefineryError, did_you_mean
+from pytest_refinery.integration.fixture import trace_of
+from pytest_refinery.integration.judging import trace_record
+from pytest_refinery.traces import prompts as trace_prompts
+
+if TYPE_CHECKING:
+    from pytest_refinery.integration.workbench import Workbench
+
+_ARGUMENTS = ("expect", "business_context", "prompts")
+_FAILURE_CHARACTERS = 2_000
+NO_TRACE = (
+    "No diagnosis: the test used no trace. Take the fixture refinery_trace and call "
+    ".load(path), .use(trace) or .run(name, kind) on it."
+)
+
+
+def read(item: pytest.Item) -> MarkedTest | None:
+    """Return the mark of a Python test, ``None`` where it has none.
+
+    Fails the test where the mark has arguments that nobody knows.
+    """
+    mark = item.get_closest_marker("refinery")
+    if mark is None:
+        return None
+    problem = _problem(mark)
+    if problem:
+        pytest.fail(f"@pytest.mark.refinery: {problem}", pytrace=False)
+    return MarkedTest(
+        item=item,
+        expect=mark.kwargs.get("expect") or _sentence(item),
+        business_context=mark.kwargs.get("business_context", ""),
+        prompts=tuple(mark.kwargs.get("prompts", ())),
+    )
+
+
+def _problem(mark: pytest.Mark) -> str | None:
+    if mark.args:
+        return f"takes keyword arguments only ({', '.join(_ARGUMENTS)}), got {mark.args[0]!r}."
+    for name in mark.kwargs:
+        if name not in _ARGUMENTS:
+            return f"there is no argument {name!r}.{did_you_mean(name, _ARGUMENTS)} There are: {', '.join(_ARGUMENTS)}."
+    for name in ("expect", "business_context"):
+        if not isinstance(mark.kwargs.get(name, ""), str):
+            return f"{name} must be a text, got {mark.kwargs[name]!r}."
+    prompts = mark.kwargs.get("prompts", ())
+    if isinstance(prompts, str) or not all(isinstance(pattern, str) for pattern in prompts):
+        return f"prompts must be a list of globs, got {prompts!r}."
+    return None
+
+
+def _sentence(item: pytest.Item) -> str:
+    """Return the first line of the test's docstring, or its name as words."""
+    documented = getattr(getattr(item, "obj", None), "__doc__", None) or ""
+    return str(documented).strip().partition("\n")[0] or item.name.removeprefix("test_").replace("_", " ")
+
+
+@dataclass(frozen=True)
+class MarkedTest:
+    """A Python test with its expectation."""
+
+    item: pytest.Item
+    expect: str
+    business_context: str
+    prompts: tuple[str, ...]
+
+    def blank_record(self) -> ItemRecord:
+        """Return the record as long as nothing is known."""
+        file, line, _ = self.item.location
+        expectation = ExpectationRecord(
+            id=self.item.name,
+            expect=self.expect,
+            business_context=self.business_context,
+            file=file,
+            line=(line or 0) + 1,
+        )
+        return ItemRecord(nodeid=self.item.nodeid, outcome=Outcome.UNDECIDED, expectation=expectation)
+
+    def passed(self, record: ItemRecord) -> ItemRecord:
+        """Return the record of a test that passed."""
+        return self._with_trace(record, Outcome.PASSED)
+
+    def explain(self, error: BaseException, record: ItemRecord, workbench: Workbench) -> ItemRecord:
+        """Return the record of a test that failed with ``error``, diagnosed where it used a trace."""
+        record = self._with_trace(record, Outcome.FAILED)
+        trace = trace_of(self.item)
+        if trace is None:
+            return record.model_copy(update={"error": NO_TRACE})
+        try:
+            prompt_files = workbench.read_prompts(self.prompts, base=self.item.path.parent)
+        except RefineryError as missing:
+            return record.model_copy(update={"error": f"No diagnosis: {missing}"})
+        case = Case(
+            trace=trace,
+            expect=self.expect,
+            business_context=self.business_context,
+            failures=(_told(error),),
+            prompts=trace_prompts.extract(trace),
+            prompt_files=prompt_files,
+        )
+        return workbench.diagnosed(record, case)
+
+    def _with_trace(self, record: ItemRecord, outcome: Outcome) -> ItemRecord:
+        trace = trace_of(self.item)
+        known: dict[str, Any] = {"outcome": outcome}
+        if trace is not None:
+            known["trace"] = trace_record(trace)
+        return record.model_copy(update=known)
+
+
+def _told(error: BaseException) -> str:
+    """Return what a failed assertion says."""
+    return f"{type(error).__name__}: {error}"[:_FAILURE_CHARACTERS]

@@ -1,0 +1,81 @@
+"""The plugin object of a run that asked for the plugin: one per process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_refinery.integration import attach, marked
+from pytest_refinery.integration.items import ExpectationFile, ExpectationItem
+from pytest_refinery.integration.summary import Summary
+from pytest_refinery.integration.workbench import Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from pytest_refinery.settings import Settings
+
+_SUFFIXES = (".refinery.yaml", ".refinery.yml")
+
+
+def start(config: pytest.Config, settings: Settings) -> None:
+    """Register the hooks of a run that asked for the plugin.
+
+    Raises:
+        ConfigurationError: Nobody offers the analyst that was asked for.
+    """
+    config.pluginmanager.register(RefinerySession(Workbench(config, settings)), "refinery-session")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Summary(config, settings), "refinery-summary")
+
+
+class RefinerySession:
+    """Collects expectations and keeps a record of every item that has one."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench = workbench
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> ExpectationFile | None:
+        """Collect expectation files, and no other YAML."""
+        if not file_path.name.endswith(_SUFFIXES):
+            return None
+        return ExpectationFile.from_parent(parent, path=file_path, workbench=self._workbench)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Start each attempt, reruns too, with a fresh record."""
+        if isinstance(item, ExpectationItem):
+            attach.keep(item, item.blank_record())
+        elif (mark := marked.read(item)) is not None:
+            attach.keep(item, mark.blank_record())
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Diagnose a marked Python test that fails, inside its call phase."""
+        mark = None if isinstance(item, ExpectationItem) else marked.read(item)
+        if mark is None:
+            return (yield)
+        try:
+            result = yield
+        except pytest.exit.Exception:
+            raise
+        except (Exception, pytest.fail.Exception) as error:
+            attach.keep(item, mark.explain(error, attach.record_of(item), self._workbench))
+            raise
+        attach.keep(item, mark.passed(attach.record_of(item)))
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach what was found; nothing is computed here."""
+        report = yield
+        attach.to_report(item, call, report)
+        return report
+
+    def pytest_unconfigure(self) -> None:
+        """Remove what workers shared."""
+        self._workbench.close()
