@@ -1,0 +1,1 @@
+"""Analysts: who answers the stages of a diagnosis."""

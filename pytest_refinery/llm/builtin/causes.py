@@ -1,0 +1,138 @@
+"""What each rule means: the cause in general, why it matters, and in the words of the business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The meaning of a rule.
+
+    Attributes:
+        general: The cause in words that hold for every failure of its kind.
+        why: The sentence that follows the particular finding.
+        business: What happened, for somebody who does not read traces.
+    """
+
+    general: str
+    why: str
+    business: str
+
+
+def of(rule: str) -> Cause:
+    """Return what ``rule`` means."""
+    return _CAUSES.get(rule, _OTHER)
+
+
+_OTHER = Cause("The agent made a mistake.", "", "The agent did not do what was expected.")
+
+_CAUSES = {
+    "lasting_promise": Cause(
+        "The agent promises to remember although it keeps nothing.",
+        "Nothing it was told says that nothing is kept from one conversation to the next, so it promised what it cannot do.",
+        "The agent promised the user something lasting that the system does not do; the user will rely on it in vain.",
+    ),
+    "claimed_action": Cause(
+        "The agent claims an action that it has not taken.",
+        "The user was told that something had happened which had not.",
+        "The agent reported work as done that nobody has done.",
+    ),
+    "failed_change": Cause(
+        "The agent calls a tool that must refuse the call.",
+        "The call did not fit the state of the record or the tool's rules, which the agent could have known before.",
+        "The agent tried something that the system does not allow, and the request was not fulfilled as it should have been.",
+    ),
+    "failed_call": Cause(
+        "A step failed and its failure was carried on.",
+        "What came after it had to do without its result.",
+        "A step of the work failed, and what followed was built on its missing result.",
+    ),
+    "missed_lookup": Cause(
+        "A look-up found nothing.",
+        "What came after it had to do without the record.",
+        "The agent did not find the record that it needed.",
+    ),
+    "service_failed": Cause(
+        "A service that the agent depends on failed.",
+        "The agent could not have done better without an answer.",
+        "A system behind the agent did not answer.",
+    ),
+    "crashed_run": Cause("A step ended in an error.", "Nothing came of it.", "The agent's program stopped with an error."),
+    "repeated_call": Cause(
+        "The agent repeats itself without learning from the result.",
+        "The result was known already; the repetition took the place of progress.",
+        "The agent went round in circles.",
+    ),
+    "wider_than_asked": Cause(
+        "The agent changes more than the user asked for.",
+        "The tool has no way to change only a part, and the agent did not say so before it used it.",
+        "The agent changed more than the customer had asked for.",
+    ),
+    "closed_door": Cause(
+        "The agent acts in the wrong order.",
+        "In the other order both would have been possible.",
+        "The agent did two things in the wrong order, so that the second was no longer possible.",
+    ),
+    "unknown_argument": Cause(
+        "The agent invents a value for a tool call.",
+        "The value should have been looked up or asked for.",
+        "The agent worked with a value that it had made up.",
+    ),
+    "ungrounded_figure": Cause(
+        "The answer gives a figure that no source supports.",
+        "A figure in an answer must come from the user, the instructions or a tool.",
+        "The agent told the customer a figure that no system confirms.",
+    ),
+    "miscounted": Cause(
+        "The agent miscounts what a tool returned.",
+        "The tool's result was right; the agent read it wrongly.",
+        "The agent gave a wrong number although the right data was in front of it.",
+    ),
+    "misattributed_figure": Cause(
+        "The agent takes a figure from the wrong record.",
+        "The right record was there to be looked up.",
+        "The agent gave the customer the data of something else.",
+    ),
+    "changed_request": Cause(
+        "The request changed in the course of the conversation.",
+        "From here on the agent worked towards something else than what was first asked for, without checking with the user what was really wanted.",
+        "The customer's request changed during the conversation, and the agent followed without checking what was wanted.",
+    ),
+    "refused_unlooked": Cause(
+        "The agent refuses what it could have looked up.",
+        "The answer might have been in the record that it did not open.",
+        "The agent turned the customer away although the information was within its reach.",
+    ),
+    "refused": Cause(
+        "The agent refuses without trying.",
+        "It should have checked before it refused.",
+        "The agent turned the customer away without checking.",
+    ),
+    "early_handover": Cause(
+        "The agent hands over what it could have done itself.",
+        "A hand-over is right only where the agent's own means are at an end.",
+        "The agent passed the customer on to a person although it could have helped.",
+    ),
+    "step_limit": Cause(
+        "The agent ran into its step limit.",
+        "The steps before were spent without reaching the goal.",
+        "The agent ran out of its allowance before it was done.",
+    ),
+    "empty_answer": Cause("The model answers nothing.", "Nobody noticed, and the work went on.", "The agent said nothing where an answer was due."),
+    "gave_up": Cause(
+        "The agent gives up before the answer is found.",
+        "Other ways to find it were left untried.",
+        "The agent stopped looking before it had the answer.",
+    ),
+    "unparsable_output": Cause(
+        "The output cannot be read by a program.",
+        "What should have been passed on was lost.",
+        "The agent's answer was cut off or malformed.",
+    ),
+    "expected_topic": Cause(
+        "The answer does not meet the expectation.",
+        "What the agent was told does not say how to answer here.",
+        "The agent's answer is not what was expected.",
+    ),
+}

@@ -1,0 +1,151 @@
+"""Tool calls that do not fit what was asked, or what came before them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis.schemas import FailureType
+from pytest_refinery.llm.builtin import words
+from pytest_refinery.llm.builtin.detectors.errors import is_failed
+from pytest_refinery.llm.builtin.reading import Sign, is_thought, is_write, parsed, values
+
+if TYPE_CHECKING:
+    from pytest_refinery.llm.builtin.reading import Reading
+    from pytest_refinery.traces.conversation import Step
+    from pytest_refinery.traces.model import ToolCall
+
+
+def repeated_calls(reading: Reading) -> Iterator[Sign]:
+    """Find the same call made again although it had brought nothing new before."""
+    seen: dict[str, Step] = {}
+    for step in reading.steps:
+        for call in step.calls:
+            key = f"{call.name}{json.dumps(call.arguments, sort_keys=True, default=str)}"
+            if key in seen and not is_thought(call):
+                yield Sign(
+                    step=step,
+                    rule="repeated_call",
+                    what=f"{call.name} is called again with the same arguments as in step {seen[key].number}.",
+                    failure_type=FailureType.ORCHESTRATION_ISSUE,
+                    quote=call.name,
+                    subject=call.name,
+                )
+            seen.setdefault(key, step)
+
+
+def wider_than_asked(reading: Reading) -> Iterator[Sign]:
+    """Find a change to a whole record where the user named only some of its parts."""
+    for step in reading.steps:
+        request = reading.request(step)
+        for call in step.calls if request is not None else ():
+            record = _record(reading, step, call) if is_write(call) else None
+            named, others = _parts(record, _spoken(reading, step)) if record is not None else ([], [])
+            if named and others and not _arguments_name_a_part(call, record):
+                yield Sign(
+                    step=step,
+                    rule="wider_than_asked",
+                    what=f"{call.name} changes the whole record, though the user spoke only of {_listed(named)} "
+                    f"and not of {_listed(others)}.",
+                    failure_type=FailureType.PROMPT_ISSUE,
+                    quote=words.quote(request.text) if request else call.name,
+                    quoted=request,
+                    subject=call.name,
+                )
+
+
+def _spoken(reading: Reading, step: Step) -> frozenset[str]:
+    """Return the content words of the user's last request and of what the agent offered about it."""
+    users = [earlier for earlier in reading.conversation.before(step) if earlier.role == "user"][-2:]
+    return frozenset().union(*(reading.vocabulary[user.number - 1] for user in users))
+
+
+def _record(reading: Reading, step: Step, call: ToolCall) -> Mapping[str, object] | None:
+    """Return the record that a result before ``step`` gave for the first argument of ``call``."""
+    key = next(values(call.arguments), "")
+    for earlier in reversed(reading.conversation.before(step)):
+        record = parsed(earlier.text) if key and earlier.role == "tool" and key in earlier.text else None
+        if isinstance(record, Mapping) and key in record.values():
+            return record
+    return None
+
+
+def _parts(record: Mapping[str, object], spoken: frozenset[str]) -> tuple[list[str], list[str]]:
+    """Return the names of the record's parts that were spoken of, and the others."""
+    names = [str(part["name"]) for part in _entries(record) if "name" in part]
+    named = [name for name in names if words.content(name) & spoken]
+    return named, [name for name in names if name not in named]
+
+
+def _entries(record: Mapping[str, object]) -> list[Mapping[str, object]]:
+    return [part for value in record.values() if isinstance(value, list) for part in value if isinstance(part, Mapping)]
+
+
+def _arguments_name_a_part(call: ToolCall, record: Mapping[str, object] | None) -> bool:
+    given = set(values(call.arguments))
+    ids = {str(value) for part in _entries(record or {}) for key, value in part.items() if key.endswith("id")}
+    return bool(given & ids) or any(isinstance(value, list) for value in _items(call))
+
+
+def _items(call: ToolCall) -> list[object]:
+    return list(call.arguments.values()) if isinstance(call.arguments, Mapping) else []
+
+
+def closed_doors(reading: Reading) -> Iterator[Sign]:
+    """Find a change after which another change to the same record was refused."""
+    for step in reading.steps:
+        if not (is_failed(step) and step.answers and is_write(step.answers)):
+            continue
+        for earlier in reversed(reading.conversation.before(step)):
+            done = _successful_change(reading, earlier, step.answers)
+            if done is not None:
+                yield Sign(
+                    step=earlier,
+                    rule="closed_door",
+                    what=f"{done.name} came first here and made {step.answers.name} impossible afterwards: "
+                    f"“{words.shown(step.text)}”.",
+                    failure_type=FailureType.ORCHESTRATION_ISSUE,
+                    quote=words.quote(step.text),
+                    quoted=step,
+                    subject=step.answers.name,
+                )
+                break
+
+
+def _successful_change(reading: Reading, step: Step, refused: ToolCall) -> ToolCall | None:
+    keys = set(list(values(refused.arguments))[:1])
+    for call in step.calls:
+        results = reading.results.get(step.number, ())
+        succeeded = bool(results) and not any(is_failed(result) for result in results)
+        if is_write(call) and call.name != refused.name and keys & set(values(call.arguments)) and succeeded:
+            return call
+    return None
+
+
+def unknown_arguments(reading: Reading) -> Iterator[Sign]:
+    """Find identifiers in calls that neither the user nor any tool has mentioned."""
+    for step in reading.steps:
+        if not step.calls:
+            continue
+        earlier = reading.earlier_text(step).lower()
+        for call in step.calls:
+            invented = [value for value in values(call.arguments) if _is_identifier(value) and value.lower() not in earlier]
+            if invented:
+                yield Sign(
+                    step=step,
+                    rule="unknown_argument",
+                    what=f"{call.name} is called with {words.shown(invented[0])}, which nobody had mentioned before.",
+                    failure_type=FailureType.MODEL_LIMITATION,
+                    quote=invented[0],
+                    subject=call.name,
+                )
+
+
+def _is_identifier(value: str) -> bool:
+    return " " not in value and len(value) > 4 and any(char.isdigit() for char in value)  # noqa: PLR2004  (shorter ones are quantities)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(dict.fromkeys(names[:3]))
+    return f"{shown} and more" if len(set(names)) > 3 else shown  # noqa: PLR2004  (names shown)

@@ -1,0 +1,99 @@
+"""Promises that nothing stands behind."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis.schemas import FailureType
+from pytest_refinery.llm.builtin import words
+from pytest_refinery.llm.builtin.reading import Sign, is_thought, is_write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_refinery.llm.builtin.reading import Reading
+    from pytest_refinery.traces.conversation import Step
+
+_LASTING = re.compile(
+    r"\b(from now on|from this point (on|forward)|going forward|from here on( out)?|henceforth|permanently|"
+    r"(in|for) (all |any |every |your )*(future|upcoming|subsequent|later|next) \w+|next time|in (the )?future|"
+    r"(i|we)('ll| will| shall) (always |never )?(remember|keep in mind|keep (that|this|it) in mind|make a note|not forget|bear in mind)|"
+    r"(i|we)('ll| will) (always|never)\b|"
+    r"(i|we)('ve| have) (made a note|noted (your|that|this)|remembered|memori[sz]ed))",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"\b(can(no|')t|cannot|unable|not able|won't|will not|don't|do not|no way to|isn't|not possible)\b", re.IGNORECASE)
+_FIRST_PERSON = re.compile(r"\b(i|we|i'll|we'll|i've|we've)\b|\bwill be\b|\byour\b", re.IGNORECASE)
+_KEEPS = re.compile(
+    r"remember|memory|memori|store|save|persist|preference|profile_update|update_(user|customer|profile|setting)|"
+    r"set_|note|schedule|remind|subscribe|create_rule|add_rule",
+    re.IGNORECASE,
+)
+_CLAIMED = re.compile(
+    r"\b(i|we)(?:'ve| have)(?: (?:now|just|already|successfully|also))* "
+    r"(saved|stored|recorded|updated|cancell?ed|booked|ordered|sent|emailed|scheduled|submitted|filed|refunded|deleted|"
+    r"removed|added|created|changed|reserved|forwarded|escalated|notified|placed|registered|set up|excluded|applied|processed|modified)\b|"
+    r"\b(has|have) been (?:successfully )?(saved|updated|cancell?ed|booked|sent|scheduled|submitted|refunded|deleted|removed|"
+    r"added|created|changed|reserved|escalated|placed|registered|processed|modified|initiated)\b",
+    re.IGNORECASE,
+)
+
+
+def lasting_promises(reading: Reading) -> Iterator[Sign]:
+    """Find promises for later conversations that no tool call keeps."""
+    keepers = [name for name in reading.tools if _KEEPS.search(name)]
+    for step in reading.steps:
+        found = _promise(step)
+        if found is None or _is_kept(reading, step):
+            continue
+        lack = "no tool with which it could keep anything" if not keepers else "made no call that would keep it"
+        yield Sign(
+            step=step,
+            rule="lasting_promise",
+            what=f"The agent promised something for later (“{words.shown(found.group())}”), but it has {lack}."
+            if not keepers
+            else f"The agent promised something for later (“{words.shown(found.group())}”), but it {lack}.",
+            failure_type=FailureType.PROMPT_ISSUE if not keepers else FailureType.TOOL_ISSUE,
+            quote=words.quote(step.text, around=found.start()),
+            subject="memory" if not keepers else keepers[0],
+        )
+
+
+def _promise(step: Step) -> re.Match[str] | None:
+    if step.role != "assistant":
+        return None
+    for found in _LASTING.finditer(step.text):
+        sentence = words.quote(step.text, around=found.start())
+        if _FIRST_PERSON.search(sentence) and not _DENIED.search(sentence):
+            return found
+    return None
+
+
+def _is_kept(reading: Reading, step: Step) -> bool:
+    calls = [call for earlier in (*reading.turn(step), step) for call in earlier.calls]
+    return any(_KEEPS.search(call.name) and is_write(call) for call in calls)
+
+
+def claimed_actions(reading: Reading) -> Iterator[Sign]:
+    """Find claims to have done something where no call that changes anything succeeded before."""
+    for step in reading.steps:
+        found = _CLAIMED.search(step.text) if step.role == "assistant" and not step.calls else None
+        if found is None or _DENIED.search(words.quote(step.text, around=found.start())) or _did_something(reading, step):
+            continue
+        yield Sign(
+            step=step,
+            rule="claimed_action",
+            what=f"The agent says that it has acted (“{words.shown(found.group())}”), but no tool call before it changed anything.",
+            failure_type=FailureType.PROMPT_ISSUE,
+            quote=words.quote(step.text, around=found.start()),
+            strength=1.0 if reading.tools else 0.5,
+        )
+
+
+def _did_something(reading: Reading, step: Step) -> bool:
+    return any(
+        not result.is_error and any(is_write(call) and not is_thought(call) for call in earlier.calls)
+        for earlier in reading.conversation.before(step)
+        for result in reading.results.get(earlier.number, ())
+    )

@@ -1,0 +1,103 @@
+"""What to change: an added rule for the prompt, where one would have helped."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis.schemas import FailureType, SuggestedFix
+from pytest_refinery.llm.builtin import words
+
+if TYPE_CHECKING:
+    from pytest_refinery.analysis.ports import PromptFile
+    from pytest_refinery.llm.builtin.reading import Reading, Sign
+
+_SUBJECT = re.compile(r"^(?:the|our|an?)?\s*(?:agent|assistant|bot|chatbot|model|answer|team|system)\s+(?P<rest>.+)$", re.IGNORECASE | re.DOTALL)
+_MODAL = re.compile(r"^(?:must|should|has to|needs to|is expected to|ought to|will|shall)\s+", re.IGNORECASE)
+_NEGATED = re.compile(r"^(?:does not|doesn't|do not|must not|should not|never)\s+", re.IGNORECASE)
+_THIRD_PERSON = re.compile(r"^(?P<stem>[a-z]+?)(?P<ending>ies|sses|shes|ches|xes|oes|s)\b", re.IGNORECASE)
+
+_RULES = {
+    "lasting_promise": "You have no memory: nothing is kept from one conversation to the next, and you have no tool to store preferences.",
+    "claimed_action": "Say that something was done only after the tool for it has reported success.",
+    "failed_change": "Before {subject}, check that the record is in a state that allows it; if not, say so and offer what is possible.",
+    "wider_than_asked": "{subject} always affects the whole record. If the user wants only a part changed, say that this is not possible "
+    "and ask before you act.",
+    "closed_door": "If several changes to one record are asked for, make the one that forbids further changes last.",
+    "unknown_argument": "Use only values in tool calls that the user or a tool has given; ask for the others.",
+    "ungrounded_figure": "Give only figures that the user, these instructions or a tool have given.",
+    "miscounted": "When you count entries, count only those that fit the question, one by one.",
+    "misattributed_figure": "Before you give a detail of a record, make sure that the record is the one the user asked about; look at all of them if need be.",
+    "changed_request": "When the user changes the request, repeat in one sentence what they want now and what becomes of the first request, and let them confirm it.",
+    "refused_unlooked": "Before you say that something cannot be found, look at every record of the user.",
+    "refused": "Before you refuse, check with your tools whether it can be done.",
+    "early_handover": "Hand over to a person only when none of your tools can do what is asked.",
+    "repeated_call": "Do not repeat a call with the same arguments; use the result that you have, or try another way.",
+    "gave_up": "If a source does not have the answer, try another one before you give up.",
+    "missed_lookup": "If a look-up finds nothing, ask the user for another detail to look them up by.",
+}
+_NO_PROMPT_HELPS = frozenset({FailureType.INFRASTRUCTURE})
+
+
+def suggest(reading: Reading, sign: Sign) -> SuggestedFix | None:
+    """Return the change that would have prevented ``sign``, or ``None`` where no prompt could."""
+    if sign.failure_type in _NO_PROMPT_HELPS:
+        return None
+    rule = _RULES.get(sign.rule, "").format(subject=sign.subject or "acting")
+    added = " ".join(filter(None, (rule, _as_instruction(reading.case.expect) if sign.rule in _SAYS_WHAT_IS_EXPECTED else "")))
+    if not added:
+        return None
+    file = _prompt_file(reading)
+    before = _last_line(file.text if file else reading.told)
+    return SuggestedFix(
+        component="system prompt",
+        file=file.path if file else None,
+        before=before,
+        after=f"{before}{_separator(before)}{added}" if before else added,
+        why=f"Nothing in the prompt says this, and it would have prevented it: {sign.what}",
+    )
+
+
+_SAYS_WHAT_IS_EXPECTED = frozenset({"lasting_promise", "expected_topic", "refused", "claimed_action"})
+
+
+def _prompt_file(reading: Reading) -> PromptFile | None:
+    """Return the prompt file that is nearest to what the agent was told."""
+    told = words.content("\n".join(reading.conversation.system))
+    files = reading.case.prompt_files
+    return max(files, key=lambda file: len(words.content(file.text) & told), default=None)
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def _separator(before: str) -> str:
+    bullet = re.match(r"[-*]\s", before)
+    return f"\n{bullet.group()}" if bullet else "\n"
+
+
+def _as_instruction(expect: str) -> str:
+    """Turn "The agent says that it cannot ..." into "Say that you cannot ..."."""
+    sentence = expect.strip().rstrip(".")
+    found = _SUBJECT.match(sentence)
+    if found is None:
+        return f"Required: {sentence}." if sentence else ""
+    rest = _addressed(found["rest"])
+    negated = _NEGATED.match(rest)
+    if negated:
+        return f"Do not {rest[negated.end() :]}."
+    rest = _MODAL.sub("", rest)
+    return f"{_imperative(rest)}."
+
+
+def _addressed(text: str) -> str:
+    return re.sub(r"\bitself\b", "yourself", re.sub(r"\bits\b", "your", re.sub(r"\bit\b", "you", text)))
+
+
+def _imperative(text: str) -> str:
+    found = _THIRD_PERSON.match(text)
+    if found:
+        ending = {"ies": "y", "sses": "ss", "shes": "sh", "ches": "ch", "xes": "x", "oes": "o"}.get(found["ending"].lower(), "")
+        text = f"{found['stem']}{ending}{text[found.end() :]}"
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,181 @@
+"""A case as the detectors read it, and the signs that they give."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pytest_refinery.llm.builtin import words
+from pytest_refinery.traces import conversation
+from pytest_refinery.traces.model import RunKind
+
+if TYPE_CHECKING:
+    from pytest_refinery.analysis.ports import Case
+    from pytest_refinery.analysis.schemas import FailureType
+    from pytest_refinery.traces.conversation import Conversation, Step
+    from pytest_refinery.traces.model import ToolCall
+
+_READS = re.compile(
+    r"^(get|find|search|list|look|lookup|read|fetch|query|retrieve|check|calculate|calc|think|count|show|describe|"
+    r"view|browse|open|load|validate|verify|compare|compute|plan|reason|summari[sz]e|select|ask)(_|-|[A-Z]|$)",
+)
+_THINKS = re.compile(r"^(think|plan|reason|reflect|calculate|calc|scratchpad)", re.IGNORECASE)
+_HANDS_OVER = re.compile(r"transfer|escalat|hand_?off|handover|human|live_?agent|operator", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Sign:
+    """What a detector noticed about one step.
+
+    Attributes:
+        rule: The detector's word for it.
+        what: A sentence that a domain expert understands.
+        quote: Words of ``quoted`` (default: the step itself) that show it.
+        strength: How clearly the sign is there, 0 to 1; the rule's own weight comes on top.
+        subject: What is missing or was promised, for the fix and the gaps.
+    """
+
+    step: Step
+    rule: str
+    what: str
+    failure_type: FailureType
+    quote: str
+    quoted: Step | None = None
+    strength: float = 1.0
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The conversation of a case, and what follows from it for all detectors."""
+
+    case: Case
+    conversation: Conversation
+
+    @classmethod
+    def of(cls, case: Case) -> Reading:
+        """Read the trace of ``case``."""
+        return cls(case, conversation.read(case.trace))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the conversation."""
+        return self.conversation.steps
+
+    @cached_property
+    def told(self) -> str:
+        """All that the agent was told about its work: system prompts and prompt files."""
+        spoken = [step.text for step in self.steps if step.role == "system"]
+        texts = (*self.conversation.system, *spoken, *(file.text for file in self.case.prompt_files))
+        return "\n\n".join(dict.fromkeys(texts))
+
+    @cached_property
+    def expected(self) -> frozenset[str]:
+        """The content words of the expectation."""
+        return words.content(self.case.expect)
+
+    @cached_property
+    def vocabulary(self) -> tuple[frozenset[str], ...]:
+        """The content words of each step, in the order of the steps."""
+        return tuple(words.content(step.text) for step in self.steps)
+
+    @cached_property
+    def tools(self) -> Mapping[str, Mapping[str, Any]]:
+        """The tools the agent was offered, by name, with their parameter schemas as far as known."""
+        offered: dict[str, Mapping[str, Any]] = {}
+        for run in self.case.trace.runs:
+            if run.kind == RunKind.LLM:
+                offered |= dict(_offered(run.settings.get("tools") or run.settings.get("functions")))
+            elif run.kind == RunKind.TOOL:
+                offered.setdefault(run.name, {})
+        for step in self.steps:
+            for call in step.calls:
+                offered.setdefault(call.name, {})
+        return offered
+
+    @cached_property
+    def results(self) -> Mapping[int, tuple[Step, ...]]:
+        """The tool steps that answer an assistant's calls, by the number of the assistant's step."""
+        answered: dict[int, list[Step]] = {}
+        for step in self.steps:
+            caller = self.caller(step)
+            if caller is not None:
+                answered.setdefault(caller.number, []).append(step)
+        return {number: tuple(found) for number, found in answered.items()}
+
+    def caller(self, step: Step) -> Step | None:
+        """Return the assistant's step that led to a tool's step."""
+        if step.role != "tool":
+            return None
+        for earlier in reversed(self.conversation.before(step)):
+            if earlier.role == "assistant" and (step.answers is None or step.answers in earlier.calls):
+                return earlier
+        return next((earlier for earlier in reversed(self.conversation.before(step)) if earlier.role == "assistant"), None)
+
+    def turn(self, step: Step) -> tuple[Step, ...]:
+        """Return the steps between the last words of the user and ``step``."""
+        earlier = self.conversation.before(step)
+        start = next((index + 1 for index in reversed(range(len(earlier))) if earlier[index].role == "user"), 0)
+        return earlier[start:]
+
+    def request(self, step: Step) -> Step | None:
+        """Return what the user last said before ``step``."""
+        return next((earlier for earlier in reversed(self.conversation.before(step)) if earlier.role == "user"), None)
+
+    def earlier_text(self, step: Step) -> str:
+        """Return everything that was said or told before ``step``, calls included."""
+        return "\n".join((self.told, *(_with_calls(earlier) for earlier in self.conversation.before(step))))
+
+
+def is_write(call: ToolCall) -> bool:
+    """Tell whether a tool's name says that the call changes something."""
+    return not _READS.match(call.name)
+
+
+def is_thought(call: ToolCall) -> bool:
+    """Tell whether a tool only thinks or reckons."""
+    return bool(_THINKS.match(call.name))
+
+
+def is_handover(call: ToolCall) -> bool:
+    """Tell whether a call hands the conversation to a human or another agent."""
+    return bool(_HANDS_OVER.search(call.name))
+
+
+def values(value: object) -> Iterator[str]:
+    """Yield the plain values in arguments, as text."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from values(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from values(item)
+    elif value is not None:
+        yield str(value)
+
+
+def parsed(text: str) -> object:
+    """Return the JSON value that a tool's text holds, or ``None``."""
+    if not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _with_calls(step: Step) -> str:
+    return "\n".join((step.text, *(" ".join(values(call.arguments)) for call in step.calls)))
+
+
+def _offered(tools: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for tool in tools if isinstance(tools, list) else ():
+        if isinstance(tool, Mapping):
+            inner = tool.get("function")
+            described = inner if isinstance(inner, Mapping) else tool
+            if isinstance(described.get("name"), str):
+                yield described["name"], described
