@@ -17,13 +17,17 @@ from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_refinery.sources.json_stream import Piece
 
 _RUNS = frozenset({"runs", "items", "post", "patch"})
 _MESSAGES = frozenset({"messages", "history"})
+_WRAPPERS = _RUNS | _MESSAGES
+_WHAT_A_TRACE_IS = (
+    "A trace file is a LangSmith run export (a list of runs) or a chat transcript (a list of role/content messages)."
+)
 
 
 class JsonFiles:
@@ -36,13 +40,22 @@ class JsonFiles:
             TraceError: There is no such file, or what is in it is no trace.
         """
         path = base / reference
-        if path.is_dir():
-            msg = f"{path}: is a directory; name the trace file in it."
-            raise TraceError(msg)
-        if not path.exists():
-            msg = f"{path}: no such trace file.{_similar(path)}"
-            raise TraceError(msg)
-        return _trace(json_stream.pieces(path, wrappers=_RUNS | _MESSAGES), path)
+        contents = _Contents(path)
+        try:
+            for piece in json_stream.pieces(path, wrappers=_WRAPPERS):
+                contents.add(piece)
+        except OSError as error:
+            raise TraceError(_unreadable(path, error)) from error
+        return contents.trace()
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    # Windows denies the permission to open a directory.
+    if isinstance(error, IsADirectoryError | PermissionError) and path.is_dir():
+        return f"{path}: is a directory; name the trace file in it."
+    if isinstance(error, FileNotFoundError):
+        return f"{path}: no such trace file.{_similar(path)}"
+    return f"{path}: cannot be read ({error.strerror or error})."
 
 
 def _similar(path: Path) -> str:
@@ -51,53 +64,75 @@ def _similar(path: Path) -> str:
     return did_you_mean(path.name, (entry.name for entry in path.parent.iterdir()))
 
 
-def _trace(pieces: Iterable[Piece], path: Path) -> Trace:
-    collected = langsmith_records.Records(str(path))
-    spoken: list[object] = []
-    is_empty = True
-    for piece in pieces:
-        is_empty = False
-        if piece.key in _MESSAGES or (piece.key is None and _is_message(piece.value)):
-            spoken.append(piece.value)
-        elif piece.key in _RUNS or langsmith_records.is_run(piece.value):
-            collected.add(piece.value)
-        elif piece.key is None and isinstance(piece.value, list):
-            for value in piece.value:
-                collected.add(value)
-    if is_empty:
-        msg = f"{path}: the file is empty; export the trace again."
-        raise TraceError(msg)
-    if spoken and not collected:
-        return _transcript(spoken, path)
-    return _exported(collected, path)
+class _Contents:
+    """What a file turned out to hold: run records, messages, or things that are neither."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._records = langsmith_records.Records(str(path))
+        self._spoken: list[object] = []
+        self._stray: str | None = None
+        self._count = 0
+
+    def add(self, piece: Piece) -> None:
+        self._count += 1
+        self._take(piece.key, piece.value)
+
+    def _take(self, key: str | None, value: object) -> None:
+        if key in _RUNS or (key is None and langsmith_records.is_run(value)):
+            self._records.add(value)
+        elif _is_message(value) or (key in _MESSAGES and isinstance(value, dict)):
+            self._spoken.append(value)
+        elif isinstance(value, list):
+            for item in value:
+                self._take(key, item)
+        elif self._stray is None and not _is_wrapper(value):
+            self._stray = f"entry {self._count} is {langsmith_records.kind_of(value)}, neither a run nor a message"
+
+    def trace(self) -> Trace:
+        if not self._count:
+            msg = f"{self._path}: the file is empty; export the trace again."
+            raise TraceError(msg)
+        if not self._records and not self._spoken:
+            msg = f"{self._path}: no runs and no messages in it. {_WHAT_A_TRACE_IS}"
+            raise TraceError(msg)
+        if self._stray:
+            msg = f"{self._path}: {self._stray}. {_WHAT_A_TRACE_IS}"
+            raise TraceError(msg)
+        return _exported(self._records, self._path) if self._records else _transcript(self._spoken, self._path)
 
 
 def _is_message(value: object) -> bool:
     if isinstance(value, dict):
-        return "run_type" not in value and messages.parse(value) is not None
-    return isinstance(value, list) and bool(messages.read([value]).messages)
+        return messages.parse(value) is not None
+    return messages.is_pair(value)
 
 
-def _exported(collected: langsmith_records.Records, path: Path) -> Trace:
-    runs, notes = collected.runs()
-    if not runs:
-        msg = (
-            f"{path}: no runs and no messages in it. A trace file is a LangSmith run export "
-            "(a list of runs) or a chat transcript (a list of role/content messages)."
-        )
-        raise TraceError(msg)
+def _is_wrapper(value: object) -> bool:
+    return isinstance(value, dict) and not _WRAPPERS.isdisjoint(value)
+
+
+def _exported(records: langsmith_records.Records, path: Path) -> Trace:
+    runs, notes = records.runs()
     ordered = in_order(runs, source=str(path))
-    trace = Trace(id=collected.trace_id or ordered[0].id, name=ordered[0].name, runs=ordered, source=str(path))
-    orphans = [run.id for run in trace.roots if run.parent_id is not None]
+    root = ordered[0]
+    trace = Trace(id=records.trace_id(root.id), name=root.name, runs=ordered, source=str(path))
+    orphans = sum(1 for run in trace.roots if run.parent_id is not None)
     if orphans:
-        notes = (*notes, f"{len(orphans)} runs name a parent that is not in the file; they stand as roots.")
+        notes = (*notes, f"{orphans} runs name a parent that is not in the file; they stand as roots.")
     return trace.model_copy(update={"notes": notes})
 
 
 def _transcript(spoken: list[object], path: Path) -> Trace:
     runs = tuple(_runs_of(spoken))
-    digest = hashlib.sha256("\0".join(f"{run.name}\0{run.outputs}" for run in runs).encode("utf-8", "replace"))
-    return Trace(id=digest.hexdigest()[:32], name=path.name.partition(".")[0], runs=runs, source=str(path), format="transcript")
+    digest = hashlib.sha256("\0".join(f"{run.name}\0{run.outputs}" for run in runs).encode())
+    return Trace(
+        id=digest.hexdigest()[:32],
+        name=path.name.partition(".")[0],
+        runs=runs,
+        source=str(path),
+        format="transcript",
+    )
 
 
 def _runs_of(spoken: list[object]) -> Iterator[Run]:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from pytest_refinery.errors import TraceError
+from pytest_refinery.traces import json_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[\s\ufeff]*")
 _GZIP_MAGIC = b"\x1f\x8b"
+_TOO_DEEP = f"nested more than {json_values.DEEPEST} levels deep; a trace is not"
 
 
 class Piece(NamedTuple):
@@ -39,9 +42,12 @@ def pieces(path: Path, *, wrappers: frozenset[str]) -> Iterator[Piece]:
     An object at top level comes whole, but for its arrays under a key in ``wrappers``, whose
     elements come one by one before it.
 
+    Half surrogate pairs become question marks: no text with one in it can be written.
+
     Raises:
-        TraceError: The file cannot be read, is no UTF-8, or no JSON; the message has the line
-            and column.
+        TraceError: The file is no UTF-8, no JSON (the message has the line and column), damaged
+            gzip, or nested more than 150 levels deep.
+        OSError: The file cannot be opened or read.
     """
     try:
         with _open(path) as stream:
@@ -49,14 +55,8 @@ def pieces(path: Path, *, wrappers: frozenset[str]) -> Iterator[Piece]:
     except UnicodeDecodeError as error:
         msg = f"{path}: not UTF-8 ({error.reason}); export the trace as UTF-8 JSON."
         raise TraceError(msg) from error
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         msg = f"{path}: the gzip data is damaged or cut off ({error}); export the trace again."
-        raise TraceError(msg) from error
-    except RecursionError as error:
-        msg = f"{path}: nested too deeply to be a trace."
-        raise TraceError(msg) from error
-    except OSError as error:
-        msg = f"{path}: cannot be read ({error.strerror or error})."
         raise TraceError(msg) from error
 
 
@@ -112,7 +112,8 @@ class _Reader:
             return
         while True:
             if self._peek() != '"':
-                raise self._error("a key in double quotes is missing")
+                missing = "a key in double quotes is missing"
+                raise self._invalid(missing)
             key = cast("str", self._value())
             self._take(":")
             if key in wrappers and self._peek() == "[":
@@ -132,13 +133,24 @@ class _Reader:
                 value, end = self._decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 if self._is_at_end:
-                    raise self._error(error.msg, at=error.pos) from error
+                    raise self._invalid(error.msg, at=error.pos) from error
+            except RecursionError as error:
+                raise self._error(_TOO_DEEP) from error
+            except ValueError as error:
+                # Python refuses integers of more than some thousand digits.
+                raise self._invalid(str(error)) from error
             else:
-                # A number at the very end of the window may go on in the next chunk.
-                if end < len(self._text) or self._is_at_end:
-                    self._at = end
-                    return cast("Json", value)
+                # A number goes on in the next chunk where the window ends in "1", "1." or "1e+".
+                if len(self._text) - end > 2 or self._is_at_end:  # noqa: PLR2004
+                    return self._taken(cast("Json", value), end)
             self._more()
+
+    def _taken(self, value: Json, end: int) -> Json:
+        if json_values.is_too_deep(value):
+            raise self._error(_TOO_DEEP)
+        has_lone = json_values.has_lone_surrogate(self._text, self._at, end)
+        self._at = end
+        return json_values.writable(value) if has_lone else value
 
     def _peek(self) -> str:
         """Skip white space and return the next character, "" at the end."""
@@ -156,7 +168,8 @@ class _Reader:
         if found and found in wanted:
             self._at += 1
             return found
-        raise self._error(f"expected {' or '.join(wanted)}")
+        why = f"expected {' or '.join(wanted)}"
+        raise self._invalid(why)
 
     def _more(self) -> None:
         """Move the window: what was read is forgotten, at least as much again is read."""
@@ -174,9 +187,12 @@ class _Reader:
             return self._line, self._column + len(text)
         return self._line + lines, len(text) - text.rfind("\n")
 
-    def _error(self, why: str, *, at: int | None = None) -> TraceError:
+    def _invalid(self, why: str, *, at: int | None = None) -> TraceError:
         at = self._at if at is None else at
-        line, column = self._place(self._text[:at])
-        is_cut = self._is_at_end and not self._text[at:].strip()
+        is_cut = self._is_at_end and (not self._text[at:].strip() or why.startswith("Unterminated"))
         hint = "the file ends in the middle; it may be cut off" if is_cut else why[:1].lower() + why[1:]
-        return TraceError(f"{self._source}:{line}:{column}: not valid JSON: {hint}.")
+        return self._error(f"not valid JSON: {hint}", at=at)
+
+    def _error(self, what: str, *, at: int | None = None) -> TraceError:
+        line, column = self._place(self._text[: self._at if at is None else at])
+        return TraceError(f"{self._source}:{line}:{column}: {what}.")

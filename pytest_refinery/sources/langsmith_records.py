@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from pytest_refinery.errors import TraceError
+from pytest_refinery.traces import json_values
 from pytest_refinery.traces.model import Run, RunKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _KNOWN_KINDS = frozenset(RunKind)
 # Settings of a model call that say nothing about it.
@@ -30,7 +36,7 @@ class Records:
         self._source = source
         self._by_id: dict[str, dict[str, Any]] = {}
         self._count = 0
-        self.trace_id: str | None = None
+        self._repeated = 0
 
     def __bool__(self) -> bool:
         return bool(self._by_id)
@@ -47,27 +53,45 @@ class Records:
 
     def _add(self, record: object) -> None:
         if not isinstance(record, Mapping):
-            msg = f"{self._source}: entry {self._count} is {_kind_of(record)}, not a run object."
+            msg = f"{self._source}: entry {self._count} is {kind_of(record)}, not a run object."
             raise TraceError(msg)
-        run_id = record.get("id") or _last_id(record.get("dotted_order"))
+        run_id = _id(record)
         if not run_id:
-            msg = f"{self._source}: run {self._count} ({_shown(record.get('name'))}) has no id; export the runs with their ids."
+            name = _shown(record.get("name"))
+            msg = f"{self._source}: run {self._count} ({name}) has no id; export the runs with their ids."
             raise TraceError(msg)
-        known = self._by_id.setdefault(str(run_id), {"id": str(run_id)})
+        known = self._by_id.setdefault(run_id, {})
+        self._repeated += _is_ended(known) and _is_ended(record)
         known.update({key: _merged(known.get(key), item) for key, item in record.items() if item is not None})
-        self.trace_id = self.trace_id or record.get("trace_id")
+
+    def trace_id(self, run_id: str) -> str:
+        """Return the id of the trace that a run says it belongs to, else the run's own."""
+        return str(self._by_id[run_id].get("trace_id") or run_id)
 
     def runs(self) -> tuple[list[Run], tuple[str, ...]]:
         """Return the runs, in the order of the file, and what could not be mapped."""
-        found = [_run(record) for record in self._by_id.values()]
-        merged = self._count - len(found)
+        found = [_run(run_id, record) for run_id, record in self._by_id.items()]
+        return found, tuple(self._notes())
+
+    def _notes(self) -> Iterator[str]:
+        if self._repeated:
+            yield f"{self._repeated} records repeat the id of another and were merged with it."
+        traces = {record["trace_id"] for record in self._by_id.values() if isinstance(record.get("trace_id"), str)}
+        if len(traces) > 1:
+            yield f"The file holds {len(traces)} traces; they are read as one, in the order of their times."
         offloaded = sum(1 for record in self._by_id.values() if _is_offloaded(record))
-        notes = []
-        if merged and not any("run_type" not in record for record in self._by_id.values()):
-            notes.append(f"{merged} records repeat the id of another and were merged with it.")
         if offloaded:
-            notes.append(f"{offloaded} runs keep their inputs or outputs elsewhere (offloaded); the file does not hold them.")
-        return found, tuple(notes)
+            yield f"{offloaded} runs keep inputs or outputs elsewhere (offloaded); the file does not hold them."
+
+
+def _id(record: Mapping[str, Any]) -> str | None:
+    run_id = record.get("id") or _last_id(record.get("dotted_order"))
+    return str(run_id) if run_id else None
+
+
+def _is_ended(record: Mapping[str, Any]) -> bool:
+    """Tell a whole run from the post that opens it and the patch that closes it."""
+    return bool(record.get("end_time") and record.get("start_time"))
 
 
 def _flattened(value: object, parent: str | None) -> Iterator[object]:
@@ -80,7 +104,7 @@ def _flattened(value: object, parent: str | None) -> Iterator[object]:
         record["parent_run_id"] = parent
     yield record
     for child in children if isinstance(children, list) else ():
-        yield from _flattened(child, str(record.get("id")))
+        yield from _flattened(child, _id(record))
 
 
 def _merged(old: object, new: object) -> object:
@@ -91,26 +115,23 @@ def _is_offloaded(record: Mapping[str, Any]) -> bool:
     return any(record.get(f"{side}_s3_urls") and not record.get(side) for side in ("inputs", "outputs"))
 
 
-def _run(record: Mapping[str, Any]) -> Run:
+def _run(run_id: str, record: Mapping[str, Any]) -> Run:
     extra = _mapping(record.get("extra"))
     metadata = {**_mapping(extra.get("metadata")), **_mapping(record.get("metadata"))}
     kind = str(record.get("run_type") or RunKind.CHAIN)
-    started, ended = _time(record.get("start_time")), _time(record.get("end_time"))
-    if started and not ended and isinstance(record.get("latency_seconds"), int | float):
-        ended = datetime.fromtimestamp(started.timestamp() + record["latency_seconds"], tz=UTC)
-    status = record.get("status")
+    started = _time(record.get("start_time"))
     return Run(
-        id=record["id"],
+        id=run_id,
         name=str(record.get("name") or kind),
         kind=kind.lower() if kind.lower() in _KNOWN_KINDS else kind,
         parent_id=_parent_id(record),
         inputs=_value(record.get("inputs")),
         outputs=_value(record.get("outputs")),
         error=_error(record),
-        is_pending=status == "pending",
+        is_pending=_status(record) == "pending",
         started_at=started,
-        ended_at=ended,
-        tags=tuple(str(tag) for tag in record.get("tags") or ()),
+        ended_at=_time(record.get("end_time")) or _later(started, record.get("latency_seconds")),
+        tags=_tags(record.get("tags")),
         metadata={key: item for key, item in metadata.items() if not key.startswith(_UNMAPPED_METADATA)},
         settings=_settings(extra, metadata),
         template=record.get("serialized") or record.get("manifest"),
@@ -118,11 +139,20 @@ def _run(record: Mapping[str, Any]) -> Run:
     )
 
 
+def _status(record: Mapping[str, Any]) -> str:
+    # v1 writes "error", v2 "ERROR".
+    return str(record.get("status")).lower()
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    return tuple(str(tag) for tag in value) if isinstance(value, list) else ()
+
+
 def _error(record: Mapping[str, Any]) -> str | None:
     error = record.get("error") or record.get("error_preview")
     if error:
         return error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
-    return "The run is marked as failed, without a message." if record.get("status") == "error" else None
+    return "The run is marked as failed, without a message." if _status(record) == "error" else None
 
 
 def _parent_id(record: Mapping[str, Any]) -> str | None:
@@ -138,16 +168,17 @@ def _last_id(dotted_order: object) -> str | None:
     """Return the run id at the end of a dotted order (``<time>Z<id>.<time>Z<id>``)."""
     if not isinstance(dotted_order, str):
         return None
-    return dotted_order.rpartition(".")[2].partition("Z")[2] or None
+    run_id = dotted_order.rpartition(".")[2].partition("Z")[2]
+    try:
+        return str(UUID(run_id))
+    except ValueError:
+        return run_id or None
 
 
 def _value(value: object) -> object:
     # Some exports carry the payload as a string of JSON.
-    if isinstance(value, str) and value[:1] in "{[" and value[-1:] in "}]":
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
+    if isinstance(value, str) and value.startswith(("{", "[")) and value.endswith(("}", "]")):
+        return json_values.parsed(value) or value
     return value if value != {} else None
 
 
@@ -164,17 +195,27 @@ def _settings(extra: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
 
 
 def _usage(record: Mapping[str, Any]) -> dict[str, int]:
+    """Return the first token counts found; in a record itself, 0 stands for unknown."""
     outputs = _mapping(record.get("outputs"))
     llm_output = _mapping(outputs.get("llm_output"))
-    reported = next(
-        (
-            source
-            for source in (outputs.get("usage_metadata"), outputs.get("usage"), llm_output.get("token_usage"), record)
-            if isinstance(source, Mapping) and _counts(source)
-        ),
-        {},
+    reported = (
+        outputs.get("usage_metadata"),
+        outputs.get("usage"),
+        llm_output.get("token_usage"),
+        _generated(outputs).get("usage_metadata"),
+        record,
     )
-    return _counts(reported)
+    counted = (_counts(source) for source in reported if isinstance(source, Mapping))
+    return next((counts for counts in counted if any(counts.values())), {})
+
+
+def _generated(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of the first message that a LangChain model generated."""
+    value = outputs.get("generations")
+    while isinstance(value, list) and value:
+        value = value[0]
+    message = _mapping(_mapping(value).get("message"))
+    return _mapping(message.get("kwargs"))
 
 
 _USAGE_NAMES = {
@@ -187,34 +228,45 @@ _USAGE_NAMES = {
 def _counts(source: Mapping[str, Any]) -> dict[str, int]:
     counted = {}
     for name, keys in _USAGE_NAMES.items():
-        value = next((source[key] for key in keys if isinstance(source.get(key), int | float)), None)
+        value = next((source[key] for key in keys if _is_number(source.get(key))), None)
         if value is not None:
             counted[name] = int(value)
     return counted
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
 def _time(value: object) -> datetime | None:
     """Return a moment in UTC; ISO text with or without a zone, or milliseconds since 1970."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return datetime.fromtimestamp(value / 1000, tz=UTC)
-        except (OverflowError, OSError, ValueError):
-            return None
-    if not isinstance(value, str):
-        return None
     try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value / 1000, tz=UTC)
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if moment is None or moment.tzinfo:
+            return moment and moment.astimezone(UTC)
+        return moment.replace(tzinfo=UTC)
+    except (OverflowError, OSError, ValueError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _later(moment: datetime | None, seconds: object) -> datetime | None:
+    try:
+        return moment + timedelta(seconds=seconds) if moment and isinstance(seconds, int | float) else None
+    except (OverflowError, ValueError):
+        return None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _kind_of(value: object) -> str:
-    return {list: "a list", str: "a text", type(None): "null"}.get(type(value), f"a {type(value).__name__}")
+def kind_of(value: object) -> str:
+    """Return what JSON calls a value, with its article."""
+    if isinstance(value, bool | int | float):
+        return "true or false" if isinstance(value, bool) else "a number"
+    return {list: "a list", str: "a text", type(None): "null"}.get(type(value), "an object")
 
 
 def _shown(name: object) -> str:

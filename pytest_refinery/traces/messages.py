@@ -11,17 +11,24 @@
 - ``(role, text)`` pairs;
 - generations of LLM outputs, with or without a message in them.
 
-No run, no trace, no file: values in, values out.
+Response metadata and other fields beside a message's content go with the message. No run, no trace, no file:
+values in, values out.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
-from pytest_refinery.traces.model import Json, Message, ToolCall
+from pytest_refinery.traces import json_values
+from pytest_refinery.traces.model import Message, ToolCall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_refinery.traces.model import Json
 
 _ROLES = {
     "system": "system",
@@ -36,14 +43,21 @@ _ROLES = {
 }
 # LangChain's "type" of a message in dict form; "chat" carries its role beside it.
 _LANGCHAIN_TYPES = frozenset({"human", "ai", "system", "tool", "function", "chat", "developer"})
-_BLOCK_TEXT_KEYS = ("text", "thinking", "refusal", "summary_text")
+_BODY_KEYS = frozenset({"content", "parts", "tool_calls", "function_call", "refusal"})
+_CALL_WRAPPERS = ("function", "functionCall", "function_call", "custom")
+_RESULT_WRAPPERS = ("functionResponse", "function_response")
+_ARGUMENT_KEYS = ("args", "arguments", "input")
+_TEXT_KEYS = ("text", "refusal", "summary_text")
+_THINKING_KEYS = ("thinking", "reasoning", "reasoning_content")
+_ATTACHED = ("image", "audio", "file", "document", "media", "video")
+_ANSWER_KEYS = ("output", "answer", "response", "result", "text", "content", "final_output", "return_value")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The messages of a value in their order, and what remains of the value without them.
 
-    ``rest`` is ``None`` where messages were all there was.
+    ``rest`` is without null fields, and ``None`` where messages were all there was.
     """
 
     messages: tuple[Message, ...]
@@ -60,20 +74,24 @@ def read(value: object) -> Reading:
 def answer_text(value: object) -> str | None:
     """Return the answer in a run's outputs, however it is wrapped, or ``None`` where there is none.
 
-    The last assistant message with a text; else the one text that there is (under
-    ``output``, ``answer``, ``response``, ``result``, ``text`` or ``content`` where there
-    are several); else the outputs as JSON.
+    What stands under ``output``, ``answer``, ``response``, ``result``, ``text`` or ``content`` where that
+    is text or messages; else the last assistant message with a text; else the one text that
+    there is; else the outputs as JSON.
     """
+    if isinstance(value, str):
+        return value
+    named = _named_answers(value)
+    speaking = next((item for item in named if _speaks(item)), None)
+    if speaking is not None:
+        return answer_text(speaking)
     reading = read(value)
-    for message in reversed(reading.messages):
-        if message.role not in {"user", "system", "tool"} and message.text.strip():
-            return message.text
-    named = _named_text(reading.rest)
-    if named is not None:
-        return named
-    if reading.rest is not None:
-        return json.dumps(reading.rest, ensure_ascii=False)
-    return next((m.text for m in reversed(reading.messages) if m.text.strip()), None)
+    said = [message for message in reading.messages if message.text.strip()]
+    replies = [message for message in said if message.role not in {"user", "system", "tool"}]
+    if replies:
+        return replies[-1].text
+    if named:
+        return answer_text(named[0])
+    return _rest_text(reading.rest) or (said[-1].text if said else None)
 
 
 def role_of(word: str) -> str:
@@ -81,75 +99,11 @@ def role_of(word: str) -> str:
     return _ROLES.get(word.lower(), word)
 
 
-_ANSWER_KEYS = ("output", "answer", "response", "result", "text", "content", "final_output", "return_value")
-
-
-def _named_text(rest: object) -> str | None:
-    if isinstance(rest, str):
-        return rest
-    if not isinstance(rest, Mapping):
-        return None
-    for key in _ANSWER_KEYS:
-        if key in rest and rest[key] is not None:
-            return _named_text(rest[key]) or json.dumps(rest[key], ensure_ascii=False)
-    texts = [item for item in rest.values() if isinstance(item, str)]
-    return texts[0] if len(rest) == 1 and texts else None
-
-
-def _walk(value: object, found: list[Message]) -> object:
-    """Append the messages in ``value`` to ``found``; return the rest, ``None`` where nothing remains."""
-    if isinstance(value, Mapping):
-        return _walk_mapping(value, found)
-    if isinstance(value, list | tuple):
-        if _is_pair(value):
-            found.append(Message(role=role_of(value[0]), text=_text(value[1])))
-            return None
-        rests = [_walk(item, found) for item in value]
-        kept = [rest for rest in rests if rest is not None]
-        # A list of plain values keeps its nulls: they are positions there.
-        return (list(rests) if len(kept) == len(rests) else kept) or (None if value else [])
-    return value
-
-
-def _walk_mapping(value: Mapping[str, Any], found: list[Message]) -> object:
-    messages = parse(value)
-    if messages is not None:
-        found.extend(messages)
-        return None
-    if _is_generation(value):
-        return _walk_generation(value, found)
-    if value.get("lc") == 1 and isinstance(value.get("kwargs"), Mapping):
-        return _walk(value["kwargs"], found)
-    before = len(found)
-    rest = {}
-    for key, item in value.items():
-        remaining = _walk(item, found)
-        if remaining is not None:
-            rest[key] = remaining
-    return rest or (None if value and (len(found) > before or _is_null(value)) else {} if not value else None)
-
-
-def _is_null(value: Mapping[str, Any]) -> bool:
-    return all(item is None for item in value.values())
-
-
-def _is_generation(value: Mapping[str, Any]) -> bool:
-    return "generation_info" in value or (isinstance(value.get("text"), str) and isinstance(value.get("message"), Mapping))
-
-
-def _walk_generation(value: Mapping[str, Any], found: list[Message]) -> object:
-    if isinstance(value.get("message"), Mapping):
-        rest = {key: item for key, item in value.items() if key not in {"text", "type", "message"} and item is not None}
-        remaining = _walk(value["message"], found)
-        return _walk(rest, found) if rest else remaining
-    found.append(Message(role="assistant", text=_text(value.get("text"))))
-    info = value.get("generation_info")
-    return {"generation_info": info} if info else None
-
-
-def _is_pair(value: Sequence[object]) -> bool:
+def is_pair(value: object) -> TypeGuard[Sequence[Any]]:
+    """Tell whether a value is a message written as ``(role, text)``."""
     return (
-        len(value) == 2  # noqa: PLR2004  (a pair)
+        isinstance(value, list | tuple)
+        and len(value) == 2  # noqa: PLR2004  (a pair)
         and isinstance(value[0], str)
         and value[0].lower() in _ROLES
         and isinstance(value[1], str | list)
@@ -165,19 +119,87 @@ def parse(value: Mapping[str, Any]) -> list[Message] | None:
     if value.get("lc") == 1 and kind == "constructor":
         return _from_constructor(value)
     role = value.get("role")
-    if isinstance(role, str) and _has_body(value):
+    if isinstance(role, str) and not _BODY_KEYS.isdisjoint(value):
         return _from_role(role, value)
-    if isinstance(kind, str):
-        return _from_type(kind, value)
+    return _from_type(kind, value) if isinstance(kind, str) else None
+
+
+def _named_answers(value: object) -> list[object]:
+    if not isinstance(value, Mapping) or parse(value) is not None:
+        return []
+    return [value[key] for key in _ANSWER_KEYS if value.get(key) not in (None, "")]
+
+
+def _speaks(value: object) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else bool(read(value).messages)
+
+
+def _rest_text(rest: object) -> str | None:
+    items = list(rest.values()) if isinstance(rest, Mapping) else rest
+    if not items or not isinstance(items, list):
+        return None if items is None or items == [] else _text(items)
+    if len(items) == 1 and isinstance(items[0], str):
+        return items[0]
+    if items is rest and all(isinstance(item, Mapping) and isinstance(item.get("text"), str) for item in items):
+        return _content(items).text
+    return _text(rest)
+
+
+def _walk(value: object, found: list[Message]) -> object:
+    """Append the messages in ``value`` to ``found``; return the rest, ``None`` where nothing remains."""
+    if isinstance(value, Mapping):
+        return _walk_mapping(value, found)
+    return _walk_list(value, found) if isinstance(value, list | tuple) else value
+
+
+def _walk_list(values: Sequence[object], found: list[Message]) -> object:
+    before = len(found)
+    # Two words in a list are a message only among messages: ["user", "admin"] may be anything.
+    among_messages = all(is_pair(item) or isinstance(item, Mapping) for item in values)
+    rests = [_walk_pair(item, found) if among_messages and is_pair(item) else _walk(item, found) for item in values]
+    if len(found) == before:
+        return rests
+    return [rest for rest in rests if rest is not None] or None
+
+
+def _walk_mapping(value: Mapping[str, Any], found: list[Message]) -> object:
+    messages = parse(value)
+    if messages is not None:
+        found.extend(messages)
+        return None
+    if _is_generation(value):
+        return _walk_generation(value, found)
+    if value.get("lc") == 1 and isinstance(value.get("kwargs"), Mapping):
+        value = value["kwargs"]
+    rest = {key: remains for key, item in value.items() if (remains := _walk_field(key, item, found)) is not None}
+    return rest if rest or not value else None
+
+
+def _walk_field(key: str, item: object, found: list[Message]) -> object:
+    is_lone_pair = key in {"messages", "message"} and is_pair(item)
+    return _walk_pair(cast("Sequence[Any]", item), found) if is_lone_pair else _walk(item, found)
+
+
+def _walk_pair(pair: Sequence[Any], found: list[Message]) -> object:
+    found.extend(_from_role(pair[0], {"content": pair[1]}))
     return None
 
 
-def _has_body(value: Mapping[str, Any]) -> bool:
-    return any(key in value for key in ("content", "parts", "tool_calls", "function_call", "refusal"))
+def _is_generation(value: Mapping[str, Any]) -> bool:
+    has_both = isinstance(value.get("text"), str) and isinstance(value.get("message"), Mapping)
+    return has_both or "generation_info" in value
+
+
+def _walk_generation(value: Mapping[str, Any], found: list[Message]) -> object:
+    message = value.get("message")
+    if not isinstance(message, Mapping) or parse(message) is None:
+        found.append(Message(role="assistant", text=_text(value.get("text"))))
+    fields = {key: item for key, item in value.items() if key not in {"text", "type"} and item}
+    return _walk_mapping(fields, found) or None
 
 
 def _from_constructor(value: Mapping[str, Any]) -> list[Message] | None:
-    name = value["id"][-1] if isinstance(value.get("id"), list) and value["id"] else ""
+    name = value["id"][-1] if isinstance(value.get("id"), list) and value["id"] else None
     kwargs = value.get("kwargs")
     if not isinstance(name, str) or not isinstance(kwargs, Mapping):
         return None
@@ -189,88 +211,132 @@ def _from_constructor(value: Mapping[str, Any]) -> list[Message] | None:
 
 
 def _from_type(kind: str, value: Mapping[str, Any]) -> list[Message] | None:
-    bare = kind.removesuffix("MessageChunk").removesuffix("Message").lower()
-    if bare in _LANGCHAIN_TYPES:
-        data = value.get("data")
-        if isinstance(data, Mapping) and "content" in data:
-            value = data
-        if "content" not in value:
-            return None
-        return _from_role(str(value.get("role") or bare), value)
     if kind == "function_call" and "name" in value and "arguments" in value:
         return [Message(role="assistant", text="", tool_calls=(_tool_call(value),))]
     if kind == "function_call_output":
         return [Message(role="tool", text=_text(value.get("output")), tool_call_id=_optional(value.get("call_id")))]
-    return None
+    bare = kind.removesuffix("Chunk").removesuffix("Message").lower()
+    data = value.get("data")
+    fields = data if isinstance(data, Mapping) else value
+    if bare not in _LANGCHAIN_TYPES or "content" not in fields:
+        return None
+    return _from_role(str(fields.get("role") or bare), fields)
 
 
 def _from_role(role: str, value: Mapping[str, Any]) -> list[Message]:
-    blocks = value.get("content", value.get("parts"))
-    text, calls, results = _content(blocks)
-    if not text and isinstance(value.get("refusal"), str):
-        text = value["refusal"]
+    content = _content(value.get("content", value.get("parts")))
+    text = content.text or _optional(value.get("refusal")) or ""
     message = Message(
         role=role_of(role),
         text=text,
+        thinking=content.thinking or _reasoning(value),
         name=_optional(value.get("name")),
-        tool_calls=(*calls, *_tool_calls(value, known=calls)),
+        tool_calls=_tool_calls(value, content.calls),
         tool_call_id=_optional(value.get("tool_call_id")),
         is_error=value.get("status") == "error",
     )
-    is_carrier = results and not text and not message.tool_calls
-    return results if is_carrier else [*results, message]
+    only_carries = content.results and not text and not message.tool_calls
+    return content.results if only_carries else [*content.results, message]
 
 
-def _content(blocks: object) -> tuple[str, list[ToolCall], list[Message]]:
-    """Return text, tool calls and tool results of a message's content."""
+def _reasoning(value: Mapping[str, Any]) -> str:
+    extra = value.get("additional_kwargs")
+    beside = extra.get("reasoning_content") if isinstance(extra, Mapping) else None
+    return _optional(value.get("reasoning_content")) or _optional(beside) or ""
+
+
+@dataclass(slots=True)
+class _Content:
+    """What the blocks of one message's content hold."""
+
+    texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
+    results: list[Message] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.texts)
+
+    @property
+    def thinking(self) -> str:
+        return "\n".join(self.thoughts)
+
+    def add(self, block: Mapping[str, Any]) -> None:
+        kind = str(block.get("type") or "")
+        if kind.endswith(("tool_use", "tool_call")) or kind == "function_call" or _wrapped(block, _CALL_WRAPPERS):
+            self.calls.append(_tool_call(block))
+        elif kind.endswith("tool_result") or _wrapped(block, _RESULT_WRAPPERS):
+            self.results.append(_tool_result(block))
+        elif (thought := _thought(block)) is not None:
+            self.thoughts.extend([thought] if thought else [])
+        elif text := _block_text(block, kind):
+            self.texts.append(text)
+
+
+def _content(blocks: object) -> _Content:
+    content = _Content()
     if not isinstance(blocks, list | tuple):
-        return _text(blocks), [], []
-    texts: list[str] = []
-    calls: list[ToolCall] = []
-    results: list[Message] = []
+        content.texts.append(_text(blocks))
+        return content
     for block in blocks:
-        if not isinstance(block, Mapping):
-            texts.append(_text(block))
-        elif block.get("type") in {"tool_use", "tool_call", "function_call"} or "functionCall" in block or "function_call" in block:
-            calls.append(_tool_call(block))
-        elif block.get("type") == "tool_result" or "functionResponse" in block or "function_response" in block:
-            results.append(_tool_result(block))
-        elif text := _block_text(block):
-            texts.append(text)
-    return "\n".join(texts), calls, results
+        if isinstance(block, Mapping):
+            content.add(block)
+        else:
+            content.texts.append(_text(block))
+    return content
 
 
-def _block_text(block: Mapping[str, Any]) -> str:
-    for key in _BLOCK_TEXT_KEYS:
+def _thought(block: Mapping[str, Any]) -> str | None:
+    """Return what a block of reasoning says, ``None`` where it is no such block."""
+    if block.get("thought") is True:
+        return _text(block.get("text"))
+    if block.get("type") == "redacted_thinking":
+        return ""
+    if block.get("type") == "reasoning" and isinstance(block.get("summary"), list):
+        return _content(block["summary"]).text
+    return next((str(block[key]) for key in _THINKING_KEYS if isinstance(block.get(key), str)), None)
+
+
+def _block_text(block: Mapping[str, Any], kind: str) -> str:
+    for key in _TEXT_KEYS:
         if isinstance(block.get(key), str):
             return str(block[key])
     if isinstance(block.get("text"), Mapping):
         return _text(block["text"].get("value"))
-    if block.get("type") in {"input_json_delta", "redacted_thinking"}:
+    if kind == "input_json_delta":
         return ""
-    if any(word in str(block.get("type", "")) for word in ("image", "audio", "file", "document", "media", "video")):
-        return f"[{block['type']}]"
+    attached = kind or next((key for key in block if key.lower() in {"inlinedata", "inline_data", "filedata"}), "")
+    if any(word in attached for word in (*_ATTACHED, "Data", "_data")):
+        return _attached_text(block) or f"[{attached}]"
     return _text(dict(block))
 
 
-def _tool_calls(value: Mapping[str, Any], *, known: Sequence[ToolCall]) -> list[ToolCall]:
+def _attached_text(block: Mapping[str, Any]) -> str | None:
+    source = block.get("source")
+    is_text = isinstance(source, Mapping) and source.get("type") == "text"
+    return _text(source.get("data")) if is_text and isinstance(source, Mapping) else None
+
+
+def _tool_calls(value: Mapping[str, Any], in_content: list[ToolCall]) -> tuple[ToolCall, ...]:
+    """Return the calls of a message, each once, however often the serialisation repeats them."""
+    stated = next((calls for calls in map(_calls_in, _call_lists(value)) if calls), [])
+    known = {_identity(call) for call in stated}
+    return (*stated, *(call for call in in_content if _identity(call) not in known))
+
+
+def _call_lists(value: Mapping[str, Any]) -> Iterator[list[object]]:
+    """Yield the places where calls may stand, the fullest first."""
+    yield [*_list(value.get("tool_calls")), *_list(value.get("invalid_tool_calls"))]
     extra = value.get("additional_kwargs")
-    sources = [value.get("tool_calls"), value.get("invalid_tool_calls"), value.get("tool_call_chunks")]
-    if isinstance(extra, Mapping):
-        sources.append(extra.get("tool_calls"))
-        sources.append([extra["function_call"]] if isinstance(extra.get("function_call"), Mapping) else None)
-    if isinstance(value.get("function_call"), Mapping):
-        sources.append([value["function_call"]])
-    found: list[ToolCall] = []
-    seen = {_identity(call) for call in known}
-    for source in sources:
-        for item in source if isinstance(source, list) else ():
-            call = _tool_call(item) if isinstance(item, Mapping) else None
-            if call is None or _identity(call) in seen or (call.id is None and found and source is not sources[0]):
-                continue
-            seen.add(_identity(call))
-            found.append(call)
-    return found
+    for fields in (value, extra if isinstance(extra, Mapping) else {}):
+        yield _list(fields.get("tool_calls"))
+        yield [fields.get("function_call")]
+    yield _list(value.get("tool_call_chunks"))
+
+
+def _calls_in(items: list[object]) -> list[ToolCall]:
+    return [_tool_call(item) for item in items if isinstance(item, Mapping)]
 
 
 def _identity(call: ToolCall) -> str:
@@ -278,34 +344,43 @@ def _identity(call: ToolCall) -> str:
 
 
 def _tool_call(item: Mapping[str, Any]) -> ToolCall:
-    for wrapper in ("function", "functionCall", "function_call"):
-        if isinstance(item.get(wrapper), Mapping):
-            inner = item[wrapper]
-            return replace(_tool_call(inner), id=_optional(item.get("id")) or _optional(inner.get("id")))
-    arguments = next((item[key] for key in ("args", "arguments", "input") if item.get(key) is not None), {})
+    inner = _wrapped(item, _CALL_WRAPPERS)
+    if inner is not None:
+        call = _tool_call(inner)
+        return replace(call, id=_optional(item.get("id")) or call.id)
     return ToolCall(
         name=str(item.get("name") or ""),
-        arguments=_arguments(arguments),
-        id=_optional(item.get("call_id") or item.get("id")),
+        arguments=_arguments(next((item[key] for key in _ARGUMENT_KEYS if item.get(key) is not None), {})),
+        id=_optional(item.get("call_id")) or _optional(item.get("id")),
     )
 
 
 def _arguments(value: object) -> Mapping[str, Json] | str:
-    if isinstance(value, str):
-        try:
-            parsed = json.loads(value)
-        except ValueError:
-            return value
-        return parsed if isinstance(parsed, dict) else value
-    return cast("Mapping[str, Json]", value) if isinstance(value, Mapping) else _text(value)
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, Json]", value)
+    parsed = json_values.parsed(value) if isinstance(value, str) else None
+    return parsed if isinstance(parsed, dict) else _text(value)
 
 
 def _tool_result(block: Mapping[str, Any]) -> Message:
-    inner = next((block[key] for key in ("functionResponse", "function_response") if isinstance(block.get(key), Mapping)), None)
+    inner = _wrapped(block, _RESULT_WRAPPERS)
     if inner is not None:
-        return Message(role="tool", text=_text(inner.get("response")), name=_optional(inner.get("name")), tool_call_id=_optional(inner.get("id")))
-    text, _, _ = _content(block.get("content"))
-    return Message(role="tool", text=text, tool_call_id=_optional(block.get("tool_use_id")), is_error=block.get("is_error") is True)
+        name, call_id = _optional(inner.get("name")), _optional(inner.get("id"))
+        return Message(role="tool", text=_text(inner.get("response")), name=name, tool_call_id=call_id)
+    return Message(
+        role="tool",
+        text=_content(block.get("content")).text,
+        tool_call_id=_optional(block.get("tool_use_id")),
+        is_error=block.get("is_error") is True,
+    )
+
+
+def _wrapped(block: Mapping[str, Any], wrappers: tuple[str, ...]) -> Mapping[str, Any] | None:
+    return next((block[key] for key in wrappers if isinstance(block.get(key), Mapping)), None)
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _optional(value: object) -> str | None:
@@ -316,5 +391,3 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-

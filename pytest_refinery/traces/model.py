@@ -7,20 +7,23 @@ JSON values, exactly as they were recorded. Messages are read out of those value
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from pytest_refinery.errors import TraceError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 class RunKind(StrEnum):
@@ -64,6 +67,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     is_error: bool = False
+    thinking: str = ""
 
 
 class Run(BaseModel):
@@ -168,7 +172,7 @@ class Trace(BaseModel):
 
 
 def in_order(runs: list[Run], *, source: str) -> tuple[Run, ...]:
-    """Return ``runs`` as a depth-first walk of their tree, siblings by start time.
+    """Return ``runs`` as a depth-first walk of their tree, siblings by start and end time.
 
     Runs whose parent is missing stand as roots. Where a start time is missing, the order of
     the file decides.
@@ -204,9 +208,11 @@ def _unique_ids(runs: list[Run], *, source: str) -> set[str]:
 
 
 def _by_start(siblings: list[Run]) -> list[Run]:
-    last = EARLIEST
-    keyed: list[tuple[datetime, Run]] = []
+    last = (EARLIEST, EARLIEST)
+    keyed: list[tuple[tuple[datetime, datetime], Run]] = []
     for run in siblings:
-        last = run.started_at or last
+        if run.started_at is not None:
+            # Of two that start in one tick of a coarse clock, the one that ended first came first.
+            last = (run.started_at, run.ended_at or LATEST)
         keyed.append((last, run))
     return [run for _, run in sorted(keyed, key=lambda pair: pair[0])]

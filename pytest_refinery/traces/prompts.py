@@ -7,7 +7,7 @@ text once, with the runs that it was given to.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,17 @@ from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import RunKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_refinery.traces.model import Run, Trace
+
+# Completion models take bare texts, the Responses API ``instructions``, Anthropic ``system``.
+_BARE_TEXTS = {"instructions": "system", "system": "system", "prompt": "user", "prompts": "user", "input": "user"}
+_SETTINGS = frozenset(
+    {"model", "model_name", "engine", "temperature", "top_p", "top_k", "n", "seed", "stop", "stream", "max_tokens"}
+    | {"max_completion_tokens", "max_output_tokens", "frequency_penalty", "presence_penalty", "response_format"}
+    | {"reasoning_effort", "reasoning", "tool_choice", "parallel_tool_calls", "thinking", "service_tier"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +75,26 @@ def _messages(run: Run) -> Iterator[_Told]:
         is_speaker = run.kind == RunKind.MESSAGE and message.name is not None and message.role == "user"
         if message.role in {"system", "user"} and message.text.strip() and not is_speaker:
             yield message.role, message.text, ()
-    if isinstance(run.inputs, Mapping):
-        # LangChain's completion models take bare texts.
-        for text in run.inputs.get("prompts") or ():
-            if isinstance(text, str):
-                yield "user", text, ()
-        for key in ("instructions", "system"):
-            if isinstance(run.inputs.get(key), str):
-                yield "system", run.inputs[key], ()
+    if run.kind == RunKind.LLM and isinstance(run.inputs, Mapping):
+        yield from _bare_texts(run.inputs)
+
+
+def _bare_texts(inputs: Mapping[str, Any]) -> Iterator[_Told]:
+    """Find what a model was told outside of messages, as some interfaces have it."""
+    for key, role in _BARE_TEXTS.items():
+        value = inputs.get(key)
+        for item in value if isinstance(value, list) else [value]:
+            text = item.get("text") if isinstance(item, Mapping) and item.get("type") == "text" else item
+            if isinstance(text, str) and text.strip():
+                yield role, text, ()
 
 
 def _settings(run: Run) -> Iterator[_Told]:
-    settings = {key: value for key, value in run.settings.items() if key not in {"tools", "functions"}}
-    if isinstance(run.inputs, Mapping):
-        plain = (str, int, float, bool)
-        told = {key: item for key, item in run.inputs.items() if isinstance(item, plain)}
-        settings = {**{key: item for key, item in told.items() if key not in {"instructions", "system", "input", "prompt"}}, **settings}
-    if settings:
-        yield "settings", json.dumps(settings, ensure_ascii=False, sort_keys=True, default=str), ()
+    inputs = run.inputs if isinstance(run.inputs, Mapping) else {}
+    given = {key: item for key, item in inputs.items() if key in _SETTINGS and item is not None}
+    stated = {key: item for key, item in run.settings.items() if key not in {"tools", "functions"}}
+    if given or stated:
+        yield "settings", json.dumps({**given, **stated}, ensure_ascii=False, sort_keys=True, default=str), ()
 
 
 def _templates(value: object) -> Iterator[_Told]:
