@@ -45,9 +45,14 @@ def clean_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(_LEAKING)]:
             patch.delenv(name)
-        # Inner runs see every installed plugin; their tests run in file order unless they ask otherwise.
-        patch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
         yield
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Inner runs in file order, though pytest-randomly is installed, unless they say ``-p randomly``."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
+    return pytester
 
 
 def _guarded(call: Callable[..., Any]) -> Callable[..., Any]:
