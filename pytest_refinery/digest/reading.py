@@ -1,0 +1,153 @@
+"""Reads the runs of a trace in the order in which things happened.
+
+A run's inputs are read when it starts and its outputs when it ends, so that a message belongs
+to the run that made it and not to the chain around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_refinery.digest import lines, setups
+from pytest_refinery.digest.message_store import Item, MessageStore
+from pytest_refinery.digest.omissions import Omission, Omissions
+from pytest_refinery.traces import messages
+from pytest_refinery.traces.model import RunKind
+
+if TYPE_CHECKING:
+    from pytest_refinery.traces.model import Run, Trace
+
+_WORTH_AN_ITEM = 120
+_RESPONSE_METADATA = frozenset(
+    {"id", "object", "created", "created_at", "model", "model_name", "index", "logprobs", "system_fingerprint"}
+    | {"service_tier", "usage", "usage_metadata", "llm_output", "generation_info", "response_metadata", "token_usage"}
+)
+_ENDS = frozenset({"finish_reason", "stop_reason", "finishReason", "status"})
+_USUAL_ENDS = frozenset({"stop", "STOP", "tool_calls", "function_call", "end_turn", "tool_use", "completed"})
+
+
+@dataclass(slots=True)
+class Side:
+    """What went into a run, or came out of it: item numbers, and the rest on one line."""
+
+    numbers: list[int] = field(default_factory=list)
+    rest: str = ""
+
+
+@dataclass(slots=True)
+class Sheet:
+    """What one run says, and the items that it is the first to say."""
+
+    inputs: Side = field(default_factory=Side)
+    outputs: Side = field(default_factory=Side)
+    error: int | None = None
+    setup: setups.Setup = field(default_factory=setups.Setup)
+    items: list[Item] = field(default_factory=list)
+
+
+class Reader:
+    """Reads one trace; ``sheets`` has one for each run id."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.store = MessageStore()
+        self.omissions = Omissions()
+        self.sheets = {run.id: Sheet() for run in trace.runs}
+        self._setups = setups.Setups(self.store)
+        self._places = trace.numbers
+        self._homes: list[str] = []
+        self._only_read: set[int] = set()
+        for run, is_start in _events(trace):
+            self._read(run, self.sheets[run.id], is_start=is_start)
+        for item, run_id in zip(self.store.items, self._homes, strict=True):
+            self.sheets[run_id].items.append(item)
+
+    def _read(self, run: Run, sheet: Sheet, *, is_start: bool) -> None:
+        known = len(self._homes)
+        if is_start:
+            self._note(run)
+            self._start(run, sheet)
+            self._only_read.update(number for number in sheet.inputs.numbers if number > known)
+        else:
+            self._end(run, sheet)
+            self._bring_home(run, sheet)
+        self._homes.extend([run.id] * (len(self.store.items) - known))
+
+    def _bring_home(self, run: Run, sheet: Sheet) -> None:
+        """Move here what a child was the first to read and this run gives without having got it."""
+        made = self._only_read.intersection(sheet.outputs.numbers).difference(sheet.inputs.numbers)
+        for number in made:
+            if self._places[self._homes[number - 1]] >= self._places[run.id]:
+                self._homes[number - 1] = run.id
+                self._only_read.remove(number)
+
+    def _note(self, run: Run) -> None:
+        self.omissions.note(run)
+        if lines.is_cut(run.name):
+            self.omissions.add(Omission.NAMES)
+
+    def _start(self, run: Run, sheet: Sheet) -> None:
+        reading = messages.read(run.inputs)
+        rest: object = reading.rest
+        if run.kind == RunKind.LLM:
+            settings, rest = setups.divided(run, rest)
+            sheet.setup = self._setups.add(settings)
+            if sheet.setup.has_new_tools:
+                self.omissions.add(Omission.TOOL_DESCRIPTIONS)
+        sheet.inputs.numbers = [self.store.add(message) for message in reading.messages]
+        call = self.store.call(run.name, rest) if run.kind == RunKind.TOOL else None
+        if call is None:
+            self._add_rest(sheet.inputs, rest)
+        else:
+            sheet.inputs.rest = f"arguments of m{call}"
+
+    def _end(self, run: Run, sheet: Sheet) -> None:
+        reading = messages.read(run.outputs)
+        sheet.outputs.numbers = [self.store.add(message) for message in reading.messages]
+        self._add_rest(sheet.outputs, self._without_metadata(reading.rest) if run.kind == RunKind.LLM else reading.rest)
+        if run.error is not None:
+            sheet.error = self.store.add_text(run.error, kind="error")
+
+    def _add_rest(self, side: Side, rest: object) -> None:
+        if rest is None:
+            return
+        written = self.store.compact(rest)
+        if len(written) < _WORTH_AN_ITEM:
+            side.rest = written
+        else:
+            side.numbers.append(self.store.add_value(written))
+
+    def _without_metadata(self, rest: object) -> object:
+        kept = _pruned(rest)
+        if kept != rest:
+            self.omissions.add(Omission.RESPONSE_METADATA)
+        return kept
+
+
+def _events(trace: Trace) -> Iterator[tuple[Run, bool]]:
+    """Yield each run twice: ``True`` when it starts, ``False`` when it and its children have ended."""
+    started: list[Run] = []
+    for run in trace.runs:
+        while started and started[-1].id != run.parent_id:
+            yield started.pop(), False
+        yield run, True
+        started.append(run)
+    while started:
+        yield started.pop(), False
+
+
+def _pruned(value: object) -> object:
+    """Return what a model's output says beside its messages, ``None`` where that is nothing."""
+    if isinstance(value, list):
+        return [kept for kept in map(_pruned, value) if kept is not None] or None
+    if not isinstance(value, Mapping):
+        return value
+    kept = {key: _pruned(item) for key, item in value.items() if not _is_metadata(key, item)}
+    return {key: item for key, item in kept.items() if item is not None} or None
+
+
+def _is_metadata(key: str, value: object) -> bool:
+    if key in _ENDS:
+        return isinstance(value, Mapping) or (isinstance(value, str) and value in _USUAL_ENDS)
+    return key in _RESPONSE_METADATA or (key == "type" and value == "LLMResult")
