@@ -8,6 +8,7 @@ workers, and a wrong one gets the same message wherever it was written.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,7 +17,7 @@ from pytest_refinery.errors import ConfigurationError
 from pytest_refinery.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     import pytest
 
@@ -222,7 +223,7 @@ class _Written:
     text: str
 
 
-_Lookup: TypeAlias = "Callable[[Option], _Written | None]"
+_Lookup: TypeAlias = Callable[[Option], _Written | None]
 
 
 def _lookups(config: pytest.Config) -> tuple[_Lookup, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.evidence import Verifier
-from pytest_refinery.analysis.schemas import Confidence, Conclusion, Diagnosis, FailureType, Finding
+from pytest_refinery.analysis.schemas import Conclusion, Confidence, Diagnosis, FailureType, Finding
 from pytest_refinery.analysis.stages import Deadline, Stages
 from pytest_refinery.digest import grouping, render
 
@@ -110,7 +110,10 @@ class Analysis:
 def _fallback(findings: Sequence[Finding]) -> Conclusion:
     """Conclude from stage 1 alone, where stage 3 gave no answer."""
     if not findings:
-        return Conclusion(failure_type=FailureType.INFRASTRUCTURE, root_cause="The cause was not found: the diagnosis is not complete.")
+        return Conclusion(
+            failure_type=FailureType.INFRASTRUCTURE,
+            root_cause="The cause was not found: the diagnosis is not complete.",
+        )
     top = max(findings, key=lambda finding: finding.weight)
     return Conclusion(
         failure_type=top.failure_type,

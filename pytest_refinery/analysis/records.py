@@ -6,12 +6,15 @@ describes them for readers of the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Diagnosis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Outcome(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +18,8 @@ from pytest_refinery.analysis.schemas import (
 from pytest_refinery.errors import AnalysisError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
     from pytest_refinery.analysis.ports import Analyst, Case
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.traces.model import Trace
@@ -67,9 +68,7 @@ class Stages:
         self._read_groups()
         findings = self.findings
         self.gaps = self._single("gap analysis", lambda: self._analyst.find_gaps(self._case, findings)) or self.gaps
-        self.conclusion = self._single(
-            "diagnosis", lambda: self._analyst.conclude(self._case, findings, self.gaps)
-        )
+        self.conclusion = self._single("diagnosis", lambda: self._analyst.conclude(self._case, findings, self.gaps))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -135,7 +134,9 @@ def merged(trace: Trace, answers: Iterable[Iterable[Finding]]) -> tuple[Finding,
             continue
         key = (finding.run_id, finding.rule or finding.what)
         best[key] = _joined(best[key], finding) if key in best else finding
-    return tuple(sorted(best.values(), key=lambda finding: (trace.numbers[finding.run_id], -finding.weight, finding.rule)))
+    return tuple(
+        sorted(best.values(), key=lambda finding: (trace.numbers[finding.run_id], -finding.weight, finding.rule))
+    )
 
 
 def _joined(one: Finding, other: Finding) -> Finding:

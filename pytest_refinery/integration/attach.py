@@ -37,7 +37,9 @@ def verdict_text(record: ItemRecord) -> str:
     """Return the text of a failed expectation; its first line stands for the whole."""
     failed = next((check for check in record.checks if not check.passed), None)
     why = f" ({failed.name})" if failed else ""
-    return f"The expectation does not hold{why}: {line(record.expectation.expect)}\n{text.verdict(record, width=_width())}"
+    return (
+        f"The expectation does not hold{why}: {line(record.expectation.expect)}\n{text.verdict(record, width=_width())}"
+    )
 
 
 def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:

@@ -117,8 +117,9 @@ def _plain_repr(excinfo: pytest.ExceptionInfo[BaseException], *, path: Path, lin
     native = excinfo.getrepr(style="native")
     text = str(excinfo.value)
     first_line = text.partition("\n")[0]
-    entry = dataclasses.replace(native.reprtraceback.reprentries[0], lines=[text + "\n"])
-    native.reprtraceback.reprentries[:] = [entry]
+    traceback = native.reprtraceback
+    entry = dataclasses.replace(traceback.reprentries[0], lines=[text + "\n"])
+    native.reprtraceback = dataclasses.replace(traceback, reprentries=[entry])
     if native.reprcrash is not None:
         native.reprcrash = dataclasses.replace(native.reprcrash, path=str(path), lineno=line, message=first_line)
     return native

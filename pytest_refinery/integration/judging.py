@@ -58,7 +58,9 @@ def judge(
     trace = workbench.load(expectation.trace, base=base)
     if not expectation.checks:
         raise Undecided(NO_JUDGE)
-    results = checks.run_checks(expectation.checks, trace, custom=workbench.custom_checks, import_from=base)
+    results = checks.run_checks(
+        expectation.checks, trace, custom=workbench.custom_checks, import_from=(base, workbench.root)
+    )
     record = record.model_copy(
         update={
             "trace": trace_record(trace),

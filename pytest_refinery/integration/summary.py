@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import ItemRecord, compile_report
 from pytest_refinery.reports import markdown, text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from pytest_refinery.analysis.records import Report
@@ -55,7 +56,7 @@ class Summary:
         if self._report is None:
             return
         terminalreporter.section("refinery summary", sep="=")
-        width = min(terminalreporter._tw.fullwidth, 100)
+        width = min(terminalreporter.config.get_terminal_writer().fullwidth, 100)
         for line in text.summary(self._report, files=self._written, width=width):
             terminalreporter.write_line(line)
         if self._failed_to_write:

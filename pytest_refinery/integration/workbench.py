@@ -32,6 +32,7 @@ class Workbench:
     """
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self.root = config.rootpath
         self._config = config
         self._settings = settings
         self._analyst = self._chosen_analyst(settings.analyst)
@@ -66,7 +67,7 @@ class Workbench:
         Raises:
             TraceError: A pattern matches nothing, or a file is no text.
         """
-        return wiring.read_prompt_files(patterns, base=base, root=self._config.rootpath)
+        return wiring.read_prompt_files(patterns, base=base, root=self.root)
 
     def diagnosed(self, record: ItemRecord, case: Case) -> ItemRecord:
         """Return the record of a failed item with its diagnosis, or with why there is none."""

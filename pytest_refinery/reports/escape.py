@@ -13,7 +13,7 @@ _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www)(:|\.)")
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with every character that could steer a terminal shown as ``\\x1b`` and the like."""
+    r"""Return ``text`` with every character that could steer a terminal shown as ``\x1b`` and the like."""
     if text.isprintable():
         return text
     return "".join(_visible(character) for character in text.replace("\r\n", "\n"))
@@ -41,5 +41,4 @@ def shortened(text: str, *, most: int) -> str:
 def markdown(text: str) -> str:
     """Return ``text`` on one line so that Markdown, and HTML in it, shows it literally."""
     escaped = _MARKDOWN.sub(r"\\\1", line(text)).replace("&", "&amp;")
-    # A zero-width joiner would do, but is invisible; an entity keeps the text readable.
     return _AUTOLINK.sub(lambda match: f"{match[1]}&#{ord(match[2])};", escaped).replace("@", "&#64;")

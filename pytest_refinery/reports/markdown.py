@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.reports.escape import line, markdown, printable, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_refinery.analysis.records import ItemRecord, Report
     from pytest_refinery.analysis.schemas import Diagnosis, SuggestedFix
 
@@ -115,4 +116,5 @@ def _cost(found: Diagnosis) -> str:
 
 def _code(text: str) -> str:
     """Return ``text`` as inline code; backticks and pipes in it cannot end it."""
-    return f"`{line(text).replace('`', "'").replace('|', '¦')}`"
+    harmless = line(text).replace("`", "'").replace("|", "\\|")
+    return f"`{harmless}`"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pytest_refinery.reports.escape import line, printable, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_refinery.analysis.records import CheckRecord, ItemRecord, Report
     from pytest_refinery.analysis.schemas import Diagnosis, Evidence, SuggestedFix
@@ -94,7 +93,11 @@ def _fix(fix: SuggestedFix | None, width: int) -> list[str]:
     place = f"{fix.component} ({fix.file})" if fix.file and fix.file != fix.component else fix.component
     return [
         *_field("fix", f"{place}: {fix.why}" if fix.why else place, width),
-        *(text for change in _changes(fix) for text in _wrapped(change[1:], width, first=f"{' ' * _LABEL}{change[0]} ")),
+        *(
+            text
+            for change in _changes(fix)
+            for text in _wrapped(change[1:], width, first=f"{' ' * _LABEL}{change[0]} ")
+        ),
     ]
 
 
@@ -104,7 +107,11 @@ def _changes(fix: SuggestedFix) -> Iterator[str]:
 
 
 def _findings(found: Diagnosis, width: int) -> list[str]:
-    return [text for finding in found.findings for text in _field("finding", f"{finding.what} (run {finding.run_id})", width)]
+    return [
+        text
+        for finding in found.findings
+        for text in _field("finding", f"{finding.what} (run {finding.run_id})", width)
+    ]
 
 
 def _cost(found: Diagnosis, width: int) -> list[str]:

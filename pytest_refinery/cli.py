@@ -1,0 +1,82 @@
+"""The command ``pytest-refinery``: the engine's second front end. It does not need pytest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_refinery import options, wiring
+from pytest_refinery.errors import RefineryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_WIDTH = 80
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or 1 with one sentence on stderr where it could not do its work."""
+    given = _parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except RefineryError as error:
+        print(f"pytest-refinery: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader (head, less) has gone; nothing more to say.
+        sys.stderr.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pytest-refinery",
+        description="Expectations about LLM-agent traces, and diagnoses of those that fail.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    schema = commands.add_parser("schema", help="print the JSON Schema of expectation files, for editors")
+    schema.set_defaults(run=_schema)
+    _add_diagnose(commands.add_parser("diagnose", help="say why a trace does not meet an expectation"))
+    return parser
+
+
+def _add_diagnose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("trace", metavar="TRACE", help="a trace file: a LangSmith run export or a chat transcript")
+    parser.add_argument("--expect", required=True, metavar="SENTENCE", help="what the agent should have done")
+    parser.add_argument("--because", default="", metavar="SENTENCE", help="why that matters to the business")
+    parser.add_argument(
+        "--was", action="append", default=[], metavar="SENTENCE", help="what was wrong (may be repeated)"
+    )
+    parser.add_argument("--prompts", action="append", default=[], metavar="GLOB", help="prompt files (may be repeated)")
+    parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON, as in report.json")
+    parser.set_defaults(run=_diagnose)
+
+
+def _schema(_: argparse.Namespace) -> None:
+    from pytest_refinery.expectations import model
+
+    print(json.dumps(model.json_schema(), indent=2, ensure_ascii=False))
+
+
+def _diagnose(given: argparse.Namespace) -> None:
+    from pytest_refinery.analysis.ports import Case
+    from pytest_refinery.reports import text
+    from pytest_refinery.traces import prompts
+
+    settings = options.read_environment()
+    here = Path.cwd()
+    trace = wiring.build_source().load(given.trace, base=here)
+    case = Case(
+        trace=trace,
+        expect=given.expect,
+        business_context=given.because,
+        failures=tuple(given.was),
+        prompts=prompts.extract(trace),
+        prompt_files=wiring.read_prompt_files(given.prompts, base=here, root=here),
+    )
+    engine = wiring.build_engine(settings, wiring.build_analyst(settings.analyst))
+    found = engine.diagnose(case)
+    print(found.model_dump_json(indent=2) if given.json else text.diagnosis(found, width=_WIDTH, is_whole=True))

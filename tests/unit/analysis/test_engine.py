@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from pytest_refinery.analysis.engine import Engine, Limits
+from pytest_refinery.analysis.schemas import Confidence, Diagnosis, GroupAnalysis
+from pytest_refinery.errors import AnalysisError
+from tests.fakes import ScriptedAnalyst, make_case, make_conclusion, make_finding
+
+
+def diagnose(analyst: ScriptedAnalyst, *texts: str, limits: Limits | None = None) -> Diagnosis:
+    return Engine(analyst, limits or Limits(group_size_runs=1)).diagnose(make_case(*texts))
+
+
+def test_a_small_trace_is_one_group_and_three_calls() -> None:
+    analyst = ScriptedAnalyst()
+    found = diagnose(analyst, "one", "two", limits=Limits())
+    assert analyst.asked == ["g01", "gaps", "conclusion"]
+    assert found.coverage.percentage == 100.0
+    assert found.partial is None
+
+
+def test_every_group_is_asked_for_once() -> None:
+    analyst = ScriptedAnalyst()
+    diagnose(analyst, "one", "two", "three")
+    assert sorted(analyst.asked[:3]) == ["g01", "g02", "g03"]
+    assert analyst.asked[3:] == ["gaps", "conclusion"]
+
+
+def test_findings_stand_in_the_order_of_their_runs_whichever_group_answers_first() -> None:
+    second = threading.Event()
+    analyst = ScriptedAnalyst(
+        groups={
+            "g01": [GroupAnalysis(findings=(make_finding("r1"),), runs_read=("r1",))],
+            "g02": [GroupAnalysis(findings=(make_finding("r2"),), runs_read=("r2",))],
+        },
+        before_group=lambda name: second.set() if name == "g02" else (second.wait(30), None)[1],
+    )
+    found = diagnose(analyst, "one", "two")
+    assert [finding.run_id for finding in found.findings] == ["r1", "r2"]
+
+
+def test_a_rule_speaks_once_about_a_run_with_all_its_evidence() -> None:
+    light = make_finding("r1", weight=0.2, quote="one two")
+    heavy = make_finding("r1", weight=0.9, quote="two three")
+    analyst = ScriptedAnalyst(groups={"g01": [GroupAnalysis(findings=(light, heavy), runs_read=("r1",))]})
+    (finding,) = diagnose(analyst, "one two three").findings
+    assert finding.weight == 0.9
+    assert {evidence.quote for evidence in finding.evidence} == {"one two", "two three"}
+
+
+def test_a_finding_about_a_run_that_does_not_exist_is_dropped() -> None:
+    analyst = ScriptedAnalyst(groups={"g01": [GroupAnalysis(findings=(make_finding("r99"),), runs_read=("r1",))]})
+    assert diagnose(analyst, "one").findings == ()
+
+
+def test_a_group_that_fails_is_asked_again_alone() -> None:
+    answer = GroupAnalysis(findings=(make_finding("r2"),), runs_read=("r2",))
+    analyst = ScriptedAnalyst(groups={"g02": [AnalysisError("busy"), answer]})
+    found = diagnose(analyst, "one", "two", "three")
+    assert analyst.asked.count("g02") == 2
+    assert found.coverage.percentage == 100.0
+    assert found.partial is None
+    assert [finding.run_id for finding in found.findings] == ["r2"]
+
+
+def test_a_group_that_fails_twice_costs_its_coverage_and_nothing_else() -> None:
+    analyst = ScriptedAnalyst(groups={"g02": [AnalysisError("busy"), AnalysisError("still busy")]})
+    found = diagnose(analyst, "one", "two", "three")
+    assert found.coverage.missing_run_ids == ("r2",)
+    assert found.coverage.percentage == pytest.approx(66.7)
+    assert found.partial == "group g02: still busy"
+    assert found.root_cause == "The prompt never says so."
+
+
+def test_a_run_that_the_analyst_did_not_read_is_not_covered() -> None:
+    analyst = ScriptedAnalyst(groups={"g01": [GroupAnalysis(runs_read=("r1",))]})
+    found = diagnose(analyst, "one", "two", limits=Limits())
+    assert found.coverage.missing_run_ids == ("r2",)
+
+
+def test_a_run_split_over_groups_counts_when_every_part_was_read() -> None:
+    lines = "\n".join(f"line {number} of a long answer" for number in range(400))
+    limits = Limits(group_tokens=1_000)
+    analyst = ScriptedAnalyst()
+    assert diagnose(analyst, lines, limits=limits).coverage.percentage == 100.0
+    assert len(analyst.asked) > 4
+    failing = ScriptedAnalyst(groups={"g02": [AnalysisError("busy"), AnalysisError("busy")]})
+    assert diagnose(failing, lines, limits=limits).coverage.percentage == 0.0
+
+
+def test_without_stage_three_the_weightiest_finding_stands() -> None:
+    findings = (make_finding("r1", weight=0.3), make_finding("r2", weight=0.8, quote="two"))
+    analyst = ScriptedAnalyst(
+        groups={"g01": [GroupAnalysis(findings=findings, runs_read=("r1", "r2"))]},
+        conclusion=AnalysisError("The service refused."),
+    )
+    found = diagnose(analyst, "one", "two", limits=Limits())
+    assert found.responsible_run_id == "r2"
+    assert found.confidence == Confidence.LOW
+    assert found.partial == "diagnosis: The service refused."
+
+
+def test_an_analyst_that_breaks_everywhere_still_gives_a_diagnosis_that_says_so() -> None:
+    broken = [ValueError("a"), ValueError("b")]
+    analyst = ScriptedAnalyst(groups={"g01": [*broken]}, gaps=KeyError("c"), conclusion=RuntimeError("d"))
+    found = diagnose(analyst, "one")
+    assert found.responsible_run_id is None
+    assert found.coverage.percentage == 0.0
+    assert found.partial == "group g01: ValueError: b; gap analysis: KeyError: 'c'; diagnosis: RuntimeError: d"
+
+
+def test_only_verified_quotes_are_shown_as_evidence() -> None:
+    found = diagnose(ScriptedAnalyst(conclusion=make_conclusion("r1", quote="never said")), "one two three")
+    assert found.evidence == ()
+    assert found.confidence == Confidence.LOW
+
+
+def test_confidence_stands_on_verified_evidence() -> None:
+    found = diagnose(ScriptedAnalyst(conclusion=make_conclusion("r1", quote="two three")), "one two three")
+    assert found.evidence[0].verified
+    assert found.confidence == Confidence.HIGH
+    assert (found.responsible_run_name, found.responsible_run_number) == ("step 1", 1)
+
+
+def test_a_responsible_run_that_does_not_exist_is_said() -> None:
+    found = diagnose(ScriptedAnalyst(conclusion=make_conclusion("r99")), "one")
+    assert found.responsible_run_id is None
+    assert found.partial == "the analyst named a run that the trace does not have (r99)"
+
+
+def test_a_diagnosis_that_takes_too_long_shows_what_it_has() -> None:
+    release = threading.Event()
+    analyst = ScriptedAnalyst(before_group=lambda _: (release.wait(30), None)[1])
+    found = diagnose(analyst, "one", limits=Limits(timeout_seconds=0.05))
+    release.set()
+    assert found.partial is not None
+    assert "group g01: not finished within 0.05 s (--refinery-timeout)" in found.partial
+    assert found.coverage.percentage == 0.0
+
+
+def test_an_interruption_is_said_and_the_finished_stages_stay() -> None:
+    engine = Engine(ScriptedAnalyst(conclusion=make_conclusion("r1")), Limits())
+    analysis = engine.begin(make_case("one"))
+    analysis.finish()
+    found = analysis.so_far("cut short (Failed: Timeout)")
+    assert found.partial == "cut short (Failed: Timeout)"
+    assert found.responsible_run_id == "r1"
+
+
+def test_stages_say_what_they_took() -> None:
+    names = [(stage.name, stage.calls) for stage in diagnose(ScriptedAnalyst(), "one", "two").stages]
+    assert names == [("trace analysis", 2), ("gap analysis", 1), ("diagnosis", 1)]
