@@ -1,1 +1,1 @@
-"""What an expert expected of a trace: files, models and checks."""
+"""What experts expect of a trace: the files they write, and the checks that code decides."""

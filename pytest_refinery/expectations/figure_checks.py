@@ -1,0 +1,154 @@
+"""The checks ``errors``, ``runs``, ``latency`` and ``tokens``: what can be counted in a trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, model_validator
+
+from pytest_refinery.errors import CheckError
+from pytest_refinery.expectations.demands import Demand
+from pytest_refinery.expectations.fields import Count, Regexes, Seconds, TextValue, compiled, refuse
+from pytest_refinery.expectations.verdicts import Decision, Verdict, counted, quoted, verdict
+from pytest_refinery.traces import messages
+from pytest_refinery.traces.model import RunKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
+    from pytest_refinery.traces.model import Run, Trace
+
+
+class Errors(Demand):
+    """The runs that failed. An error that parents pass on counts once, where it arose."""
+
+    none: Literal[True] | None = Field(default=None, description="No run may have failed.")
+    at_most: Count | None = Field(default=None, description="How many runs may have failed.")
+    not_matches: Regexes = Field(default=(), description="Regular expressions that no error text may match.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_word(cls, value: object) -> object:
+        if isinstance(value, str) and value != "none":
+            refuse(f"'errors' is 'none', or a mapping such as {{at_most: 1}}, not {quoted(value)}.")
+        return {"none": True} if value == "none" else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Allow the short form ``errors: none``."""
+        return {"anyOf": [{"const": "none"}, handler(schema)]}
+
+    def verdicts(self, trace: Trace) -> Iterator[Verdict]:
+        """Yield a verdict for each limit and pattern."""
+        failures = [(run, error) for run in trace.runs if (error := _error(run)) and not _is_passed_on(run, trace)]
+        if self.none:
+            yield _few_errors("errors.none", "no failed run", failures, limit=0)
+        if self.at_most is not None:
+            expected = f"at most {counted(self.at_most, 'failed run')}"
+            yield _few_errors("errors.at_most", expected, failures, limit=self.at_most)
+        yield from (_no_such_error(pattern, failures) for pattern in self.not_matches)
+
+
+def _error(run: Run) -> str | None:
+    """Return the error of a run, or of the tool result in it that calls itself one."""
+    if run.error or run.kind not in {RunKind.TOOL, RunKind.MESSAGE}:
+        return run.error
+    return next((message.text for message in messages.read([run.outputs]).messages if message.is_error), None)
+
+
+def _is_passed_on(run: Run, trace: Trace) -> bool:
+    return any(child.error for child in trace.children.get(run.id, ()))
+
+
+def _few_errors(name: str, expected: str, failures: Sequence[tuple[Run, str]], *, limit: int) -> Verdict:
+    if not failures:
+        return verdict(name, None, Decision(passed=True, expected=expected, actual="none"))
+    run, error = failures[min(limit, len(failures) - 1)]
+    return verdict(name, run, Decision(len(failures) <= limit, expected, f"{len(failures):,}: {quoted(error)}"))
+
+
+def _no_such_error(pattern: str, failures: Sequence[tuple[Run, str]]) -> Verdict:
+    expected = f"no error that matches {quoted(pattern)}"
+    for run, error in failures:
+        if match := compiled(pattern).search(error):
+            shown = quoted(error, at=match.start())
+            return verdict("errors.not_matches", run, Decision(passed=False, expected=expected, actual=shown))
+    return verdict("errors.not_matches", None, Decision(passed=True, expected=expected, actual="none"))
+
+
+class Runs(Demand):
+    """The number of runs."""
+
+    at_most: Count = Field(description="How many runs there may be.")
+    kind: TextValue | None = Field(default=None, description="Count only runs of this kind: llm, tool, chain, ...")
+    name: TextValue | None = Field(default=None, description="Count only runs of this name.")
+
+    def verdicts(self, trace: Trace) -> Iterator[Verdict]:
+        """Yield the one verdict."""
+        counted_runs = [run for run in trace.runs if self.kind in {None, run.kind} and self.name in {None, run.name}]
+        first_too_many = counted_runs[self.at_most] if len(counted_runs) > self.at_most else None
+        noun = f"{self.kind} run" if self.kind else "run"
+        named = f" of {quoted(self.name)}" if self.name else ""
+        expected = f"at most {counted(self.at_most, noun)}{named}"
+        yield verdict(
+            "runs.at_most", first_too_many, Decision(first_too_many is None, expected, f"{len(counted_runs):,}")
+        )
+
+
+class Latency(Demand):
+    """The time from the first start to the last end."""
+
+    seconds: Seconds = Field(description="How many seconds the whole trace may take.")
+
+    def verdicts(self, trace: Trace) -> Iterator[Verdict]:
+        """Yield the one verdict.
+
+        Raises:
+            CheckError: The trace records no times.
+        """
+        if trace.seconds is None:
+            msg = f"latency.seconds cannot be decided: the trace {quoted(trace.name)} records no times."
+            raise CheckError(msg)
+        slowest = max(trace.roots, key=lambda run: run.seconds or 0)
+        expected = f"at most {self.seconds:g} seconds"
+        decision = Decision(trace.seconds <= self.seconds, expected, f"{trace.seconds:.3f} seconds")
+        yield verdict("latency.seconds", slowest, decision)
+
+
+class Tokens(Demand):
+    """The tokens that the LLM runs used, input and output together."""
+
+    at_most: Count = Field(description="How many tokens all LLM runs together may use.")
+
+    def verdicts(self, trace: Trace) -> Iterator[Verdict]:
+        """Yield the one verdict.
+
+        Raises:
+            CheckError: LLM runs record no usage, and what the others record is within the limit.
+        """
+        used = {run.id: _tokens(run) for run in trace.runs if run.kind == RunKind.LLM and not _is_inner(run, trace)}
+        total = sum(tokens or 0 for tokens in used.values())
+        silent = [run_id for run_id, tokens in used.items() if tokens is None and not trace.by_id[run_id].error]
+        if total <= self.at_most and (silent or not used):
+            raise CheckError(_unknown_usage(trace, silent=len(silent), llm_runs=len(used)))
+        largest = max(used, key=lambda run_id: used[run_id] or 0)
+        decision = Decision(total <= self.at_most, f"at most {counted(self.at_most, 'token')}", f"{total:,}")
+        yield verdict("tokens.at_most", trace.by_id[largest], decision)
+
+
+def _is_inner(run: Run, trace: Trace) -> bool:
+    """Tell whether an LLM run around this one has recorded the same usage already."""
+    return any(above.kind == RunKind.LLM and above.usage for above in trace.ancestors(run))
+
+
+def _tokens(run: Run) -> int | None:
+    parts = [run.usage[key] for key in ("input_tokens", "output_tokens") if key in run.usage]
+    return run.usage.get("total_tokens", sum(parts) if parts else None)
+
+
+def _unknown_usage(trace: Trace, *, silent: int, llm_runs: int) -> str:
+    reason = f"{silent} of its {counted(llm_runs, 'LLM run')} record no usage" if llm_runs else "it has no LLM run"
+    return f"tokens.at_most cannot be decided for the trace {quoted(trace.name)}: {reason}."

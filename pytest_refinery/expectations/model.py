@@ -1,0 +1,138 @@
+"""Expectations, and the files that experts write them in."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from pytest_refinery.expectations.checks import Check
+from pytest_refinery.expectations.fields import Shape, Texts, TextValue, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pydantic_core import core_schema
+
+_ID = re.compile(r"\w[\w.-]*")
+_TAG = re.compile(r"[^\W_][\w.-]*")
+_MAX_ID = 100
+# Words of the language in which `-k` and `-m` select.
+_OPERATORS = frozenset({"and", "or", "not", "true", "false", "none"})
+
+
+def _fit_for_node_ids(value: str) -> str:
+    if not _ID.fullmatch(value):
+        refuse(f"The id '{value}' cannot be selected with -k: use letters, digits, '_', '.' and '-' only.")
+    if len(value) > _MAX_ID:
+        refuse(f"The id is {len(value)} characters long; at most {_MAX_ID} are allowed.")
+    return value
+
+
+def _fit_for_marks(value: str) -> str:
+    if not _TAG.fullmatch(value) or value.lower() in _OPERATORS:
+        refuse(
+            f"The tag '{value}' cannot be a mark: begin with a letter or digit, then letters, digits, '_', '.' and '-'."
+        )
+    return value
+
+
+# For editors, in words that Python's and JavaScript's expressions share: no white space, no punctuation but - . and _
+_EDITOR_NAME: dict[str, Any] = {"pattern": r"^[^\s!-,/:-@\[-^`{-~]+$"}
+Id = Annotated[TextValue, AfterValidator(_fit_for_node_ids), Field(json_schema_extra=_EDITOR_NAME)]
+Tag = Annotated[TextValue, AfterValidator(_fit_for_marks), Field(json_schema_extra=_EDITOR_NAME)]
+
+
+class Expectation(BaseModel):
+    """What the expert expects of one trace, complete with what the file says for all of them.
+
+    Attributes:
+        trace: The reference as written: a path relative to the file, an id or a URL.
+        prompts: Globs of prompt files, relative to the file; the file's own come first.
+        tags: Names of marks; the file's own come first.
+        line: The 1-based line of the expectation in its file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    expect: str
+    business_context: str = ""
+    trace: str
+    prompts: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    line: int
+
+
+class ExpectationEntry(Shape):
+    """One expectation."""
+
+    id: Id | None = Field(
+        default=None,
+        description="The name in reports, for -k: letters, digits, '_', '.' and '-'. By default made of 'expect'.",
+    )
+    expect: TextValue = Field(description="One sentence: what should have happened.")
+    business_context: TextValue | None = Field(
+        default=None, description="Why it matters; for the diagnosis and the people who read it."
+    )
+    trace: TextValue | None = Field(
+        default=None, description="The trace it is about, instead of the file's: a file, or a LangSmith id or URL."
+    )
+    prompts: Texts = Field(
+        default=(), description="Files with what the agent was told, beside the file's; * and ** are allowed."
+    )
+    tags: tuple[Tag, ...] = Field(default=(), description="Marks for -m, beside the file's.")
+    checks: tuple[Check, ...] = Field(default=(), description="What code can decide; all of it must hold.")
+
+
+class ExpectationFile(Shape):
+    """What domain experts expect of traces."""
+
+    trace: TextValue | None = Field(
+        default=None, description="The trace of expectations that name none: a file, or a LangSmith id or URL."
+    )
+    prompts: Texts = Field(default=(), description="Files with what the agent was told; * and ** are allowed.")
+    tags: tuple[Tag, ...] = Field(default=(), description="Marks of all expectations, for -m.")
+    expectations: tuple[ExpectationEntry, ...] = Field(min_length=1, description="What is expected.")
+
+
+def json_schema(*, custom: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of an expectation file, for editors.
+
+    ``custom`` are the names of checks that hooks contribute; their arguments may be anything.
+    """
+    schema = ExpectationFile.model_json_schema(schema_generator=_EditorSchema)
+    schema["$defs"]["Check"]["properties"] |= {name: {} for name in custom}
+    return {"$schema": GenerateJsonSchema.schema_dialect, **schema}
+
+
+class _EditorSchema(GenerateJsonSchema):
+    """Says what may be written: a key may be left out, but never be null."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002  (as in the base)
+        return False
+
+
+def keys_at(location: Iterable[str | int]) -> tuple[str, ...]:
+    """Return the keys that a mapping at ``location`` in the file may have."""
+    model: type[BaseModel] = ExpectationFile
+    for part in location:
+        if isinstance(part, str):
+            model = next(_models(model.model_fields[part].annotation))
+    return tuple(model.model_fields)
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)

@@ -1,0 +1,88 @@
+"""The tool calls of a trace, however it records them."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_refinery.traces import messages
+from pytest_refinery.traces.model import RunKind
+
+if TYPE_CHECKING:
+    from pytest_refinery.traces.model import Run, ToolCall, Trace
+
+# Where tracers wrap the arguments that the tool was given.
+_WRAPPERS = ("input", "args", "kwargs", "arguments")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a tool.
+
+    ``readings`` are the ways to read its arguments: as recorded first, then unwrapped.
+    """
+
+    name: str
+    readings: tuple[object, ...]
+    run: Run
+
+
+def of(trace: Trace) -> tuple[Call, ...]:
+    """Return the tool calls of a trace in order.
+
+    A tool's calls are its runs. Where the trace has no run of a tool at all (a transcript, a
+    call that the agent's own code answered), they are the calls that the model asked for.
+    """
+    executed = [_executed(run) for run in trace.runs if run.kind == RunKind.TOOL and not _is_inner(run, trace)]
+    known = {call.name for call in executed}
+    requested = [call for call in _requested(trace) if call.name not in known]
+    return tuple(sorted((*executed, *requested), key=lambda call: trace.numbers[call.run.id]))
+
+
+def _is_inner(run: Run, trace: Trace) -> bool:
+    """Tell whether the run is a tool's own second layer: two tracers recorded one call."""
+    return any(above.kind == RunKind.TOOL and above.name == run.name for above in trace.ancestors(run))
+
+
+def _executed(run: Run) -> Call:
+    return Call(run.name, tuple(_readings(run.inputs)), run)
+
+
+def _requested(trace: Trace) -> Iterator[Call]:
+    speaking = [run for run in trace.runs if run.kind in {RunKind.LLM, RunKind.MESSAGE}]
+    seen: set[object] = set()
+    for run in speaking or trace.runs:
+        for message in messages.read([run.outputs]).messages:
+            for index, call in enumerate(message.tool_calls):
+                identity = call.id or (run.id, index, _shape(call))
+                if identity not in seen:
+                    seen.add(identity)
+                    yield Call(call.name, tuple(_readings(call.arguments)), run)
+
+
+def _shape(call: ToolCall) -> str:
+    return json.dumps([call.name, call.arguments], sort_keys=True, default=str)
+
+
+def _readings(value: object) -> Iterator[object]:
+    parsed = _parsed(value)
+    yield parsed
+    if isinstance(parsed, Mapping):
+        for key in _WRAPPERS:
+            if isinstance(inner := _parsed(parsed.get(key)), Mapping):
+                yield inner
+
+
+def _parsed(value: object) -> object:
+    """Return the object that a text stands for: JSON, or Python's way to write a dict, which LangChain records."""
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return value

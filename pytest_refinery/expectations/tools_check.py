@@ -1,0 +1,180 @@
+"""The check ``tools``: which tools were called, in which order and with what."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from pytest_refinery.expectations import tool_calls
+from pytest_refinery.expectations.demands import Demand
+from pytest_refinery.expectations.fields import Count, Texts, TextValue, refuse
+from pytest_refinery.expectations.verdicts import Decision, Verdict, counted, quoted, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_refinery.expectations.tool_calls import Call
+    from pytest_refinery.traces.model import Run, Trace
+
+ALL_TOOLS = "*"
+"""The name that stands for all tools together in ``at_most``."""
+
+
+def _for_all_tools(limit: object) -> object:
+    if isinstance(limit, Mapping):
+        return limit
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        refuse("'at_most' is a number of calls, or a mapping of tools to such numbers.")
+    return {ALL_TOOLS: limit}
+
+
+_COUNT_SCHEMA = {"type": "integer", "minimum": 0}
+Limits = Annotated[
+    dict[TextValue, Count],
+    BeforeValidator(_for_all_tools),
+    Field(min_length=1),
+    WithJsonSchema(
+        {"anyOf": [_COUNT_SCHEMA, {"type": "object", "additionalProperties": _COUNT_SCHEMA, "minProperties": 1}]}
+    ),
+]
+
+
+_LISTED = 12
+_Decided: TypeAlias = "tuple[Run | None, Decision]"
+_Decide: TypeAlias = "Callable[[Sequence[Call], Any], _Decided]"
+
+
+class Tools(Demand):
+    """The tools that the agent called."""
+
+    called: Texts = Field(default=(), description="Tools that must have been called.")
+    not_called: Texts = Field(default=(), description="Tools that must not have been called.")
+    in_order: Texts = Field(
+        default=(), description="Tools that must have been called in this order; others may lie between them."
+    )
+    arguments: dict[TextValue, dict[str, Any]] = Field(
+        default={},
+        description="For each tool, arguments that one of its calls must have had; it may have had others beside them.",
+    )
+    at_most: Limits | None = Field(
+        default=None, description="How many calls there may be: a number for all tools, or a number for each."
+    )
+
+    def verdicts(self, trace: Trace) -> Iterator[Verdict]:
+        """Yield a verdict for each tool, and one for the order."""
+        calls = tool_calls.of(trace)
+        for field, decide, demanded in self._demands():
+            run, decision = decide(calls, demanded)
+            yield verdict(f"tools.{field}", run or trace.root, decision)
+
+    def _demands(self) -> Iterator[tuple[str, _Decide, Any]]:
+        yield from (("called", _called, name) for name in self.called)
+        yield from (("not_called", _not_called, name) for name in self.not_called)
+        if self.in_order:
+            yield "in_order", _in_order, self.in_order
+        yield from (("arguments", _arguments, item) for item in self.arguments.items())
+        yield from (("at_most", _at_most, item) for item in (self.at_most or {}).items())
+
+
+def _called(calls: Sequence[Call], name: str) -> _Decided:
+    run = next((call.run for call in calls if call.name == name), None)
+    return run, Decision(run is not None, f"a call of {quoted(name)}", _summary(calls))
+
+
+def _not_called(calls: Sequence[Call], name: str) -> _Decided:
+    run = next((call.run for call in calls if call.name == name), None)
+    return run, Decision(run is None, f"no call of {quoted(name)}", _summary(calls))
+
+
+def _in_order(calls: Sequence[Call], names: Sequence[str]) -> _Decided:
+    rest, run = iter(calls), None
+    expected = f"calls in the order {_names(names)}"
+    for name in names:
+        found = next((call for call in rest if call.name == name), None)
+        if found is None:
+            return run, Decision(passed=False, expected=expected, actual=_out_of_order(name, run, calls))
+        run = found.run
+    return run, Decision(passed=True, expected=expected, actual=_sequence(calls))
+
+
+def _out_of_order(name: str, last: Run | None, calls: Sequence[Call]) -> str:
+    after = f" after {quoted(last.name)}" if last is not None else ""
+    return f"no {quoted(name)}{after}; the calls were {_sequence(calls)}" if calls else "no tool call at all"
+
+
+def _arguments(calls: Sequence[Call], demanded: tuple[str, Mapping[str, Any]]) -> _Decided:
+    name, subset = demanded
+    compared = [(_nearest(call, subset), call) for call in calls if call.name == name]
+    expected = f"a call of {quoted(name)} with {_shown(subset)}"
+    if not compared:
+        return None, Decision(passed=False, expected=expected, actual=_summary(calls))
+    differences, call = min(compared, key=lambda pair: len(pair[0]))
+    if not differences:
+        return call.run, Decision(passed=True, expected=expected, actual=_shown(call.readings[0]))
+    nearest = f"{counted(len(compared), 'call')}, at best with {'; '.join(differences)}"
+    return call.run, Decision(passed=False, expected=expected, actual=nearest)
+
+
+def _nearest(call: Call, subset: Mapping[str, Any]) -> list[str]:
+    return min((list(_differences(subset, reading, "")) for reading in call.readings), key=len)
+
+
+def _differences(expected: object, actual: object, path: str) -> Iterator[str]:
+    """Yield where ``actual`` is not what ``expected`` demands; mappings may have more keys, lists not more items."""
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        for key, item in expected.items():
+            inner = f"{path}.{key}" if path else str(key)
+            if key in actual:
+                yield from _differences(item, actual[key], inner)
+            else:
+                yield f"no {quoted(inner)}"
+    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        for index, (item, other) in enumerate(zip(expected, actual, strict=True)):
+            yield from _differences(item, other, f"{path}[{index}]")
+    elif not _is_same(expected, actual):
+        yield f"{quoted(path or 'arguments')} = {_shown(actual)}"
+
+
+def _is_same(expected: object, actual: object) -> bool:
+    # In Python True equals 1; in a tool's arguments it does not.
+    return expected == actual and isinstance(expected, bool) == isinstance(actual, bool)
+
+
+def _at_most(calls: Sequence[Call], demanded: tuple[str, int]) -> _Decided:
+    name, limit = demanded
+    chosen = [call for call in calls if name in {ALL_TOOLS, call.name}]
+    run = chosen[limit].run if len(chosen) > limit else None
+    of_what = "" if name == ALL_TOOLS else f" of {quoted(name)}"
+    expected = f"at most {counted(limit, 'tool call')}{of_what}"
+    return run, Decision(run is None, expected, f"{len(chosen):,}: {_sequence(chosen)}" if chosen else "none")
+
+
+def _summary(calls: Sequence[Call]) -> str:
+    tally = Counter(call.name for call in calls)
+    shown = [f"{quoted(name)} {_times(number)}" for name, number in tally.items()]
+    return f"calls of {_cut(shown)}" if shown else "no tool call at all"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
+
+
+def _sequence(calls: Sequence[Call]) -> str:
+    return _names([call.name for call in calls])
+
+
+def _names(names: Sequence[str]) -> str:
+    return _cut([quoted(name) for name in names])
+
+
+def _cut(shown: Sequence[str]) -> str:
+    more = f" and {len(shown) - _LISTED:,} more" if len(shown) > _LISTED else ""
+    return ", ".join(shown[:_LISTED]) + more
+
+
+def _shown(value: object) -> str:
+    return quoted(json.dumps(value, ensure_ascii=False, default=str))

@@ -1,0 +1,48 @@
+"""The answer that a trace ends in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_refinery.traces import messages
+from pytest_refinery.traces.model import RunKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_refinery.traces.model import Message, Run, Trace
+
+_TOLD = frozenset({"user", "system", "tool"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the agent said in the end, and the run that said it; ``text`` is ``None`` where it said nothing."""
+
+    text: str | None
+    run: Run
+
+
+def of(trace: Trace) -> Answer:
+    """Return the answer of a trace: that of its last root, in a transcript the agent's last message.
+
+    In a transcript of several named speakers that all have the role ``user``, as group chats
+    are recorded, it is the last message.
+    """
+    if trace.root.kind == RunKind.MESSAGE:
+        return _last_message(trace)
+    return Answer(messages.answer_text(trace.root.outputs), trace.root)
+
+
+def _last_message(trace: Trace) -> Answer:
+    spoken = [(m, run) for run in trace.runs for m in messages.read([run.outputs]).messages if m.text.strip()]
+    told = frozenset({"system", "tool"}) if _is_group_chat([message for message, _ in spoken]) else _TOLD
+    for message, run in reversed(spoken):
+        if message.role not in told:
+            return Answer(message.text, run)
+    return Answer(None, trace.root)
+
+
+def _is_group_chat(spoken: Sequence[Message]) -> bool:
+    return len({message.name for message in spoken if message.role == "user" and message.name}) > 1
