@@ -91,7 +91,7 @@ class _Contents:
 
     def trace(self) -> Trace:
         if not self._count:
-            msg = f"{self._path}: the file is empty; export the trace again."
+            msg = f"{self._path}: there is nothing in it; export the trace again."
             raise TraceError(msg)
         if not self._records and not self._spoken:
             msg = f"{self._path}: no runs and no messages in it. {_WHAT_A_TRACE_IS}"
@@ -119,7 +119,7 @@ def _exported(records: langsmith_records.Records, path: Path) -> Trace:
     trace = Trace(id=records.trace_id(root.id), name=root.name, runs=ordered, source=str(path))
     orphans = sum(1 for run in trace.roots if run.parent_id is not None)
     if orphans:
-        notes = (*notes, f"{orphans} runs name a parent that is not in the file; they stand as roots.")
+        notes = (*notes, f"Runs that stand as roots because their parent is not in the file: {orphans}.")
     return trace.model_copy(update={"notes": notes})
 
 

@@ -75,13 +75,13 @@ class Records:
 
     def _notes(self) -> Iterator[str]:
         if self._repeated:
-            yield f"{self._repeated} records repeat the id of another and were merged with it."
+            yield f"Records merged with an earlier one of the same id: {self._repeated}."
         traces = {record["trace_id"] for record in self._by_id.values() if isinstance(record.get("trace_id"), str)}
         if len(traces) > 1:
             yield f"The file holds {len(traces)} traces; they are read as one, in the order of their times."
         offloaded = sum(1 for record in self._by_id.values() if _is_offloaded(record))
         if offloaded:
-            yield f"{offloaded} runs keep inputs or outputs elsewhere (offloaded); the file does not hold them."
+            yield f"Runs whose inputs or outputs are kept elsewhere (offloaded), not in the file: {offloaded}."
 
 
 def _id(record: Mapping[str, Any]) -> str | None:

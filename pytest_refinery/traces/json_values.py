@@ -34,7 +34,7 @@ def parsed(text: str) -> Json:
 def is_too_deep(value: Json) -> bool:
     """Tell whether a value is nested more than ``DEEPEST`` levels deep."""
     layer = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         layer = [child for item in layer for child in _children(item) if isinstance(child, dict | list)]
         if not layer:
             return False

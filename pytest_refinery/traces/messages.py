@@ -169,8 +169,11 @@ def _walk_mapping(value: Mapping[str, Any], found: list[Message]) -> object:
         return None
     if _is_generation(value):
         return _walk_generation(value, found)
-    if value.get("lc") == 1 and isinstance(value.get("kwargs"), Mapping):
-        value = value["kwargs"]
+    is_other_object = value.get("lc") == 1 and isinstance(value.get("kwargs"), Mapping)
+    return _walk_fields(value["kwargs"] if is_other_object else value, found)
+
+
+def _walk_fields(value: Mapping[str, Any], found: list[Message]) -> object:
     rest = {key: remains for key, item in value.items() if (remains := _walk_field(key, item, found)) is not None}
     return rest if rest or not value else None
 
@@ -195,7 +198,7 @@ def _walk_generation(value: Mapping[str, Any], found: list[Message]) -> object:
     if not isinstance(message, Mapping) or parse(message) is None:
         found.append(Message(role="assistant", text=_text(value.get("text"))))
     fields = {key: item for key, item in value.items() if key not in {"text", "type"} and item}
-    return _walk_mapping(fields, found) or None
+    return _walk_fields(fields, found) or None
 
 
 def _from_constructor(value: Mapping[str, Any]) -> list[Message] | None:
