@@ -70,7 +70,18 @@ class AnalysisError(RefineryError):
 
 
 class ExpectationFailed(AssertionError):  # noqa: N818  (a result, not an error)
-    """The trace does not meet the expectation; ``str()`` says what was expected and what was there."""
+    """The trace does not meet the expectation.
+
+    ``headline`` says it in one line, ``str()`` says what was expected and what was there.
+    """
+
+    def __init__(self, headline: str, details: str) -> None:
+        self.headline = headline
+        self.details = details
+        super().__init__(headline, details)
+
+    def __str__(self) -> str:
+        return self.details
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

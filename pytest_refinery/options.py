@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_refinery.errors import ConfigurationError
 from pytest_refinery.settings import Settings
@@ -179,8 +179,8 @@ def add_to(parser: pytest.Parser) -> None:
             group.addoption(option.flag, dest=option.dest, action="store_const", const=option.says, help=explained)
         elif option.flag:
             group.addoption(option.flag, dest=option.dest, metavar=option.metavar, help=explained)
-        is_switch = option.parse is _switch
-        parser.addini(option.ini, explained, type="bool" if is_switch else "string", default=None)
+        kind: Literal["bool", "string"] = "bool" if option.parse is _switch else "string"
+        parser.addini(option.ini, explained, type=kind, default=None)
 
 
 def _help(option: Option) -> str:

@@ -74,7 +74,7 @@ class Analysis:
     def so_far(self, interruption: str | None = None) -> Diagnosis:
         """Return the diagnosis as far as it has come; ``interruption`` says what cut it short."""
         trace, stages = self._case.trace, self._stages
-        findings = tuple(self._with_verified_evidence(finding) for finding in stages.findings)
+        findings = tuple(map(self._checked, stages.findings))
         conclusion = stages.conclusion or _fallback(findings)
         evidence = tuple(found for found in self._verifier.verified(conclusion.evidence) if found.verified)
         run = trace.by_id.get(conclusion.responsible_run_id or "")
@@ -103,8 +103,9 @@ class Analysis:
             partial="; ".join(missing) or None,
         )
 
-    def _with_verified_evidence(self, finding: Finding) -> Finding:
-        return finding.model_copy(update={"evidence": self._verifier.verified(finding.evidence)})
+    def _checked(self, finding: Finding) -> Finding:
+        evidence = self._verifier.verified(finding.evidence)
+        return finding.model_copy(update={"evidence": evidence, "run_number": self._case.trace.numbers[finding.run_id]})
 
 
 def _fallback(findings: Sequence[Finding]) -> Conclusion:

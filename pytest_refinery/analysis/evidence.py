@@ -42,10 +42,12 @@ class Verifier:
 
     def _check(self, evidence: Evidence) -> Evidence:
         quote = fold(evidence.quote)
-        if len(quote) < _SHORTEST_QUOTE:
-            return evidence.model_copy(update={"verified": False})
-        run_id = next((run_id for run_id in self._candidates(evidence.run_id) if quote in self._text_of(run_id)), None)
-        return evidence.model_copy(update={"run_id": run_id or evidence.run_id, "verified": run_id is not None})
+        is_long_enough = len(quote) >= _SHORTEST_QUOTE
+        candidates = self._candidates(evidence.run_id) if is_long_enough else ()
+        found = next((run_id for run_id in candidates if quote in self._text_of(run_id)), None)
+        run_id = found or evidence.run_id
+        known = {"run_id": run_id, "run_number": self._trace.numbers.get(run_id), "verified": found is not None}
+        return evidence.model_copy(update=known)
 
     def _candidates(self, named: str) -> Iterator[str]:
         if named in self._trace.by_id:

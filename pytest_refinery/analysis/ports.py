@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_refinery.analysis.schemas import Conclusion, Finding, GapAnalysis, GroupAnalysis
+    from pytest_refinery.analysis.schemas import Conclusion, Finding, Gap, GapAnalysis, GroupAnalysis
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.traces.model import Trace
     from pytest_refinery.traces.prompts import Prompt
@@ -28,7 +28,7 @@ class Case:
 
     Attributes:
         expect: What should have happened, in the expert's words.
-        failures: What the checks, the judge or the test's own assertion found, one sentence each.
+        failures: What the checks, the judge or the test's own assertion expected and found.
         prompts: What the agent was told, as read out of the trace.
         prompt_files: What the agent was told, as the repository has it.
     """
@@ -36,7 +36,7 @@ class Case:
     trace: Trace
     expect: str
     business_context: str = ""
-    failures: tuple[str, ...] = ()
+    failures: tuple[Gap, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     prompt_files: tuple[PromptFile, ...] = ()
 

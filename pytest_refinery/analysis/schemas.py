@@ -40,10 +40,12 @@ class _Frozen(BaseModel):
 class Evidence(_Frozen):
     """A quote from a run, and why it matters.
 
-    ``verified`` is set by code that has found the quote in the trace again, never by an analyst.
+    ``verified`` and ``run_number`` (the run's 1-based place) are set by code that has found the
+    quote in the trace again, never by an analyst.
     """
 
     run_id: str
+    run_number: int | None = None
     quote: str
     why: str = ""
     verified: bool = False
@@ -56,9 +58,11 @@ class Finding(_Frozen):
         what: One sentence that a domain expert understands.
         rule: The word for this kind of finding; findings of one rule and run are one finding.
         weight: How likely this run is the decisive one, 0 to 1; comparable within one analyst.
+        run_number: The run's 1-based place, set by code.
     """
 
     run_id: str
+    run_number: int | None = None
     what: str
     failure_type: FailureType
     rule: str = ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pytest_refinery.analysis.records import ItemRecord, Outcome
+from pytest_refinery.errors import ExpectationFailed
 from pytest_refinery.reports import text
 from pytest_refinery.reports.escape import line, printable
 
@@ -33,13 +34,9 @@ def record_of(item: pytest.Item) -> ItemRecord:
     return item.stash[_RECORD]
 
 
-def verdict_text(record: ItemRecord) -> str:
-    """Return the text of a failed expectation; its first line stands for the whole."""
-    failed = next((check for check in record.checks if not check.passed), None)
-    why = f" ({failed.name})" if failed else ""
-    return (
-        f"The expectation does not hold{why}: {line(record.expectation.expect)}\n{text.verdict(record, width=_width())}"
-    )
+def failure(record: ItemRecord) -> ExpectationFailed:
+    """Return the exception of an expectation that does not hold."""
+    return ExpectationFailed(f"not met: {line(record.expectation.expect)}", text.verdict(record, width=_width()))
 
 
 def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -67,7 +64,7 @@ def _not_run(record: ItemRecord, call: pytest.CallInfo[None], report: pytest.Tes
 def _section(item: pytest.Item, record: ItemRecord) -> Iterator[str]:
     if record.diagnosis is not None:
         is_whole = item.config.get_verbosity() > 1
-        yield text.diagnosis(record.diagnosis, width=_width(), is_whole=is_whole)
+        yield text.diagnosis(record.diagnosis, checks=record.checks, width=_width(), is_whole=is_whole)
     elif record.error and record.outcome == Outcome.FAILED:
         yield printable(record.error)
 

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_refinery.errors import ExpectationFailed, ExpectationFileError, RefineryError
 from pytest_refinery.integration import attach
+from pytest_refinery.reports.escape import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +89,7 @@ class ExpectationItem(pytest.Item):
             return
         record = self._workbench.diagnosed(attach.record_of(self), self._case)
         attach.keep(self, record)
-        raise ExpectationFailed(attach.verdict_text(record))
+        raise attach.failure(record)
 
     def teardown(self) -> None:
         """Let go of the trace."""
@@ -115,11 +116,10 @@ def _plain_repr(excinfo: pytest.ExceptionInfo[BaseException], *, path: Path, lin
     annotates the file's own line on GitHub.
     """
     native = excinfo.getrepr(style="native")
-    text = str(excinfo.value)
-    first_line = text.partition("\n")[0]
-    traceback = native.reprtraceback
-    entry = dataclasses.replace(traceback.reprentries[0], lines=[text + "\n"])
-    native.reprtraceback = dataclasses.replace(traceback, reprentries=[entry])
+    error = excinfo.value
+    text = printable(str(error))
+    headline = error.headline if isinstance(error, ExpectationFailed) else text.partition("\n")[0]
+    native.reprtraceback.reprentries[0].lines = [text + "\n"]
     if native.reprcrash is not None:
-        native.reprcrash = dataclasses.replace(native.reprcrash, path=str(path), lineno=line, message=first_line)
+        native.reprcrash = dataclasses.replace(native.reprcrash, path=str(path), lineno=line, message=headline)
     return native

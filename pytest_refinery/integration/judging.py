@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.ports import Case
 from pytest_refinery.analysis.records import CheckRecord, ExpectationRecord, ItemRecord, Outcome, TraceRecord
+from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.errors import Undecided
 from pytest_refinery.expectations import checks
 from pytest_refinery.traces import prompts
@@ -77,7 +78,11 @@ def judge(
             ),
         }
     )
-    failures = tuple(result.message for result in results if not result.passed)
+    failures = tuple(
+        Gap(expected=result.expected, actual=result.actual, run_id=result.run_id)
+        for result in results
+        if not result.passed
+    )
     if not failures:
         return record.model_copy(update={"outcome": Outcome.PASSED}), None
     case = Case(

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_refinery.analysis.ports import Case
 from pytest_refinery.analysis.records import ExpectationRecord, ItemRecord, Outcome
+from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.errors import RefineryError, did_you_mean
 from pytest_refinery.integration.fixture import trace_of
 from pytest_refinery.integration.judging import trace_record
@@ -104,7 +105,7 @@ class MarkedTest:
             trace=trace,
             expect=self.expect,
             business_context=self.business_context,
-            failures=(_told(error),),
+            failures=(Gap(expected=self.expect, actual=_told(error)),),
             prompts=trace_prompts.extract(trace),
             prompt_files=prompt_files,
         )

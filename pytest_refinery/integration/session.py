@@ -73,6 +73,9 @@ class RefinerySession:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach what was found; nothing is computed here."""
         report = yield
+        if report.when == "setup" and report.failed and call.excinfo and isinstance(item, ExpectationItem):
+            # pytest asks an item for its words in the call phase only.
+            report.longrepr = item.repr_failure(call.excinfo)
         attach.to_report(item, call, report)
         return report
 

@@ -30,26 +30,28 @@ def verdict(item: ItemRecord, *, width: int = 80) -> str:
 
 
 def _check(check: CheckRecord, width: int) -> Iterator[str]:
-    yield f"{check.name} failed{_where(check)}"
+    yield from _wrapped(f"{check.name}{_where(check)}", width, first="")
     yield from _field("  expected", check.expected, width)
     yield from _field("  was", check.actual, width)
 
 
 def _where(check: CheckRecord) -> str:
-    return f" (run {line(check.run_name)}, {line(check.run_id or '')})" if check.run_name else ""
+    return f" in run {line(check.run_name)} ({line(check.run_id or '')})" if check.run_name else ""
 
 
-def diagnosis(found: Diagnosis, *, width: int = 80, is_whole: bool = False) -> str:
+def diagnosis(found: Diagnosis, *, checks: Iterable[CheckRecord] = (), width: int = 80, is_whole: bool = False) -> str:
     """Return the diagnosis top-down: cause, run, evidence, gaps, fix, summary, cost.
 
-    ``is_whole`` shows all quotes and findings at full length.
+    Gaps that ``checks`` have shown already are not repeated. ``is_whole`` shows all quotes and
+    findings at full length.
     """
     most = None if is_whole else _QUOTES
+    shown = {check.actual for check in checks}
     blocks = [
         _cause(found, width),
         _responsible(found, width),
         [text for quote in found.evidence[:most] for text in _quote(found, quote, width, is_whole=is_whole)],
-        _gaps(found, width),
+        _gaps(found, shown, width),
         _fix(found.suggested_fix, width),
         _field("in short", found.executive_summary, width),
         _findings(found, width) if is_whole else [],
@@ -73,12 +75,12 @@ def _responsible(found: Diagnosis, width: int) -> list[str]:
 def _quote(found: Diagnosis, quote: Evidence, width: int, *, is_whole: bool) -> list[str]:
     text = quote.quote if is_whole else shortened(" ".join(quote.quote.split()), most=_QUOTE_CHARACTERS)
     is_elsewhere = quote.run_id != found.responsible_run_id
-    why = f"{quote.why}{f' (run {quote.run_id})' if is_elsewhere else ''}".strip()
+    why = f"{quote.why}{f' (run {quote.run_number})' if is_elsewhere else ''}".strip()
     return [*_field("evidence", f'"{text}"', width), *(_field("", why, width) if why else ())]
 
 
-def _gaps(found: Diagnosis, width: int) -> list[str]:
-    gaps = [f"expected {gap.expected.rstrip('.')}, got {gap.actual}" for gap in found.gaps]
+def _gaps(found: Diagnosis, shown: set[str], width: int) -> list[str]:
+    gaps = [f"expected: {gap.expected} Was: {gap.actual}" for gap in found.gaps if gap.actual not in shown]
     return [
         text
         for label, entries in (("gap", gaps), ("lacked", found.missing_context), ("assumed", found.wrong_assumptions))
@@ -110,7 +112,7 @@ def _findings(found: Diagnosis, width: int) -> list[str]:
     return [
         text
         for finding in found.findings
-        for text in _field("finding", f"{finding.what} (run {finding.run_id})", width)
+        for text in _field("finding", f"{finding.what} (run {finding.run_number})", width)
     ]
 
 

@@ -9,6 +9,8 @@ of them gzipped or not. A transcript is a list of messages, ``{"messages": [...]
 from __future__ import annotations
 
 import hashlib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_refinery.errors import TraceError, did_you_mean
@@ -18,7 +20,6 @@ from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytest_refinery.sources.json_stream import Piece
 
@@ -39,7 +40,7 @@ class JsonFiles:
         Raises:
             TraceError: There is no such file, or what is in it is no trace.
         """
-        path = base / reference
+        path = _from_here(base / reference)
         contents = _Contents(path)
         try:
             for piece in json_stream.pieces(path, wrappers=_WRAPPERS):
@@ -47,6 +48,12 @@ class JsonFiles:
         except OSError as error:
             raise TraceError(_unreadable(path, error)) from error
         return contents.trace()
+
+
+def _from_here(path: Path) -> Path:
+    """Return ``path`` as a user would write it: without "..", and relative where it is below this folder."""
+    plain, here = Path(os.path.normpath(path)), Path.cwd()
+    return plain.relative_to(here) if plain.is_relative_to(here) else plain
 
 
 def _unreadable(path: Path, error: OSError) -> str:

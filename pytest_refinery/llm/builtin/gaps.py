@@ -28,7 +28,7 @@ def _gaps(reading: Reading, decisive: Ranked | None) -> tuple[Gap, ...]:
     run_id = decisive.step.run_id if decisive else None
     expected = reading.case.expect.strip() or "What the test asserts."
     if reading.case.failures:
-        return tuple(Gap(expected=expected, actual=failure, run_id=run_id) for failure in reading.case.failures)
+        return reading.case.failures
     root = reading.case.trace.root if reading.case.trace.runs else None
     answer = messages.answer_text(root.outputs) if root else None
     said = words.quote(answer) if answer else "The trace ends without an answer."
