@@ -24,7 +24,7 @@ def fault(schema: dict[str, Any]) -> str | None:
     return None
 
 
-def violation(value: Any, schema: dict[str, Any]) -> str | None:
+def violation(value: Any, schema: dict[str, Any]) -> str | None:  # noqa: ANN401  (any JSON)
     """Return how ``value`` violates the schema most tellingly, or ``None`` where it meets it.
 
     Raises:

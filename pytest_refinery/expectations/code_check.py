@@ -75,8 +75,14 @@ def _assertion(error: AssertionError) -> str:
 
 
 def _raised(error: BaseException) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {quoted(str(error))} at {frame.filename}:{frame.lineno}"
+    """Return the error and its place in the suite's own file, not in the library that it called."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_machinery(frame.filename)]
+    place = next((f" at {f.filename}:{f.lineno}" for f in frames[::-1] if f.filename == frames[0].filename), "")
+    return f"{type(error).__name__}: {quoted(str(error))}{place}"
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename in {__file__, importlib.__file__} or filename.startswith("<frozen importlib")
 
 
 def resolve(target: str, *, import_from: Sequence[Path]) -> Callable[..., object]:

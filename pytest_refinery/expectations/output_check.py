@@ -108,8 +108,9 @@ def _equals(text: str, demanded: str) -> Decision:
 
 def folded(text: str) -> str:
     """Return ``text`` as ``contains`` compares it: without case, runs of white space and typography."""
-    plain = unicodedata.normalize("NFKC", text.translate(_TYPOGRAPHY)).casefold()
-    return " ".join(plain.split())
+    plain = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY).casefold()
+    # Folding case takes some characters apart again.
+    return " ".join(unicodedata.normalize("NFKC", plain).split())
 
 
 def _place(demanded: str, text: str) -> int:
