@@ -9,6 +9,8 @@
       CheckError              a check could not be carried out: undecided
       Undecided               nothing could decide the expectation
       AnalysisError           no diagnosis, or not a whole one: the outcome is unchanged
+        BudgetError           a request was not granted: not in time, or given up
+          RequestTooLargeError  it never could be: it is larger than the limit
     ExpectationFailed         the agent did wrong: a result, not an error of ours
 
 "The agent failed" is a result; "we could not find out" is an error. Neither passes silently.
@@ -67,6 +69,14 @@ class Undecided(RefineryError):  # noqa: N818  (the word of the domain; see Verd
 
 class AnalysisError(RefineryError):
     """An analyst could not answer a stage."""
+
+
+class BudgetError(AnalysisError):
+    """The token budget did not grant a request."""
+
+
+class RequestTooLargeError(BudgetError):
+    """A request costs more tokens than the limit lets through in a minute."""
 
 
 class ExpectationFailed(AssertionError):  # noqa: N818  (a result, not an error)

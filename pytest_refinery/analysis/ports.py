@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from threading import Event
 
     from pytest_refinery.analysis.schemas import Conclusion, Finding, Gap, GapAnalysis, GroupAnalysis
     from pytest_refinery.digest.grouping import Group
@@ -63,4 +64,77 @@ class Analyst(Protocol):
 
     def conclude(self, case: Case, findings: Sequence[Finding], gaps: GapAnalysis) -> Conclusion:
         """Stage 3: name the decisive run, the cause and the change that would have helped."""
+        ...
+
+
+class Lease(Protocol):
+    """The permission to send one request now, whose tokens are booked."""
+
+    @property
+    def seconds_waited(self) -> float:
+        """How long the request stood in the queue."""
+        ...
+
+    def settle(self, tokens: int) -> None:
+        """Say what the request really cost, input and output together; 0 for one that was refused."""
+        ...
+
+    def cancel(self) -> None:
+        """Give everything back: the request was never sent."""
+        ...
+
+
+class TokenBudget(Protocol):
+    """Says when a request may be sent, for all processes that use one account.
+
+    The way of one request: ``reserve``, send, ``observe`` the headers of the answer, ``settle``. Where
+    the service refuses it with a 429: ``settle(0)``, then ``refused``, and ``reserve`` again unless that
+    says that the refusal is final.
+    """
+
+    @property
+    def largest_request(self) -> int:
+        """The tokens that one request may cost at most."""
+        ...
+
+    def reserve(
+        self, tokens: int, requests: int = 1, *, timeout: float | None = None, cancelled: Event | None = None
+    ) -> Lease:
+        """Wait until ``tokens`` fit under the limit, after everybody who asked before; return the lease.
+
+        Raises:
+            RequestTooLargeError: The request is larger than the limit, so it would wait for ever.
+            BudgetError: It was not granted within ``timeout`` seconds, or ``cancelled`` was set meanwhile.
+        """
+        ...
+
+    def limited(self, retry_after: float) -> None:
+        """Hold every process back for so many seconds: the service refused a request."""
+        ...
+
+    def refused(self, headers: Mapping[str, str], message: str, *, code: str = "", attempt: int = 0) -> float | None:
+        """Take note of a 429; return the seconds that all now hold back, or ``None`` where no retry can help.
+
+        ``message`` and ``code`` are the error's own; ``attempt`` counts this request's refusals, from 0.
+        """
+        ...
+
+    def observe(self, headers: Mapping[str, str], *, age_seconds: float = 0.0) -> None:
+        """Learn the limit, and what others have used, from the headers of an answer sent ``age_seconds`` ago."""
+        ...
+
+
+class TokenEstimator(Protocol):
+    """Says what a request will cost, and learns from what it did cost."""
+
+    def expected(self, kind: str, *, input_tokens: int, max_output_tokens: int) -> int:
+        """Return the tokens to reserve for a request of this kind, by our own count of its input."""
+        ...
+
+    def learn(self, kind: str, *, counted: int, input_tokens: int, output_tokens: int) -> None:
+        """Take note of an answer: what we had ``counted`` as its input, and what the service did."""
+        ...
+
+    def learn_refusal(self, *, counted: int, max_output_tokens: int, requested: int) -> None:
+        """Take note of what a refusal says was requested: some services reserve ``max_output_tokens`` whole."""
         ...
