@@ -12,7 +12,12 @@ from pytest_refinery.digest.compact import Compact, quoted
 from pytest_refinery.digest.repeats import LineIndex
 
 if TYPE_CHECKING:
-    from pytest_refinery.traces.model import Message, ToolCall
+    from collections.abc import Iterator
+
+    from pytest_refinery.traces.model import Message
+
+    # By speaker and reasoning.
+    _Copies = dict[tuple[str | None, str], int]
 
 # Below this a reference saves nothing.
 _WORTH_A_REFERENCE = 40
@@ -38,13 +43,18 @@ class Item:
 class MessageStore:
     """Numbers what is new and finds what is known.
 
-    Two messages are one where role, text, tool calls and speaker agree; ids do not count, and
-    neither does a speaker that only one of them names.
+    Two messages are one where role, text and tool calls agree; ids do not count, nor do a
+    speaker that only one of them names and reasoning that the later one no longer has.
+
+    Attributes:
+        items: What is known; ``m1`` comes first.
+        has_nameless_copies: Whether a message's first copy lacks the speaker that a later one names.
     """
 
     def __init__(self) -> None:
         self.items: list[Item] = []
-        self._messages: dict[tuple[object, ...], dict[str | None, int]] = {}
+        self.has_nameless_copies = False
+        self._messages: dict[tuple[object, ...], _Copies] = {}
         self._texts: dict[str, int] = {}
         self._values: dict[tuple[str, str], int] = {}
         self._calls: dict[str, int] = {}
@@ -55,13 +65,27 @@ class MessageStore:
     def add(self, message: Message) -> int:
         """Return the number of ``message``, a new one where it is not known."""
         calls = tuple(_key(call.name, call.arguments) for call in message.tool_calls)
-        named = self._messages.setdefault((message.role, message.text, message.is_error, calls), {})
-        number = _number_of(message.name, named)
+        copies = self._messages.setdefault((message.role, message.text, message.is_error, calls), {})
+        number = self._copy_of(message, copies)
         if number is None:
-            number = self._append(_heading(message), message.text, [self._call(call) for call in message.tool_calls])
+            number = self._append(_heading(message), message.text, list(self._added_lines(message)))
             self._calls.update(dict.fromkeys(calls, number))
-        named[message.name] = number
+        copies[message.name, message.thinking] = number
         return number
+
+    def _copy_of(self, message: Message, copies: _Copies) -> int | None:
+        for (name, thinking), number in copies.items():
+            if message.thinking in {"", thinking} and (name is None or message.name in {None, name}):
+                self.has_nameless_copies |= name is None and message.name is not None
+                return number
+        return None
+
+    def _added_lines(self, message: Message) -> Iterator[str]:
+        if message.thinking:
+            first, *others = map(lines.indented, lines.split(message.thinking))
+            yield "\n".join([f"thinking:{first}", *others])
+        for call in message.tool_calls:
+            yield lines.one_line(f"call {lines.name(call.name)}({self._compact_known.write(call.arguments)})")
 
     def add_text(self, text: str, *, kind: str) -> int:
         """Return the number of a text that is no message: an error, a plain input."""
@@ -105,9 +129,6 @@ class MessageStore:
         )
         return number
 
-    def _call(self, call: ToolCall) -> str:
-        return lines.one_line(f"call {lines.name(call.name)}({self._compact_known.write(call.arguments)})")
-
     def _known(self, text: str) -> str:
         number = self._texts.get(text)
         return quoted(text) if number is None else f"=m{number}"
@@ -123,12 +144,6 @@ class MessageStore:
 
 def _is_worth_an_item(text: str) -> bool:
     return len(text) >= _WORTH_AN_ITEM or (len(text) >= _WORTH_A_REFERENCE and "\n" in text)
-
-
-def _number_of(name: str | None, named: dict[str | None, int]) -> int | None:
-    if name in named:
-        return named[name]
-    return named.get(None) if name is not None else next(iter(named.values()), None)
 
 
 def _key(name: object, arguments: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -64,18 +63,18 @@ class Omissions:
         waiting = [value]
         while waiting:
             here = waiting.pop()
-            if isinstance(here, Mapping):
-                self._found.update(found for found in map(_omitted, here, here.values()) if found is not None)
+            if isinstance(here, dict):
+                self._scan_object(here)
                 waiting.extend(here.values())
-            elif isinstance(here, list | tuple):
+            elif isinstance(here, list):
                 waiting.extend(here)
 
-
-def _omitted(key: object, value: object) -> Omission | None:
-    if value is None:
-        return Omission.NULLS
-    if key in _ID_KEYS:
-        return Omission.IDS
-    if key in _METADATA_KEYS and value:
-        return Omission.RESPONSE_METADATA
-    return Omission.MEDIA if key in _MEDIA_KEYS else None
+    def _scan_object(self, value: dict[str, object]) -> None:
+        if None in value.values():
+            self._found.add(Omission.NULLS)
+        if not _ID_KEYS.isdisjoint(value):
+            self._found.add(Omission.IDS)
+        if not _MEDIA_KEYS.isdisjoint(value):
+            self._found.add(Omission.MEDIA)
+        if not _METADATA_KEYS.isdisjoint(value) and any(value.get(key) for key in _METADATA_KEYS):
+            self._found.add(Omission.RESPONSE_METADATA)

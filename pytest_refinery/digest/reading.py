@@ -60,6 +60,8 @@ class Reader:
         self._only_read: set[int] = set()
         for run, is_start in _events(trace):
             self._read(run, self.sheets[run.id], is_start=is_start)
+        if self.store.has_nameless_copies:
+            self.omissions.add(Omission.SPEAKERS)
         for item, run_id in zip(self.store.items, self._homes, strict=True):
             self.sheets[run_id].items.append(item)
 

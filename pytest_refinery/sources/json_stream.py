@@ -15,6 +15,7 @@ import zlib
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from pytest_refinery.errors import TraceError
+from pytest_refinery.sources.sharing import Shared
 from pytest_refinery.traces import json_values
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class _Reader:
         self._stream = stream
         self._source = source
         self._decode = json.JSONDecoder().raw_decode
+        self._shared = Shared()
         self._text = ""
         self._at = 0
         self._is_at_end = False
@@ -150,7 +152,7 @@ class _Reader:
             raise self._error(_TOO_DEEP)
         has_lone = json_values.has_lone_surrogate(self._text, self._at, end)
         self._at = end
-        return json_values.writable(value) if has_lone else value
+        return self._shared.of(json_values.writable(value) if has_lone else value)
 
     def _peek(self) -> str:
         """Skip white space and return the next character, "" at the end."""
