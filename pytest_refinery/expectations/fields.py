@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from functools import lru_cache
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -36,6 +36,13 @@ def compiled(pattern: str) -> re.Pattern[str]:
         return re.compile(pattern)
 
 
+def _not_null(value: object) -> object:
+    if value is None:
+        kind, sentence = "null", "The value is empty."
+        raise PydanticCustomError(kind, sentence)
+    return value
+
+
 def _compilable(pattern: str) -> str:
     try:
         compiled(pattern)
@@ -56,6 +63,9 @@ def _one_or_many(item: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]})
 
 
+T = TypeVar("T")
+Omittable: TypeAlias = Annotated[T | None, BeforeValidator(_not_null)]
+"""What may be left out, but not left empty: an empty demand would be met by everything."""
 Regex = Annotated[str, Field(min_length=1, json_schema_extra={"format": "regex"}), AfterValidator(_compilable)]
 Texts = Annotated[tuple[TextValue, ...], BeforeValidator(_as_many), Field(min_length=1), _one_or_many("")]
 Regexes = Annotated[tuple[Regex, ...], BeforeValidator(_as_many), Field(min_length=1), _one_or_many("regex")]

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pytest_refinery.errors import CheckError
 from pytest_refinery.expectations.demands import Demand
-from pytest_refinery.expectations.fields import Count, Regexes, Seconds, TextValue, compiled, refuse
+from pytest_refinery.expectations.fields import Count, Omittable, Regexes, Seconds, TextValue, compiled, refuse
 from pytest_refinery.expectations.verdicts import Decision, Verdict, counted, quoted, verdict
 from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import RunKind
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Errors(Demand):
     """The runs that failed. An error that parents pass on counts once, where it arose."""
 
-    none: Literal[True] | None = Field(default=None, description="No run may have failed.")
-    at_most: Count | None = Field(default=None, description="How many runs may have failed.")
+    none: Omittable[Literal[True]] = Field(default=None, description="No run may have failed.")
+    at_most: Omittable[Count] = Field(default=None, description="How many runs may have failed.")
     not_matches: Regexes = Field(default=(), description="Regular expressions that no error text may match.")
 
     @model_validator(mode="before")
@@ -83,8 +83,8 @@ class Runs(Demand):
     """The number of runs."""
 
     at_most: Count = Field(description="How many runs there may be.")
-    kind: TextValue | None = Field(default=None, description="Count only runs of this kind: llm, tool, chain, ...")
-    name: TextValue | None = Field(default=None, description="Count only runs of this name.")
+    kind: Omittable[TextValue] = Field(default=None, description="Count only runs of this kind: llm, tool, chain, ...")
+    name: Omittable[TextValue] = Field(default=None, description="Count only runs of this name.")
 
     def verdicts(self, trace: Trace) -> Iterator[Verdict]:
         """Yield the one verdict."""

@@ -32,44 +32,48 @@ def load(path: Path, *, custom: Collection[str] = ()) -> tuple[Expectation, ...]
     Raises:
         ExpectationFileError: With every problem of the file.
     """
-    document, problems = _read(path)
-    file, found = _validated(document, custom=custom)
-    places = {(problem.line, problem.column) for problem in problems}
-    # A value that could not be read stands in the document as empty: its problem is known.
-    problems += [problem for problem in found if (problem.line, problem.column) not in places]
-    if file is not None:
-        problems += _without_trace(file, document)
-        problems += _repeated_ids(file, document)
-    if file is None or problems:
-        raise ExpectationFileError(str(path), problems)
-    return tuple(_expectations(file, document))
-
-
-def _read(path: Path) -> tuple[Document, list[Problem]]:
-    try:
-        document = yaml_document.read(_text(path))
-    except yaml_document.NotYaml as error:
-        raise ExpectationFileError(str(path), [error.problem]) from error
-    if document is None or document.value is None:
-        raise ExpectationFileError(str(path), [Problem(1, 1, f"The file is empty. {sentences.NO_EXPECTATION}")])
-    if not isinstance(document.value, dict):
-        place = document.place(())
-        raise ExpectationFileError(str(path), [Problem(place.line, place.column, _no_mapping(document.value))])
-    return document, list(document.problems)
-
-
-def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ExpectationFileError(str(path), [Problem(1, 1, f"The file cannot be read: {error.strerror}.")]) from error
+        problem = Problem(1, 1, f"The file cannot be read: {error.strerror}.")
+        raise ExpectationFileError(str(path), [problem]) from error
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = error.object[: error.start].decode()
-        line, column = yaml_document.position(before, len(before))
-        message = f"The file is not UTF-8 (byte 0x{data[error.start]:02x}); save it again as UTF-8."
-        raise ExpectationFileError(str(path), [Problem(line, column, message)]) from error
+        raise ExpectationFileError(str(path), [_not_utf8(error)]) from error
+    return parse(text, source=str(path), custom=custom)
+
+
+def parse(text: str, *, source: str, custom: Collection[str] = ()) -> tuple[Expectation, ...]:
+    """Return the expectations in ``text``, as ``load`` does; messages name ``source``."""
+    document = _document(text, source=source)
+    file, found = _validated(document, custom=custom)
+    # A value that could not be read stands in the document as empty: its problem is known.
+    known = {(problem.line, problem.column) for problem in document.problems}
+    problems = [*document.problems, *(problem for problem in found if (problem.line, problem.column) not in known)]
+    if file is None or problems:
+        raise ExpectationFileError(source, problems)
+    return tuple(_expectations(file, document))
+
+
+def _not_utf8(error: UnicodeDecodeError) -> Problem:
+    before = error.object[: error.start].decode()
+    byte = error.object[error.start]
+    line, column = yaml_document.position(before, len(before))
+    return Problem(line, column, f"The file is not UTF-8 (byte 0x{byte:02x}); save it again as UTF-8.")
+
+
+def _document(text: str, *, source: str) -> Document:
+    try:
+        document = yaml_document.read(text)
+    except yaml_document.NotYaml as error:
+        raise ExpectationFileError(source, [error.problem]) from error
+    if document is None or document.value is None:
+        raise ExpectationFileError(source, [Problem(1, 1, f"The file is empty. {sentences.NO_EXPECTATION}")])
+    if not isinstance(document.value, dict):
+        place = document.place(())
+        raise ExpectationFileError(source, [Problem(place.line, place.column, _no_mapping(document.value))])
+    return document
 
 
 def _no_mapping(value: object) -> str:
@@ -78,30 +82,45 @@ def _no_mapping(value: object) -> str:
 
 
 def _validated(document: Document, *, custom: Collection[str]) -> tuple[ExpectationFile | None, list[Problem]]:
+    """Return the file, where it has the right shape, and all that is wrong with it."""
+    # On the values as they are read, so that nobody mends the shape only to learn of these.
+    problems = [*_without_trace(document), *_repeated_ids(document)]
     try:
-        return ExpectationFile.model_validate(document.value, context={"custom": custom}), []
+        return ExpectationFile.model_validate(document.value, context={"custom": custom}), problems
     except ValidationError as error:
-        return None, list(sentences.problems(error, document))
+        return None, [*problems, *sentences.problems(error, document)]
 
 
-def _without_trace(file: ExpectationFile, document: Document) -> Iterator[Problem]:
-    for index, entry in enumerate(file.expectations):
-        if file.trace is None and entry.trace is None:
-            place = document.place(("expectations", index))
-            message = "There is no trace: give the expectation, or the whole file, a 'trace:'."
-            yield Problem(place.line, place.column, message)
+def _entries(document: Document) -> dict[int, dict[str, object]]:
+    """Return the expectations that are mappings, as they are read, by their index."""
+    found = document.value.get("expectations") if isinstance(document.value, dict) else None
+    entries = enumerate(found if isinstance(found, list) else [])
+    return {index: entry for index, entry in entries if isinstance(entry, dict)}
 
 
-def _repeated_ids(file: ExpectationFile, document: Document) -> Iterator[Problem]:
+def _without_trace(document: Document) -> Iterator[Problem]:
+    entries = _entries(document)
+    without = [("expectations", index) for index, entry in entries.items() if "trace" not in entry]
+    if isinstance(document.value, dict) and "trace" in document.value:
+        return
+    for location in without[:1] if len(without) == len(entries) else without:
+        place = document.place(location)
+        yield Problem(
+            place.line, place.column, "There is no trace: give the expectation, or the whole file, a 'trace:'."
+        )
+
+
+def _repeated_ids(document: Document) -> Iterator[Problem]:
     lines: dict[str, int] = {}
-    for index, entry in enumerate(file.expectations):
-        if entry.id is None:
+    for index, entry in _entries(document).items():
+        id_, place = entry.get("id"), document.place(("expectations", index, "id"))
+        if not isinstance(id_, str):
             continue
-        place = document.place(("expectations", index, "id"))
         # Recordings are named after ids, and some file systems do not tell case.
-        first = lines.setdefault(entry.id.casefold(), place.line)
-        if first != place.line:
-            yield Problem(place.line, place.column, f"The id '{entry.id}' is already used in line {first}.")
+        key = id_.strip().casefold()
+        if key in lines:
+            yield Problem(place.line, place.column, f"The id '{id_}' is already used in line {lines[key]}.")
+        lines.setdefault(key, place.line)
 
 
 def _expectations(file: ExpectationFile, document: Document) -> Iterator[Expectation]:

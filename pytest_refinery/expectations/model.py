@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from pytest_refinery.expectations.checks import Check
-from pytest_refinery.expectations.fields import Shape, Texts, TextValue, refuse
+from pytest_refinery.expectations.fields import Omittable, Shape, Texts, TextValue, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,15 +70,15 @@ class Expectation(BaseModel):
 class ExpectationEntry(Shape):
     """One expectation."""
 
-    id: Id | None = Field(
+    id: Omittable[Id] = Field(
         default=None,
         description="The name in reports, for -k: letters, digits, '_', '.' and '-'. By default made of 'expect'.",
     )
     expect: TextValue = Field(description="One sentence: what should have happened.")
-    business_context: TextValue | None = Field(
+    business_context: Omittable[TextValue] = Field(
         default=None, description="Why it matters; for the diagnosis and the people who read it."
     )
-    trace: TextValue | None = Field(
+    trace: Omittable[TextValue] = Field(
         default=None, description="The trace it is about, instead of the file's: a file, or a LangSmith id or URL."
     )
     prompts: Texts = Field(
@@ -91,7 +91,7 @@ class ExpectationEntry(Shape):
 class ExpectationFile(Shape):
     """What domain experts expect of traces."""
 
-    trace: TextValue | None = Field(
+    trace: Omittable[TextValue] = Field(
         default=None, description="The trace of expectations that name none: a file, or a LangSmith id or URL."
     )
     prompts: Texts = Field(default=(), description="Files with what the agent was told; * and ** are allowed.")

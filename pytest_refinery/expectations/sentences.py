@@ -22,6 +22,7 @@ _MISSING = {
     "expectations": NO_EXPECTATION,
 }
 _WANTED = {
+    "null": "a value",
     "string_type": "a text",
     "string_too_short": "a text",
     "tuple_type": "a list",

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from pytest_refinery.expectations import tool_calls
 from pytest_refinery.expectations.demands import Demand
-from pytest_refinery.expectations.fields import Count, Texts, TextValue, refuse
+from pytest_refinery.expectations.fields import Count, Omittable, Texts, TextValue, refuse
 from pytest_refinery.expectations.verdicts import Decision, Verdict, counted, quoted, verdict
 
 if TYPE_CHECKING:
@@ -58,9 +58,10 @@ class Tools(Demand):
     )
     arguments: dict[TextValue, dict[str, Any]] = Field(
         default={},
+        min_length=1,
         description="For each tool, arguments that one of its calls must have had; it may have had others beside them.",
     )
-    at_most: Limits | None = Field(
+    at_most: Omittable[Limits] = Field(
         default=None, description="How many calls there may be: a number for all tools, or a number for each."
     )
 

@@ -160,8 +160,10 @@ def position(text: str, index: int) -> tuple[int, int]:
 def _unreadable(error: yaml.MarkedYAMLError) -> NotYaml:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    said = error.problem or error.context or "it cannot be read"
-    hint = next((f" {hint}" for words, hint in _HINTS.items() if words in f"{error.context} {said}"), "")
+    context, said = str(error.context), str(error.problem)
+    if said.startswith("but "):
+        said = f"{context}, {said}"
+    hint = next((f" {hint}" for words, hint in _HINTS.items() if words in f"{context} {said}"), "")
     return NotYaml(line, column, f"This is not valid YAML: {said}.{hint}")
 
 
