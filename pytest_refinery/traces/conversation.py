@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # "Orchestrator (-> WebSurfer)": a speaker, and whom it addresses.
 _ADDRESSED = re.compile(r"^(?P<speaker>[^()]+?)\s*\((?P<note>[^()]*)\)$")
 # What code executors of group chats answer with.
-_EXECUTION = re.compile(r"^exitcode: (?P<code>-?\d+)")
+_EXECUTION = re.compile(r"^exitcode: -?\d+")
+_EXECUTOR = re.compile(r"(computer|code|python)_?(terminal|executor|interpreter)$", re.IGNORECASE)
 _KNOWN_ROLES = frozenset({"user", "assistant", "tool", "system"})
 _SPOKEN_KINDS = frozenset({RunKind.LLM, RunKind.TOOL, RunKind.RETRIEVER, RunKind.MESSAGE})
 
@@ -195,7 +196,7 @@ class _Reader:
         word = parts["speaker"] if parts else message.role
         role = messages.role_of(word)
         speaker = message.name or (word if role not in _KNOWN_ROLES else _named(run, role))
-        if _EXECUTION.match(message.text):
+        if _EXECUTION.match(message.text) or _EXECUTOR.search(speaker):
             role = "tool"
         elif role not in _KNOWN_ROLES or (self.is_group_chat and message.name and role == "user"):
             role = "assistant"

@@ -24,6 +24,7 @@ _READS = re.compile(
     r"view|browse|open|load|validate|verify|compare|compute|plan|reason|summari[sz]e|select|ask)(_|-|[A-Z]|$)",
 )
 _THINKS = re.compile(r"^(think|plan|reason|reflect|calculate|calc|scratchpad)", re.IGNORECASE)
+_CODE = re.compile(r"```(python|sh|bash|py)\b")
 _HANDS_OVER = re.compile(r"transfer|escalat|hand_?off|handover|human|live_?agent|operator", re.IGNORECASE)
 
 
@@ -98,6 +99,20 @@ class Reading:
         return offered
 
     @cached_property
+    def shape(self) -> str:
+        """Return ``led`` (somebody gives orders to others), ``team`` (several agents) or ``desk`` (one agent)."""
+        agents = [step for step in self.steps if step.role == "assistant"]
+        if any(step.note.startswith("->") for step in agents):
+            return "led"
+        is_among_agents = all(step.role != "user" for step in self.steps)
+        return "team" if self.case.trace.format == "transcript" and is_among_agents else "desk"
+
+    @cached_property
+    def leaders(self) -> frozenset[str]:
+        """Return the agents that only plan and give orders."""
+        return frozenset(step.speaker for step in self.steps if step.note)
+
+    @cached_property
     def results(self) -> Mapping[int, tuple[Step, ...]]:
         """The tool steps that answer an assistant's calls, by the number of the assistant's step."""
         answered: dict[int, list[Step]] = {}
@@ -106,6 +121,14 @@ class Reading:
             if caller is not None:
                 answered.setdefault(caller.number, []).append(step)
         return {number: tuple(found) for number, found in answered.items()}
+
+    @cached_property
+    def _parsed(self) -> Mapping[int, object]:
+        return {step.number: parsed(step.text) for step in self.steps if step.role == "tool"}
+
+    def result(self, step: Step) -> object:
+        """Return the JSON value that a tool's step holds, ``None`` where it is none."""
+        return self._parsed.get(step.number)
 
     def caller(self, step: Step) -> Step | None:
         """Return the assistant's step that led to a tool's step."""
@@ -129,6 +152,11 @@ class Reading:
     def earlier_text(self, step: Step) -> str:
         """Return everything that was said or told before ``step``, calls included."""
         return "\n".join((self.told, *(_with_calls(earlier) for earlier in self.conversation.before(step))))
+
+
+def has_code(step: Step) -> bool:
+    """Tell whether a step holds a program to be run."""
+    return bool(_CODE.search(step.text))
 
 
 def is_write(call: ToolCall) -> bool:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.llm.builtin import words
-from pytest_refinery.llm.builtin.detectors.errors import is_failed
-from pytest_refinery.llm.builtin.reading import Sign, is_thought, is_write, parsed, values
+from pytest_refinery.llm.builtin.detectors.errors import closed_by
+from pytest_refinery.llm.builtin.reading import Sign, is_thought, is_write, values
 
 if TYPE_CHECKING:
     from pytest_refinery.llm.builtin.reading import Reading
     from pytest_refinery.traces.conversation import Step
     from pytest_refinery.traces.model import ToolCall
+
+# Changes that leave nothing of a record; others name the part that they change.
+_ENDS_IT = re.compile(r"cancel|delete|remove|close|void|terminate|drop|refund", re.IGNORECASE)
 
 
 def repeated_calls(reading: Reading) -> Iterator[Sign]:
@@ -40,7 +44,7 @@ def wider_than_asked(reading: Reading) -> Iterator[Sign]:
     for step in reading.steps:
         request = reading.request(step)
         for call in step.calls if request is not None else ():
-            record = _record(reading, step, call) if is_write(call) else None
+            record = _record(reading, step, call) if _ENDS_IT.search(call.name) else None
             named, others = _parts(record, _spoken(reading, step)) if record is not None else ([], [])
             if named and others and not _arguments_name_a_part(call, record):
                 yield Sign(
@@ -65,7 +69,7 @@ def _record(reading: Reading, step: Step, call: ToolCall) -> Mapping[str, object
     """Return the record that a result before ``step`` gave for the first argument of ``call``."""
     key = next(values(call.arguments), "")
     for earlier in reversed(reading.conversation.before(step)):
-        record = parsed(earlier.text) if key and earlier.role == "tool" and key in earlier.text else None
+        record = reading.result(earlier) if key and earlier.role == "tool" and key in earlier.text else None
         if isinstance(record, Mapping) and key in record.values():
             return record
     return None
@@ -95,32 +99,18 @@ def _items(call: ToolCall) -> list[object]:
 def closed_doors(reading: Reading) -> Iterator[Sign]:
     """Find a change after which another change to the same record was refused."""
     for step in reading.steps:
-        if not (is_failed(step) and step.answers and is_write(step.answers)):
-            continue
-        for earlier in reversed(reading.conversation.before(step)):
-            done = _successful_change(reading, earlier, step.answers)
-            if done is not None:
-                yield Sign(
-                    step=earlier,
-                    rule="closed_door",
-                    what=f"{done.name} came first here and made {step.answers.name} impossible afterwards: "
-                    f"“{words.shown(step.text)}”.",
-                    failure_type=FailureType.ORCHESTRATION_ISSUE,
-                    quote=words.quote(step.text),
-                    quoted=step,
-                    subject=step.answers.name,
-                )
-                break
-
-
-def _successful_change(reading: Reading, step: Step, refused: ToolCall) -> ToolCall | None:
-    keys = set(list(values(refused.arguments))[:1])
-    for call in step.calls:
-        results = reading.results.get(step.number, ())
-        succeeded = bool(results) and not any(is_failed(result) for result in results)
-        if is_write(call) and call.name != refused.name and keys & set(values(call.arguments)) and succeeded:
-            return call
-    return None
+        earlier = closed_by(reading, step)
+        if earlier is not None and step.answers is not None:
+            yield Sign(
+                step=earlier,
+                rule="closed_door",
+                what=f"{earlier.calls[0].name} came first here and made {step.answers.name} impossible afterwards: "
+                f"“{words.shown(step.text)}”.",
+                failure_type=FailureType.ORCHESTRATION_ISSUE,
+                quote=words.quote(step.text),
+                quoted=step,
+                subject=step.answers.name,
+            )
 
 
 def unknown_arguments(reading: Reading) -> Iterator[Sign]:

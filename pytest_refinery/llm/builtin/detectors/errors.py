@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.llm.builtin import words
-from pytest_refinery.llm.builtin.reading import Sign, is_write
+from pytest_refinery.llm.builtin.reading import Sign, is_write, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_refinery.llm.builtin.reading import Reading
     from pytest_refinery.traces.conversation import Step
+    from pytest_refinery.traces.model import ToolCall
 
 _ERROR = re.compile(
     r"^\s*(error\b|exception\b|traceback|exitcode: -?[1-9]|\{?\"?(error|detail)\"?\s*:|failed\b|invalid\b|http (4|5)\d\d)|"
@@ -21,6 +23,11 @@ _ERROR = re.compile(
     re.IGNORECASE,
 )
 _OUTSIDE = re.compile(r"rate limit|429|timeout|timed out|connection|unavailable|50[0234]\b|quota|unauthori[sz]ed|forbidden|40[13]\b", re.IGNORECASE)
+# What fails again mostly fails as a consequence of the first failure.
+_LATER_FAILURE = 0.7
+_STATE = re.compile(
+    r"\bnon-\w+|status|already|not (allowed|permitted|eligible|pending|active|open)|cannot be|can't be|expired|closed", re.IGNORECASE
+)
 _NOT_THERE = re.compile(r"not found|no such|does not exist|no results?|404|unknown", re.IGNORECASE)
 
 
@@ -31,25 +38,56 @@ def is_failed(step: Step) -> bool:
 
 def failed_calls(reading: Reading) -> Iterator[Sign]:
     """Blame the step that made a call which failed."""
+    failures: Counter[str] = Counter()
     for step in reading.steps:
-        if is_failed(step):
+        if is_failed(step) and closed_by(reading, step) is None:
             caller = reading.caller(step)
-            yield _outside(step) if _OUTSIDE.search(step.text[:2000]) or caller is None else _own_mistake(step, caller)
+            if caller is None or _OUTSIDE.search(step.text[:2000]):
+                yield _outside(step)
+            else:
+                failures[step.speaker] += 1
+                yield _own_mistake(step, caller, strength=_LATER_FAILURE ** (failures[step.speaker] - 1))
 
 
-def _own_mistake(step: Step, caller: Step) -> Sign:
+def closed_by(reading: Reading, step: Step) -> Step | None:
+    """Return the earlier change of the same record after which the change in ``step`` was refused."""
+    if not (is_failed(step) and step.answers and is_write(step.answers)):
+        return None
+    for earlier in reversed(reading.conversation.before(step)):
+        if any(_closes(call, step.answers) for call in earlier.calls) and _succeeded(reading, earlier):
+            return earlier
+    return None
+
+
+def _closes(done: ToolCall, refused: ToolCall) -> bool:
+    record = next(values(refused.arguments), "")
+    return is_write(done) and done.name != refused.name and record in set(values(done.arguments))
+
+
+def _succeeded(reading: Reading, step: Step) -> bool:
+    results = reading.results.get(step.number, ())
+    return bool(results) and not any(is_failed(result) for result in results)
+
+
+def _own_mistake(step: Step, caller: Step, *, strength: float) -> Sign:
     changes = step.answers is not None and is_write(step.answers)
-    is_lookup = bool(_NOT_THERE.search(step.text[:2000])) and not changes
+    is_lookup = bool(_NOT_THERE.search(step.text[:2000])) and step.answers is not None and not changes
     name = step.answers.name if step.answers else step.speaker
     return Sign(
         step=caller,
-        rule="missed_lookup" if is_lookup else "failed_change" if changes else "failed_call",
+        rule="missed_lookup" if is_lookup else _refusal(step) if changes else "failed_call",
         what=f"The call of {name} made here failed: “{words.shown(_message(step.text))}”.",
         failure_type=FailureType.TOOL_ISSUE if not is_lookup else FailureType.RETRIEVAL_ISSUE,
         quote=_message(step.text),
         quoted=step,
+        strength=strength,
         subject=name,
     )
+
+
+def _refusal(step: Step) -> str:
+    """Tell a change that the record's state forbids from one that was called wrongly."""
+    return "forbidden_change" if _STATE.search(step.text[:2000]) else "failed_change"
 
 
 def _outside(step: Step) -> Sign:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.llm.builtin import words
-from pytest_refinery.llm.builtin.reading import Sign, parsed
+from pytest_refinery.llm.builtin.reading import Sign
 
 if TYPE_CHECKING:
     from pytest_refinery.llm.builtin.reading import Reading
     from pytest_refinery.traces.conversation import Step
 
 _LIST_NUMBER = re.compile(r"^\s*(?:\*\*|#+\s*)?\d+[.)]\s|step \d+", re.IGNORECASE | re.MULTILINE)
+_NAMES = re.compile(r'"(?:name|title|subject|label)": "([^"]{2,60})"')
 _COUNT = re.compile(r"\b(?:are|is|have|has|found|total of|offer|currently) (?P<count>\d{1,3})\b(?P<what>[^.!?\n]{0,80})")
 _LONGEST_RESULT = 400_000
 
@@ -54,7 +55,7 @@ def miscounts(reading: Reading) -> Iterator[Sign]:
         result = next((earlier for earlier in reversed(reading.turn(step)) if earlier.role == "tool"), None) if found else None
         if found is None or result is None or len(result.text) > _LONGEST_RESULT:
             continue
-        for word, count in _marked(parsed(result.text)).items():
+        for word, count in _marked(reading.result(result)).items():
             if words.stem(word) in words.content(found["what"]) and count != int(found["count"]):
                 yield Sign(
                     step=step,
@@ -86,10 +87,10 @@ def _marked(value: object) -> dict[str, int]:
 def misattributed_figures(reading: Reading) -> Iterator[Sign]:
     """Find a figure given for something that the result it comes from does not mention."""
     for step in reading.steps:
-        request = reading.request(step)
-        if step.role != "assistant" or step.calls or request is None:
+        if step.role != "assistant" or step.calls or reading.request(step) is None:
             continue
-        asked = reading.vocabulary[request.number - 1]
+        users = [earlier.number for earlier in reading.conversation.before(step) if earlier.role == "user"]
+        asked = frozenset().union(*(reading.vocabulary[number - 1] for number in users))
         for sentence in words.sentences(step.text):
             source = _source(reading, step, sentence)
             missing = _missing(reading, sentence, source, asked) if source else frozenset()
@@ -110,8 +111,9 @@ def _source(reading: Reading, step: Step, sentence: str) -> Step | None:
 def _missing(reading: Reading, sentence: str, source: Step, asked: frozenset[str]) -> frozenset[str]:
     """Return what user and answer speak of, and other results do, but not the figure's source."""
     spoken = words.content(sentence) & asked
-    lower = source.text.lower()
-    return frozenset(word for word in spoken if word not in lower and word not in words.content(source.speaker.replace("_", " ")))
+    named = words.content(source.speaker.replace("_", " ")) | reading.vocabulary[source.number - 1]
+    records = (name for step in reading.steps if step.role == "tool" for name in _NAMES.findall(step.text[:_LONGEST_RESULT]))
+    return (spoken & frozenset().union(*map(words.content, records))) - named
 
 
 def _misattributed(step: Step, sentence: str, source: Step, word: str) -> Sign:

@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.conversation import Step
 
 _LASTING = re.compile(
-    r"\b(from now on|from this point (on|forward)|going forward|from here on( out)?|henceforth|permanently|"
-    r"(in|for) (all |any |every |your )*(future|upcoming|subsequent|later|next) \w+|next time|in (the )?future|"
-    r"(i|we)('ll| will| shall) (always |never )?(remember|keep in mind|keep (that|this|it) in mind|make a note|not forget|bear in mind)|"
+    r"\b(from now on|from this point (on|forward)|going forward|from here on( out)?|henceforth)\b|"
+    r"\b(permanently|(in|for|to) (all |any |every |your )*(future|upcoming|subsequent) \w+|your future \w+|next time|"
+    r"in (the )?future|(i|we)('ll| will| shall) (always |never )?(remember|keep in mind|keep (that|this|it) in mind|make a note|not forget|bear in mind)|"
     r"(i|we)('ll| will) (always|never)\b|"
     r"(i|we)('ve| have) (made a note|noted (your|that|this)|remembered|memori[sz]ed))",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"\b(can(no|')t|cannot|unable|not able|won't|will not|don't|do not|no way to|isn't|not possible)\b", re.IGNORECASE)
-_FIRST_PERSON = re.compile(r"\b(i|we|i'll|we'll|i've|we've)\b|\bwill be\b|\byour\b", re.IGNORECASE)
+_FIRST_PERSON = re.compile(r"\b(i|we)('ll|'ve| will| have| am| are| shall)\b|\b(will|are now|is now) \w+ed\b", re.IGNORECASE)
+_LONGEST_REPLY = 3000
 _KEEPS = re.compile(
     r"remember|memory|memori|store|save|persist|preference|profile_update|update_(user|customer|profile|setting)|"
     r"set_|note|schedule|remind|subscribe|create_rule|add_rule",
@@ -42,6 +43,8 @@ _CLAIMED = re.compile(
 
 def lasting_promises(reading: Reading) -> Iterator[Sign]:
     """Find promises for later conversations that no tool call keeps."""
+    if reading.shape != "desk":
+        return
     keepers = [name for name in reading.tools if _KEEPS.search(name)]
     for step in reading.steps:
         found = _promise(step)
@@ -61,11 +64,12 @@ def lasting_promises(reading: Reading) -> Iterator[Sign]:
 
 
 def _promise(step: Step) -> re.Match[str] | None:
-    if step.role != "assistant":
+    # What is longer is a document that the agent passes on.
+    if step.role != "assistant" or len(step.text) > _LONGEST_REPLY:
         return None
-    for found in _LASTING.finditer(step.text):
-        sentence = words.quote(step.text, around=found.start())
-        if _FIRST_PERSON.search(sentence) and not _DENIED.search(sentence):
+    for found in _LASTING.finditer(step.text.replace("’", "'")):
+        sentence = words.quote(step.text, around=found.start()).replace("’", "'")
+        if (found[1] or _FIRST_PERSON.search(sentence)) and not _DENIED.search(sentence):
             return found
     return None
 
@@ -77,7 +81,7 @@ def _is_kept(reading: Reading, step: Step) -> bool:
 
 def claimed_actions(reading: Reading) -> Iterator[Sign]:
     """Find claims to have done something where no call that changes anything succeeded before."""
-    for step in reading.steps:
+    for step in reading.steps if reading.shape == "desk" else ():
         found = _CLAIMED.search(step.text) if step.role == "assistant" and not step.calls else None
         if found is None or _DENIED.search(words.quote(step.text, around=found.start())) or _did_something(reading, step):
             continue

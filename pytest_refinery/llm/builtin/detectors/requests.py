@@ -26,6 +26,8 @@ _REFUSAL = re.compile(
     r"not possible|it's not possible|not able to)\b",
     re.IGNORECASE,
 )
+_LIMITED = re.compile(r"\b(unfortunately|however|can(no|')t|cannot|only|unable|not able|not possible|issue|still)\b", re.IGNORECASE)
+_UNPROMPTED = 0.6
 _ID = re.compile(r"[#\w-]*\d[\w-]{3,}")
 
 
@@ -43,8 +45,15 @@ def changed_requests(reading: Reading) -> Iterator[Sign]:
                 what=f"Here the user changed the request: “{words.shown(words.quote(step.text, around=found.start()))}”.",
                 failure_type=FailureType.CONTEXT_ISSUE,
                 quote=words.quote(step.text, around=found.start()),
+                strength=1.0 if _was_limited(reading, step) else _UNPROMPTED,
             )
         asked = True
+
+
+def _was_limited(reading: Reading, step: Step) -> bool:
+    """Tell whether the agent has just said what cannot be done."""
+    said = reading.conversation.before(step)[-1:]
+    return bool(said) and said[0].role == "assistant" and bool(_LIMITED.search(said[0].text))
 
 
 def refusals_without_looking(reading: Reading) -> Iterator[Sign]:

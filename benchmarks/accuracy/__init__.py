@@ -1,0 +1,1 @@
+"""How right a diagnosis is: any analyst over public traces that people have labelled."""
