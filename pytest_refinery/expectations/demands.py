@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Self
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from pytest_refinery.expectations.fields import Shape, refuse
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 class Demand(Shape):
     """What one check demands of a trace: the argument of the check, as written in the file."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     @abstractmethod
     def verdicts(self, trace: Trace) -> Iterator[Verdict]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 import warnings
 from functools import lru_cache
-from typing import Annotated, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 TextValue = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Count = Annotated[int, Field(strict=True, ge=0)]
@@ -55,17 +60,20 @@ def _compilable(pattern: str) -> str:
 
 
 def _as_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    return value if value is None or isinstance(value, list | tuple | dict) else (value,)
 
 
-def _one_or_many(item: str) -> WithJsonSchema:
-    text = {"type": "string", "minLength": 1, **({"format": item} if item else {})}
-    return WithJsonSchema({"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]})
+class _OrOne:
+    """Tells editors that one item may stand for a list of one."""
+
+    @staticmethod
+    def __get_pydantic_json_schema__(schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        several = handler(schema)
+        return {"anyOf": [several["items"], several]}
 
 
 T = TypeVar("T")
 Omittable: TypeAlias = Annotated[T | None, BeforeValidator(_not_null)]
 """What may be left out, but not left empty: an empty demand would be met by everything."""
+OneOrMany: TypeAlias = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(_as_many), _OrOne]
 Regex = Annotated[str, Field(min_length=1, json_schema_extra={"format": "regex"}), AfterValidator(_compilable)]
-Texts = Annotated[tuple[TextValue, ...], BeforeValidator(_as_many), Field(min_length=1), _one_or_many("")]
-Regexes = Annotated[tuple[Regex, ...], BeforeValidator(_as_many), Field(min_length=1), _one_or_many("regex")]

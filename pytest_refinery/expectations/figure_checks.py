@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pytest_refinery.errors import CheckError
 from pytest_refinery.expectations.demands import Demand
-from pytest_refinery.expectations.fields import Count, Omittable, Regexes, Seconds, TextValue, compiled, refuse
+from pytest_refinery.expectations.fields import Count, Omittable, OneOrMany, Regex, Seconds, TextValue, compiled, refuse
 from pytest_refinery.expectations.verdicts import Decision, Verdict, counted, quoted, verdict
 from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import RunKind
@@ -27,7 +27,7 @@ class Errors(Demand):
 
     none: Omittable[Literal[True]] = Field(default=None, description="No run may have failed.")
     at_most: Omittable[Count] = Field(default=None, description="How many runs may have failed.")
-    not_matches: Regexes = Field(default=(), description="Regular expressions that no error text may match.")
+    not_matches: OneOrMany[Regex] = Field(default=(), description="Regular expressions that no error text may match.")
 
     @model_validator(mode="before")
     @classmethod

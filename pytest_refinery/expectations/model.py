@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from pytest_refinery.expectations.checks import Check
-from pytest_refinery.expectations.fields import Omittable, Shape, Texts, TextValue, refuse
+from pytest_refinery.expectations.fields import Omittable, OneOrMany, Shape, TextValue, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,10 +81,10 @@ class ExpectationEntry(Shape):
     trace: Omittable[TextValue] = Field(
         default=None, description="The trace it is about, instead of the file's: a file, or a LangSmith id or URL."
     )
-    prompts: Texts = Field(
+    prompts: OneOrMany[TextValue] = Field(
         default=(), description="Files with what the agent was told, beside the file's; * and ** are allowed."
     )
-    tags: tuple[Tag, ...] = Field(default=(), description="Marks for -m, beside the file's.")
+    tags: OneOrMany[Tag] = Field(default=(), description="Marks for -m, beside the file's.")
     checks: tuple[Check, ...] = Field(default=(), description="What code can decide; all of it must hold.")
 
 
@@ -94,8 +94,10 @@ class ExpectationFile(Shape):
     trace: Omittable[TextValue] = Field(
         default=None, description="The trace of expectations that name none: a file, or a LangSmith id or URL."
     )
-    prompts: Texts = Field(default=(), description="Files with what the agent was told; * and ** are allowed.")
-    tags: tuple[Tag, ...] = Field(default=(), description="Marks of all expectations, for -m.")
+    prompts: OneOrMany[TextValue] = Field(
+        default=(), description="Files with what the agent was told; * and ** are allowed."
+    )
+    tags: OneOrMany[Tag] = Field(default=(), description="Marks of all expectations, for -m.")
     expectations: tuple[ExpectationEntry, ...] = Field(min_length=1, description="What is expected.")
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from pytest_refinery.expectations import answer_schema
 from pytest_refinery.expectations.demands import Demand
-from pytest_refinery.expectations.fields import Omittable, Regexes, Texts, TextValue, compiled, refuse
+from pytest_refinery.expectations.fields import Omittable, OneOrMany, Regex, TextValue, compiled, refuse
 from pytest_refinery.expectations.verdicts import Decision, Verdict, quoted, verdict
 from pytest_refinery.traces import answer
 
@@ -39,13 +39,19 @@ def _usable(schema: dict[str, Any]) -> dict[str, Any]:
 class Output(Demand):
     """The agent's final answer."""
 
-    contains: Texts = Field(
+    contains: OneOrMany[TextValue] = Field(
         default=(),
         description="Texts that must occur. Case, white space and the kind of quotes and dashes do not count.",
     )
-    not_contains: Texts = Field(default=(), description="Texts that must not occur; compared like 'contains'.")
-    matches: Regexes = Field(default=(), description="Regular expressions (Python's) that must be found somewhere.")
-    not_matches: Regexes = Field(default=(), description="Regular expressions that must not be found anywhere.")
+    not_contains: OneOrMany[TextValue] = Field(
+        default=(), description="Texts that must not occur; compared like 'contains'."
+    )
+    matches: OneOrMany[Regex] = Field(
+        default=(), description="Regular expressions (Python's) that must be found somewhere."
+    )
+    not_matches: OneOrMany[Regex] = Field(
+        default=(), description="Regular expressions that must not be found anywhere."
+    )
     equals: Omittable[TextValue] = Field(default=None, description="The whole answer, white space around it aside.")
     json_schema: Omittable[Annotated[dict[str, Any], AfterValidator(_usable)]] = Field(
         default=None, description="A JSON Schema that the answer, read as JSON, must meet."

@@ -43,10 +43,17 @@ def problems(error: ValidationError, document: Document) -> Iterator[Problem]:
     for entry in error.errors(include_url=False):
         if entry["type"] == "too_short" and entry["input"]:
             continue  # Its items are wrong, so that none is left; they have problems of their own.
-        location = tuple(part for part in entry["loc"] if part != "[key]")
+        location = _location(entry, document)
         find_place = document.key_place if entry["type"] == "extra_forbidden" else document.place
         place = find_place(location)
         yield Problem(place.line, place.column, _sentence(entry, location, document))
+
+
+def _location(entry: ErrorDetails, document: Document) -> Location:
+    location = tuple(part for part in entry["loc"] if part != "[key]")
+    # One item that stands for a list of one has no index in the file.
+    stands_alone = bool(location) and isinstance(location[-1], int) and location not in document.places
+    return location[:-1] if stands_alone else location
 
 
 def _sentence(entry: ErrorDetails, location: Location, document: Document) -> str:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from pytest_refinery.expectations import tool_calls
 from pytest_refinery.expectations.demands import Demand
-from pytest_refinery.expectations.fields import Count, Omittable, Texts, TextValue, refuse
+from pytest_refinery.expectations.fields import Count, Omittable, OneOrMany, TextValue, refuse
 from pytest_refinery.expectations.verdicts import Decision, Verdict, counted, quoted, verdict
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ _Decide: TypeAlias = "Callable[[Sequence[Call], Any], _Decided]"
 class Tools(Demand):
     """The tools that the agent called."""
 
-    called: Texts = Field(default=(), description="Tools that must have been called.")
-    not_called: Texts = Field(default=(), description="Tools that must not have been called.")
-    in_order: Texts = Field(
+    called: OneOrMany[TextValue] = Field(default=(), description="Tools that must have been called.")
+    not_called: OneOrMany[TextValue] = Field(default=(), description="Tools that must not have been called.")
+    in_order: OneOrMany[TextValue] = Field(
         default=(), description="Tools that must have been called in this order; others may lie between them."
     )
     arguments: dict[TextValue, dict[str, Any]] = Field(

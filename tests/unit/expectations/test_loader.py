@@ -293,7 +293,7 @@ def test_a_wrong_key_or_value_of_an_expectation_is_said(line: str, problem: str)
         ),
         ("output: from now on", "5:17: 'output' must be a mapping of 'key: value', not 'from now on'."),
         ("output: {contain: x}", "5:18: Unknown key 'contain'. Did you mean 'contains'?"),
-        ("output: {contains: 42}", "5:28: 'contains' must be a list, not '42'."),
+        ("output: {contains: 42}", "5:28: 'contains' must be a text; write it in quotes: \"42\"."),
         ("output: {equals: 42}", "5:26: 'equals' must be a text; write it in quotes: \"42\"."),
         (
             "output: {matches: [ok, '[a']}",
