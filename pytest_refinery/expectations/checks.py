@@ -66,8 +66,6 @@ class Check(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _one_known_name(cls, value: object, info: ValidationInfo) -> object:
-        if isinstance(value, Check):
-            return value
         item = {value: None} if isinstance(value, str) else value
         if not isinstance(item, Mapping) or not item:
             refuse("A check is a name and its argument, such as 'errors: none'.")

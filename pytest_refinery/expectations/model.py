@@ -12,7 +12,7 @@ from pytest_refinery.expectations.checks import Check
 from pytest_refinery.expectations.fields import Omittable, OneOrMany, Shape, TextValue, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from pydantic_core import core_schema
 
@@ -129,12 +129,12 @@ def keys_at(location: Iterable[str | int]) -> tuple[str, ...]:
     model: type[BaseModel] = ExpectationFile
     for part in location:
         if isinstance(part, str):
-            model = next(_models(model.model_fields[part].annotation))
+            model = _models(model.model_fields[part].annotation)[0]
     return tuple(model.model_fields)
 
 
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
+def _models(annotation: object) -> list[type[BaseModel]]:
+    """Return the models in a type such as ``tuple[Model, ...] | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]

@@ -77,9 +77,7 @@ def _unknown_key(key: str, known: tuple[str, ...]) -> str:
 
 
 def _fault(entry: ErrorDetails, written: str | None) -> str:
-    if entry["type"] not in _WANTED:
-        return "has a value that cannot be used here."
-    wanted = _WANTED[entry["type"]].format(**entry.get("ctx", {}))
+    wanted = _WANTED.get(entry["type"], "something else").format(**entry.get("ctx", {}))
     if entry["input"] is None or entry["type"] in {"string_too_short", "too_short"}:
         return f"is empty; give it {wanted}, or remove it."
     if entry["type"] == "string_type" and written is not None:
