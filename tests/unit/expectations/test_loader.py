@@ -125,9 +125,9 @@ prompts:
 tags: [memory, and]
 expectations:
   - id: a b
-    expct: The agent says so.
+    expekt: The agent says so.
     checks:
-      - outptu: {contains: from now on}
+      - outpud: {contains: from now on}
       - output: {matches: "a(b", contains: [1.50, x]}
       - runs: {at_most: -1}
   - just a text
@@ -148,8 +148,8 @@ expectations:
         "4:5: 'expect' is missing: say in one sentence what should have happened.",
         "4:5: There is no trace: give the expectation, or the whole file, a 'trace:'.",
         "4:9: The id 'a b' cannot be selected with -k: use letters, digits, '_', '.' and '-' only.",
-        "5:5: Unknown key 'expct'. Did you mean 'expect'?",
-        "7:9: Unknown check 'outptu'. Did you mean 'output'?",
+        "5:5: Unknown key 'expekt'. Did you mean 'expect'?",
+        "7:9: Unknown check 'outpud'. Did you mean 'output'?",
         "8:27: 'a(b' is not a regular expression: missing ), unterminated subpattern at character 2.",
         "8:45: An item of 'contains' must be a text; write it in quotes: \"1.50\".",
         "9:25: 'at_most' must be at least 0, not '-1'.",
@@ -270,7 +270,7 @@ def test_a_wrong_key_or_value_of_an_expectation_is_said(line: str, problem: str)
 @pytest.mark.parametrize(
     ("check", "problem"),
     [
-        ("outptu: {contains: x}", "5:9: Unknown check 'outptu'. Did you mean 'output'?"),
+        ("outpud: {contains: x}", "5:9: Unknown check 'outpud'. Did you mean 'output'?"),
         (
             "nonsense",
             "5:9: Unknown check 'nonsense'. The checks are output, tools, errors, runs, latency, tokens, python.",

@@ -70,7 +70,7 @@ def test_every_form_of_a_check_meets_the_schema_and_loads(check: str) -> None:
         "{trace: t, expectations: [{id: x}]}",
         "{trace: t, expectations: [{expect: x, id: 'a/b'}]}",
         "{trace: t, expectations: [{expect: x, checks: [{}]}]}",
-        "{trace: t, expectations: [{expect: x, checks: [{outptu: {equals: x}}]}]}",
+        "{trace: t, expectations: [{expect: x, checks: [{outpud: {equals: x}}]}]}",
         "{trace: t, expectations: [{expect: x, checks: [{errors: none, runs: {at_most: 1}}]}]}",
         "{trace: t, expectations: [{expect: x, checks: [{errors: no}]}]}",
         "{trace: t, expectations: [{expect: x, checks: [{output: {}}]}]}",
