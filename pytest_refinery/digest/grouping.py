@@ -69,16 +69,17 @@ def group(
             too and they do not fit.
         disable_chunking: One group whatever the size.
     """
-    if disable_chunking:
-        group_tokens = group_size_runs = None
-    whole = _only_group(digest)
-    is_small = group_size_runs is None or len(digest.entries) <= group_size_runs
-    if is_small and (group_tokens is None or whole.tokens <= group_tokens):
-        return (whole,)
+    if disable_chunking or _is_one_group(digest, group_tokens, group_size_runs):
+        return (_only_group(digest),)
     for_previews = _tokens_for_previews(group_tokens)
     room = None if group_tokens is None else _room(digest, group_tokens, for_previews)
     batches = list(_batches(digest.entries, room=room, most_runs=group_size_runs))
     return tuple(_Writer(digest, batches, for_previews).groups())
+
+
+def _is_one_group(digest: Digest, group_tokens: int | None, group_size_runs: int | None) -> bool:
+    is_short = group_size_runs is None or len(digest.entries) <= group_size_runs
+    return is_short and (group_tokens is None or digest.tokens + _FOR_TITLES <= group_tokens)
 
 
 def _only_group(digest: Digest) -> Group:

@@ -13,7 +13,7 @@ import re
 _SYMBOLS = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r\v\f\x1c\x1d\x1e"}
 _SYMBOLS |= {0x7F: 0x2421} | dict.fromkeys([*range(0x80, 0x85), *range(0x86, 0xA0), *range(0xD800, 0xE000)], 0xFFFD)
 _UNSAFE = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
-_PLAIN_NAME = re.compile(r"[\w.:/@-]{1,80}")
+_PLAIN_NAME = re.compile(r"[\w./@-]{1,80}")
 _LONGEST_NAME = 200
 
 

@@ -122,10 +122,9 @@ class MessageStore:
         self._lines.add(number, written)
         if len(text) >= _WORTH_A_REFERENCE:
             self._texts.setdefault(text, number)
-        first = "" if body[0].startswith("=") else body.pop(0)
         preview = lines.fold(text[: 4 * _PREVIEW])[:_PREVIEW] or " ".join(calls)[:_PREVIEW]
         self.items.append(
-            Item(number, "\n".join([f"m{number} {heading}:{first}", *body, *calls]), f"{heading}: {preview}")
+            Item(number, "\n".join([f"m{number} {heading}:{body[0]}", *body[1:], *calls]), f"{heading}: {preview}")
         )
         return number
 

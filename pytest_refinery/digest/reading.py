@@ -24,8 +24,8 @@ _RESPONSE_METADATA = frozenset(
     {"id", "object", "created", "created_at", "model", "model_name", "index", "logprobs", "system_fingerprint"}
     | {"service_tier", "usage", "usage_metadata", "llm_output", "generation_info", "response_metadata", "token_usage"}
 )
-_ENDS = frozenset({"finish_reason", "stop_reason", "finishReason", "status"})
-_USUAL_ENDS = frozenset({"stop", "STOP", "tool_calls", "function_call", "end_turn", "tool_use", "completed"})
+_ENDS = frozenset({"finish_reason", "stop_reason", "finishReason"})
+_USUAL_ENDS = frozenset({"stop", "STOP", "tool_calls", "function_call", "end_turn", "tool_use", "stop_sequence"})
 
 
 @dataclass(slots=True)
@@ -38,10 +38,14 @@ class Side:
 
 @dataclass(slots=True)
 class Sheet:
-    """What one run says, and the items that it is the first to say."""
+    """What one run says, and the items that belong below it.
+
+    ``ending`` is why a model stopped, where that was not because it had done.
+    """
 
     inputs: Side = field(default_factory=Side)
     outputs: Side = field(default_factory=Side)
+    ending: str = ""
     error: int | None = None
     setup: setups.Setup = field(default_factory=setups.Setup)
     items: list[Item] = field(default_factory=list)
@@ -106,8 +110,12 @@ class Reader:
 
     def _end(self, run: Run, sheet: Sheet) -> None:
         reading = messages.read(run.outputs)
+        rest: object = reading.rest
         sheet.outputs.numbers = [self.store.add(message) for message in reading.messages]
-        self._add_rest(sheet.outputs, self._without_metadata(reading.rest) if run.kind == RunKind.LLM else reading.rest)
+        if run.kind == RunKind.LLM:
+            sheet.ending = next(_unusual_ends(run.outputs), "")
+            rest = self._without_metadata(rest)
+        self._add_rest(sheet.outputs, rest)
         if run.error is not None:
             sheet.error = self.store.add_text(run.error, kind="error")
 
@@ -150,6 +158,18 @@ def _pruned(value: object) -> object:
 
 
 def _is_metadata(key: str, value: object) -> bool:
-    if key in _ENDS:
-        return isinstance(value, Mapping) or (isinstance(value, str) and value in _USUAL_ENDS)
-    return key in _RESPONSE_METADATA or (key == "type" and value == "LLMResult")
+    is_usual = (key, value) in {("type", "LLMResult"), ("status", "completed")} if isinstance(value, str) else False
+    return is_usual or key in _RESPONSE_METADATA or key in _ENDS
+
+
+def _unusual_ends(value: object) -> Iterator[str]:
+    """Yield why the model stopped in the middle: at its limit, by a filter."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in _ENDS and isinstance(item, str) and item not in _USUAL_ENDS:
+                yield item
+            else:
+                yield from _unusual_ends(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _unusual_ends(item)

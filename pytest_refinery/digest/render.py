@@ -98,7 +98,8 @@ def digest(trace: Trace) -> Digest:
 
 
 def _header(trace: Trace, left_out: str) -> str:
-    title = f"TRACE {lines.name(trace.name)}: {len(trace.runs)} runs."
+    count = "1 run" if len(trace.runs) == 1 else f"{len(trace.runs)} runs"
+    title = f"TRACE {lines.name(trace.name)}: {count}."
     return "\n".join([title, _LEGEND, f"Left out: {left_out or 'nothing'}."])
 
 
@@ -130,6 +131,7 @@ def _run_line(run: Run, sheet: Sheet, trace: Trace) -> str:
         sheet.setup.name,
         _side("in", sheet.inputs),
         _side("out", sheet.outputs),
+        f"(ended: {lines.name(sheet.ending)})" if sheet.ending else "",
     ]
     return " ".join(filter(None, words))
 
