@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _RUN_LINE = re.compile(r"#(\d+) (?:(\S+) (\S+)|\(part)")
 _ITEM_LINE = re.compile(r"m\d+ ([^:]+):(.*)")
+_SETUP_LINE = re.compile(r"[ct]\d+ ")
 _DIGEST_LINE = re.compile(r" |$|#\d|[mct]\d|call |thinking:")
 _NAMED_RUN = re.compile(r'\brun(?:[_ ](?:number|id))?"?[:= ]*"?#?(\d+)', re.IGNORECASE)
 _QUOTED = re.compile(r'"quote":\s*("(?:[^"\\]|\\.)*")')
@@ -89,7 +90,7 @@ class RunReader:
         markers: Regular expressions.
     """
 
-    markers: tuple[str, ...] = (r"(?i)\berror\b", r"\bFAILED\b", r"\bTraceback\b")
+    markers: tuple[str, ...] = (r"(?i)\berror\b", r"\bTraceback\b")
 
     def __call__(self, view: View) -> Mapping[str, Any] | str:
         """Return the answer, as far as the names in the schema say what is wanted."""
@@ -158,7 +159,7 @@ class Reading:
             return [f"#{run.number} {run.kind} {run.name}" for run in self.runs]
         if "run" in name:
             return [_typed(run.number, item) for run in self.runs]
-        return []
+        return [one.quote if "quote" in name else self.sentence(one) for one in self.sightings]
 
     def _plain(self, name: str, schema: JsonObject, seen: Sighting | None) -> Any:  # noqa: ANN401
         if "enum" in schema:
@@ -225,7 +226,7 @@ def _lines(text: str) -> Iterator[_Line]:
             is_told = item[1].startswith("system")
         if not is_digest:
             run = _named_run(line) or run
-        if not is_told:
+        if not is_told and _SETUP_LINE.match(line) is None:
             said = item[2] if item is not None else line
             yield _Line(line, run, _quote(said))
 

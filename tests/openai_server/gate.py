@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.openai_server.terms import Terms
 
 _VISIT = "Visit https://platform.openai.com/account/rate-limits to learn more."
+# Who waited as long as told must be let in.
+_ROUNDING = 1e-6
 _WORDS = {"tokens": "tokens per min (TPM)", "requests": "requests per min (RPM)"}
 
 
@@ -71,7 +73,7 @@ class Gate:
         if meter is None:
             return
         wait = meter.seconds_until_free(amount, now)
-        if amount > meter.limit or wait > 0:
+        if amount > meter.limit or wait > _ROUNDING:
             raise self._refusal(what, model, amount, now, wait)
         meter.charge(amount, now)
 
@@ -124,7 +126,6 @@ def refusal(
         reduce = "The input or output tokens must be reduced in order to run successfully."
         message, waiting = f"Request too large {place}, Requested {amount}. {reduce} {_VISIT}", {}
     else:
-        # Rounded up: who waits exactly as long as told must be let in.
         milliseconds = max(1, math.ceil(wait * 1000))
         again = f"Please try again in {limits.duration(milliseconds / 1000)}."
         message = f"Rate limit reached {place}, Used {used}, Requested {amount}. {again} {_VISIT}"

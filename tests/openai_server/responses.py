@@ -135,12 +135,14 @@ class Responses:
 
 
 def _inputs(body: JsonObject) -> list[str]:
-    given: str | list[JsonObject] = body.get("input") or ""
-    return [given] if isinstance(given, str) else [text for item in given for text in _texts(item)]
+    given = body.get("input")
+    if given is None or isinstance(given, str):
+        return [given or ""]
+    return [text for item in given for text in _texts(item)]
 
 
 def _texts(item: JsonObject) -> Iterable[str]:
-    content = item.get("content", item.get("output", item.get("arguments", "")))
+    content: Any = item.get("content", item.get("output", item.get("arguments", "")))
     if isinstance(content, str):
         return [content]
     return [part["text"] for part in content if "text" in part]

@@ -10,15 +10,10 @@ from openai.types.shared.chat_model import ChatModel
 
 from pytest_refinery.digest.tokens import estimate
 from tests.openai_server.brain import Brain, RunReader
+from tests.openai_server.clock import steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def steady_clock() -> Callable[[], float]:
-    """Return a clock of seconds since 1970 that never steps back."""
-    offset = time.time() - time.monotonic()
-    return lambda: offset + time.monotonic()
 
 
 @dataclass(kw_only=True, eq=False)
@@ -74,5 +69,5 @@ class Terms:
     accepts_expiry: bool = True
     count_tokens: Callable[[str], int] = estimate
     brain: Brain = RunReader()  # noqa: RUF009  (it has no state)
-    clock: Callable[[], float] = steady_clock()  # noqa: RUF009  (it has no state)
+    clock: Callable[[], float] = steady()  # noqa: RUF009  (it has no state)
     sleep: Callable[[float], None] = time.sleep
