@@ -1,0 +1,1 @@
+"""What the digest saves: tokens of real traces, plain and digested."""
