@@ -242,9 +242,12 @@ def _variable(option: Option) -> _Written | None:
 
 
 def _ini(config: pytest.Config, option: Option) -> _Written | None:
+    # Here, not above: the command reads its settings without pytest.
+    from pytest import UsageError  # noqa: PLC0415, PT013
+
     try:
         value = config.getini(option.ini)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UsageError) as error:
         msg = f"ini key {option.ini}: {error}. {option.help}"
         raise ConfigurationError(msg) from error
     return None if value is None else _Written(f"ini key {option.ini}", str(value))

@@ -65,7 +65,7 @@ def _section(item: pytest.Item, record: ItemRecord) -> Iterator[str]:
     if record.diagnosis is not None:
         is_whole = item.config.get_verbosity() > 1
         yield text.diagnosis(record.diagnosis, checks=record.checks, width=_width(), is_whole=is_whole)
-    elif record.error and record.outcome == Outcome.FAILED:
+    if record.error and record.outcome == Outcome.FAILED:
         yield printable(record.error)
 
 

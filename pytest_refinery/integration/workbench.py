@@ -78,14 +78,21 @@ class Workbench:
             return record.model_copy(update={"error": f"Not diagnosed: {limit}."})
         diagnosis, error = self._diagnose(case)
         if diagnosis is not None:
-            self._config.hook.pytest_refinery_diagnosed(nodeid=record.nodeid, diagnosis=diagnosis)
+            error = self._announce(record.nodeid, diagnosis)
         return record.model_copy(update={"diagnosis": diagnosis, "error": error})
+
+    def _announce(self, nodeid: str, diagnosis: Diagnosis) -> str | None:
+        try:
+            self._config.hook.pytest_refinery_diagnosed(nodeid=nodeid, diagnosis=diagnosis)
+        except Exception as error:  # noqa: BLE001  (somebody else's hook; the item has failed for another reason)
+            return f"The hook pytest_refinery_diagnosed failed: {type(error).__name__}: {error}"
+        return None
 
     def _diagnose(self, case: Case) -> tuple[Diagnosis | None, str | None]:
         analysis: Analysis | None = None
         try:
             analysis = self._engine.begin(case)
-            return analysis.finish(), None
+            found = analysis.finish()
         except _ENDS_THE_RUN:
             raise
         except BaseException as error:  # noqa: BLE001  (whatever happens here, the outcome of the item stands)
@@ -94,6 +101,8 @@ class Workbench:
                 return None, f"No diagnosis: {why}"
             # pytest-timeout raises here, in the middle of the stages.
             return analysis.so_far(f"cut short ({why})"), None
+        else:
+            return found, None
 
     def close(self) -> None:
         """Remove what workers shared."""
