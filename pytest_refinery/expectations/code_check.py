@@ -6,7 +6,7 @@ import importlib
 import inspect
 import sys
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.machinery import PathFinder
 from operator import attrgetter
@@ -129,7 +129,9 @@ def _importable(folders: Sequence[Path]) -> Iterator[None]:
             yield
         finally:
             for folder in before:
-                sys.path.remove(folder)
+                # The module may have rearranged the path itself.
+                with suppress(ValueError):
+                    sys.path.remove(folder)
 
 
 def _not_found(error: ModuleNotFoundError, name: str, folders: Sequence[Path]) -> str:

@@ -249,8 +249,9 @@ class _Builder:
 
     def _scalar(self, node: Node) -> object:
         try:
-            node.value.encode()
-            return _SCALARS.get(node.tag.removeprefix(_TAG), str)(node.value)
+            # JSON escapes a character beyond U+FFFF as two surrogates; one alone is no text.
+            text = node.value.encode("utf-16", "surrogatepass").decode("utf-16")
+            return _SCALARS.get(node.tag.removeprefix(_TAG), str)(text)
         except (ValueError, KeyError):
             self._report(node, f"{node.value[:40]!a} cannot be read as {node.tag.removeprefix(_TAG)}.")
             return ""

@@ -86,6 +86,11 @@ def test_the_import_path_is_as_before(suite: Path) -> None:
     assert sys.path == before
 
 
+def test_a_module_may_rearrange_the_import_path(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert run(suite, "import sys\nsys.path.pop(0)\ndef check(trace): ...").passed
+
+
 def test_a_function_that_breaks_leaves_the_check_undecided_and_names_its_own_line(suite: Path) -> None:
     assert reason(suite, "def check(trace):\n    return trace.rnus") == (
         "The check python suite_checks:check broke: AttributeError: ''Trace' object has no attribute 'rnus'' "

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,8 +86,8 @@ def test_a_file_gives_its_expectations_complete() -> None:
 
 
 def test_json_is_yaml_too() -> None:
-    (found,) = parse('{"trace": "t.json", "expectations": [{"expect": "It works."}]}')
-    assert (found.id, found.line) == ("it-works", 1)
+    (found,) = parse('{"trace": "t.json", "expectations": [{"expect": "It works \\ud83d\\ude00."}]}')
+    assert (found.id, found.expect, found.line) == ("it-works", "It works \N{GRINNING FACE}.", 1)
 
 
 def test_a_file_on_disk_is_read_with_or_without_a_mark_of_its_encoding(tmp_path: Path) -> None:
@@ -403,7 +404,7 @@ def test_any_text_is_expectations_or_problems_inside_the_file(text: str) -> None
 
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=6))
 def test_ids_that_are_made_are_unique_and_fit_to_be_written_down(sentences: list[str]) -> None:
-    text = yaml.safe_dump({"trace": "t", "expectations": [{"expect": sentence} for sentence in sentences]})
+    text = json.dumps({"trace": "t", "expectations": [{"expect": sentence} for sentence in sentences]})
     ids = [found.id for found in parse(text)]
-    again = yaml.safe_dump({"trace": "t", "expectations": [{"expect": "x", "id": id_} for id_ in ids]})
+    again = json.dumps({"trace": "t", "expectations": [{"expect": "x", "id": id_} for id_ in ids]})
     assert [found.id for found in parse(again)] == ids

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 
 from pytest_refinery.errors import ExpectationFileError
-from pytest_refinery.expectations import loader, model
+from pytest_refinery.expectations import loader, model, yaml_document
 from pytest_refinery.expectations.checks import Check
 from tests.unit.expectations.test_loader import FILES, STORY
 
@@ -94,7 +94,9 @@ def test_what_loads_meets_the_schema(value: object) -> None:
         loader.parse(text, source="a")
     except ExpectationFileError:
         return
-    SCHEMA.validate(value)
+    document = yaml_document.read(text)
+    assert document is not None
+    SCHEMA.validate(document.value)
 
 
 def test_contributed_checks_can_be_told_to_editors() -> None:
