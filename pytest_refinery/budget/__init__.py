@@ -1,0 +1,1 @@
+"""One budget of tokens per minute for every process that uses the same account."""

@@ -1,0 +1,57 @@
+"""What requests will cost, learned for each kind from what they did cost."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import defaultdict, deque
+
+# How many answers of a kind are remembered, and from how many on they alone decide.
+_REMEMBERED = 100
+_ENOUGH = 10
+# Before that: our counts are at most this wrong, and an answer takes this share of what it may.
+_UNKNOWN_RATIO = 1.15
+_UNKNOWN_SHARE = 0.5
+# A refusal that counts at least this share of the permitted output shows that the service reserves it.
+_RESERVED_SHARE = 0.9
+
+
+class Estimates:
+    """Reserves what the dearest of the last answers would have cost: too much is given back at once.
+
+    Args:
+        reserves_output: Whether the service counts the whole of ``max_output_tokens`` when a request
+            arrives; ``None`` to learn it from its refusals.
+    """
+
+    def __init__(self, *, reserves_output: bool | None = None) -> None:
+        self._reserves_output = reserves_output
+        self._ratios: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
+        self._outputs: defaultdict[str, deque[int]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
+        self._lock = threading.Lock()
+
+    def expected(self, kind: str, *, input_tokens: int, max_output_tokens: int) -> int:
+        """Return the tokens to reserve for a request of this kind, by our own count of its input."""
+        with self._lock:
+            ratio = _highest(self._ratios[kind], unknown=_UNKNOWN_RATIO)
+            output = _highest(self._outputs[kind], unknown=max_output_tokens * _UNKNOWN_SHARE)
+        if self._reserves_output:
+            output = max_output_tokens
+        return math.ceil(input_tokens * ratio) + min(math.ceil(output), max_output_tokens)
+
+    def learn(self, kind: str, *, counted: int, input_tokens: int, output_tokens: int) -> None:
+        """Take note of an answer: what we had ``counted`` as its input, and what the service did."""
+        with self._lock:
+            if counted > 0:
+                self._ratios[kind].append(input_tokens / counted)
+            self._outputs[kind].append(output_tokens)
+
+    def learn_refusal(self, *, counted: int, max_output_tokens: int, requested: int) -> None:
+        """Take note of what a refusal says was requested."""
+        if self._reserves_output is None and requested >= counted + _RESERVED_SHARE * max_output_tokens:
+            self._reserves_output = True
+
+
+def _highest(seen: deque[float] | deque[int], *, unknown: float) -> float:
+    known = max(seen, default=0)
+    return known if len(seen) >= _ENOUGH else max(known, unknown)

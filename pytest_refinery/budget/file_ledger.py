@@ -1,0 +1,167 @@
+"""The ledger of one machine: a small file of JSON under a lock."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_refinery.budget import clocks, two_slots
+from pytest_refinery.budget.file_lock import FileLock
+from pytest_refinery.budget.ledger import LedgerUnavailableError
+from pytest_refinery.budget.ledger_state import State, StateError
+from pytest_refinery.budget.state_ledger import StateLedger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytest_refinery.budget.ledger import Request, Status, Step
+    from pytest_refinery.budget.limits import Limits
+
+# Without any change in the file, a look into it can only find that an owner ahead has died.
+_UNCHANGED_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the last look for a request found, when, and in which version of the file."""
+
+    step: Step
+    at: float
+    version: int
+
+
+class FileLedger(StateLedger):
+    """A ledger that all processes of this machine share which name the same file.
+
+    A process killed at any instant leaves either the old state or the new one. A file that cannot be
+    understood is set aside, and the limit taken as used up.
+
+    Args:
+        path: The file; its folder is made, for this user alone.
+        tell: Called with a sentence for the user when the file had to be set aside.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        limits: Limits,
+        *,
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = clocks.seconds_since_boot,
+    ) -> None:
+        super().__init__(limits, clock=clock)
+        self._path = path
+        self._lock = FileLock(path.with_suffix(".lock"))
+        self._tell = tell
+        self._looks: dict[str, _Look] = {}
+        with suppress(OSError):
+            # Whoever needs it finds out, and says so.
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def step(self, request: Request) -> Step:
+        """Let the request join the queue or keep its place; grant it when its time has come."""
+        found = None if request.place is None else self._looked(request)
+        if found is None:
+            self._looks.pop(request.id, None)
+            found = super().step(request)
+        return found
+
+    def status(self) -> Status:
+        """Return what the book says now, without a lock and without a change."""
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                state = self._decoded(two_slots.read(file))
+        except (OSError, two_slots.DamagedFileError, StateError):
+            state = State()
+        return state.status(self._limits, self._clock())
+
+    def reset(self) -> None:
+        """Forget everything."""
+        with _unavailable_without(self._path), self._lock.held():
+            self._path.unlink(missing_ok=True)
+
+    def _looked(self, request: Request) -> Step | None:
+        """Look without the lock; return ``None`` if there is something to do under it.
+
+        The newest slot is not the one that is written next, so whoever reads it has a whole state.
+        """
+        last = self._looks.get(request.id)
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                now = self._clock()
+                if last and now < _end_of(last) and two_slots.newest_number(file) == last.version:
+                    return last.step
+                version = two_slots.read(file)
+                state = self._decoded(version)
+        except (OSError, two_slots.DamagedFileError, StateError):
+            return None
+        step = self._step(state, request)
+        if step.is_granted or state.has_changed:
+            return None
+        self._looks[request.id] = _Look(step, now, version.number)
+        return step
+
+    @contextmanager
+    def _opened(self) -> Iterator[State]:
+        with _unavailable_without(self._path), self._lock.held():
+            number, state = self._read()
+            yield state
+            if state.has_changed:
+                self._write(state, number + 1)
+
+    def _read(self) -> tuple[int, State]:
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                version = two_slots.read(file)
+            return version.number, self._decoded(version)
+        except FileNotFoundError:
+            self._create()
+            return 0, State()
+        except (two_slots.DamagedFileError, StateError) as error:
+            self._set_aside(error)
+            return 0, State.used_up(self._limits, self._clock())
+
+    def _write(self, state: State, number: int) -> None:
+        envelope = {"boot": clocks.boot_id(), "saved_at": self._clock(), "wall": time.time()}
+        text = json.dumps(envelope | state.encode(), separators=(",", ":"))
+        with self._path.open("r+b", buffering=0) as file:
+            two_slots.write(file, two_slots.Version(number, text.encode()))
+
+    def _decoded(self, version: two_slots.Version) -> State:
+        if version.number == 0:
+            return State()
+        written = json.loads(version.text)
+        if written["boot"] == clocks.boot_id() and written["saved_at"] <= self._clock():
+            return State.decode(written)
+        # The machine was started anew, so the times in the file mean nothing.
+        is_recent = abs(time.time() - written["wall"]) < self._limits.minute
+        return State.used_up(self._limits, self._clock()) if is_recent else State()
+
+    def _create(self) -> None:
+        two_slots.create(self._path, self._path.with_suffix(".draft"))
+
+    def _set_aside(self, error: Exception) -> None:
+        aside = self._path.with_suffix(".unreadable")
+        self._path.replace(aside)
+        self._create()
+        self._tell(
+            f"The token budget in {self._path} could not be read: {error}. It was moved to {aside.name} beside it, "
+            "and for the next minute the limit counts as used up."
+        )
+
+
+def _end_of(look: _Look) -> float:
+    return look.at + min(look.step.start_in, _UNCHANGED_SECONDS)
+
+
+@contextmanager
+def _unavailable_without(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        msg = f"{path.parent} cannot be written ({error.strerror or error})"
+        raise LedgerUnavailableError(msg) from error

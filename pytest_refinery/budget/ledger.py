@@ -1,0 +1,108 @@
+"""What a ledger is asked: the steps of a request, each of them atomic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pytest_refinery.budget.limits import Observation
+
+
+class LedgerUnavailableError(Exception):
+    """The ledger cannot be reached; ``str()`` says why."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request for tokens. ``place`` is its place in the queue, once it has one."""
+
+    id: str
+    tokens: int
+    requests: int
+    place: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a request stands.
+
+    Attributes:
+        place: Its number in the queue; smaller ones come first.
+        start_in: Seconds until it will be granted, as far as one knows now.
+        look_in: Seconds until it is worth looking again.
+        too_large_for: The limit, if the request is above it and can never be granted.
+    """
+
+    place: int
+    is_granted: bool
+    start_in: float = 0.0
+    look_in: float = 0.0
+    too_large_for: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A request of somebody's, waiting or granted within the last minute, and for how many seconds."""
+
+    owner: str
+    tokens: int
+    requests: int
+    seconds: float
+    is_open: bool = True
+
+
+@dataclass(frozen=True)
+class Status:
+    """The ledger as people want to see it."""
+
+    model: str
+    limit_tokens: int
+    limit_requests: int | None
+    is_assumed: bool
+    used_tokens: int
+    used_requests: int
+    closed_for: float
+    waiting: tuple[Entry, ...]
+    granted: tuple[Entry, ...]
+
+    @property
+    def workers(self) -> int:
+        """How many processes have used the budget in the last minute, or wait for it."""
+        return len({entry.owner for entry in (*self.waiting, *self.granted)})
+
+
+class Ledger(Protocol):
+    """A book of all requests of an account. Each method may raise ``LedgerUnavailableError``."""
+
+    def step(self, request: Request) -> Step:
+        """Let the request join the queue, or keep its place there; grant it when its time has come."""
+        ...
+
+    def settle(self, request_id: str, tokens: int) -> None:
+        """Correct a granted request to what it really cost."""
+        ...
+
+    def withdraw(self, request_id: str) -> None:
+        """Take a request out of the queue, or out of what was granted."""
+        ...
+
+    def charge(self, tokens: int, requests: int) -> None:
+        """Book what was used without asking."""
+        ...
+
+    def limited(self, seconds: float) -> None:
+        """Grant nothing for so long: the service refused a request that the book had granted."""
+        ...
+
+    def observe(self, seen: Observation, *, age: float) -> None:
+        """Take over the limit that the service says, and what others must have used ``age`` seconds ago."""
+        ...
+
+    def status(self) -> Status:
+        """Return what the book says now."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything."""
+        ...

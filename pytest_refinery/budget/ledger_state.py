@@ -1,0 +1,322 @@
+"""The state of a ledger and its transitions. No clock, no file, no lock: the time is given."""
+
+from __future__ import annotations
+
+from bisect import insort
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pytest_refinery.budget.ledger import Entry, Request, Status, Step
+from pytest_refinery.budget.limits import ASSUMED_TOKENS, Limits, Model, Observation
+from pytest_refinery.budget.window import Bucket, Meter, SlidingMinute, Unlimited, book
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+VERSION = 1
+
+# A ticket whose time has come is waited for this long before later ones may start, and kept for so long.
+GRACE = 1.0
+PATIENCE = 10.0
+# Due tickets start one after the other, so that they arrive in order.
+_TURN = 0.002
+# How often a waiting ticket looks whether it may start early: seldom, the more are ahead of it.
+_LOOK = 0.05
+_SELDOM = 5.0
+# After a refusal: how much wider the guard is and for how many minutes; how long a bucket is not trusted.
+_WIDER = 10
+_WIDER_MINUTES = 5
+_DISTRUST_MINUTES = 60
+
+_ELSEWHERE = "elsewhere"
+
+
+class StateError(ValueError):
+    """Values are no state of ours, or one of another version; ``str()`` says which."""
+
+
+class Ticket(NamedTuple):
+    """A place in the queue. ``due`` is when its time was first seen to have come, or 0."""
+
+    place: int
+    id: str
+    owner: str
+    tokens: int
+    requests: int
+    since: float
+    due: float = 0.0
+
+
+class Charge(NamedTuple):
+    """A granted request. ``at`` is the latest time at which it can have reached the service."""
+
+    id: str
+    owner: str
+    at: float
+    tokens: int
+    requests: int
+    is_open: int
+
+
+class State:
+    """The book of one account; ``has_changed`` tells whether it must be written."""
+
+    def __init__(self) -> None:
+        self.places = 0
+        self.tickets: list[Ticket] = []
+        self.charges: list[Charge] = []
+        self.debts = (0.0, 0.0, 0.0)
+        self.closed_until = 0.0
+        self.refused_at: float | None = None
+        self.learned: tuple[int | None, int | None] = (None, None)
+        self.has_changed = False
+
+    @classmethod
+    def used_up(cls, limits: Limits, now: float) -> State:
+        """Return the state to go on with where the real one is lost: as if all had been used just now."""
+        state = cls()
+        state.charge(limits.tokens or ASSUMED_TOKENS, limits.requests or 0, now=now)
+        return state
+
+    @classmethod
+    def decode(cls, written: dict[str, Any]) -> State:
+        """Return the state of which these are the JSON values.
+
+        Raises:
+            StateError: They are something else, or of another version.
+        """
+        try:
+            return cls._from(written)
+        except (ValueError, KeyError, TypeError) as error:
+            msg = f"not a ledger of this version ({error})"
+            raise StateError(msg) from error
+
+    @classmethod
+    def _from(cls, written: dict[str, Any]) -> State:
+        if written["version"] != VERSION:
+            msg = f"version {written['version']!r}"
+            raise StateError(msg)
+        state = cls()
+        state.places = int(written["places"])
+        state.tickets = list(map(Ticket._make, written["tickets"]))
+        state.charges = list(map(Charge._make, written["charges"]))
+        tokens, requests, at = written["debts"]
+        state.debts = (float(tokens), float(requests), float(at))
+        state.closed_until = float(written["closed_until"])
+        state.refused_at = written["refused_at"]
+        learned_tokens, learned_requests = written["learned"]
+        state.learned = (learned_tokens, learned_requests)
+        return state
+
+    def encode(self) -> dict[str, object]:
+        """Return the state as JSON values."""
+        return {
+            "version": VERSION,
+            "places": self.places,
+            "tickets": self.tickets,
+            "charges": self.charges,
+            "debts": self.debts,
+            "closed_until": self.closed_until,
+            "refused_at": self.refused_at,
+            "learned": self.learned,
+        }
+
+    def step(
+        self, request: Request, *, owner: str, limits: Limits, now: float, is_alive: Callable[[str], bool]
+    ) -> Step:
+        """Let a request join the queue or keep its place; grant it when its time has come.
+
+        Tickets of dead owners ahead of it leave the queue, and so do those that did not come when due.
+        """
+        self._forget(limits, now)
+        ticket = self._ticket_of(request, owner, now)
+        # A limit that is only assumed refuses nobody: the service knows better.
+        limit = limits.tokens or self.learned[0]
+        if limit and request.tokens > limit:
+            return Step(ticket.place, is_granted=False, too_large_for=limit)
+        ahead = self._ahead_of(ticket, is_alive, now)
+        slot, due = self._slot_of(ticket, ahead, limits, now)
+        if slot > now:
+            look_in = min(slot - now, _LOOK * (1 + len(ahead)), _SELDOM)
+            return Step(ticket.place, is_granted=False, start_in=slot - now, look_in=look_in)
+        if due:
+            return Step(ticket.place, is_granted=False, look_in=min(_TURN * due, _LOOK))
+        self._grant(ticket, limits, now)
+        return Step(ticket.place, is_granted=True)
+
+    def settle(self, request_id: str, tokens: int, *, now: float) -> None:
+        """Correct a granted request; one that is not known any more is over anyhow."""
+        for index, charge in enumerate(self.charges):
+            if charge.id == request_id:
+                # It has arrived before it was answered, so what is used may end earlier.
+                self.charges[index] = charge._replace(tokens=tokens, at=min(charge.at, now), is_open=0)
+                self.has_changed = True
+
+    def withdraw(self, request_id: str) -> None:
+        """Forget a ticket or a granted request."""
+        tickets = [ticket for ticket in self.tickets if ticket.id != request_id]
+        charges = [charge for charge in self.charges if charge.id != request_id]
+        if len(tickets) + len(charges) < len(self.tickets) + len(self.charges):
+            self.tickets, self.charges, self.has_changed = tickets, charges, True
+
+    def charge(self, tokens: int, requests: int, *, now: float) -> None:
+        """Book what was used by somebody who did not ask."""
+        if not tokens and not requests:
+            return
+        self.charges.append(Charge("", _ELSEWHERE, now, tokens, requests, is_open=0))
+        self.has_changed = True
+
+    def limited(self, seconds: float, *, now: float) -> None:
+        """Grant nothing for so long, and be careful for a while."""
+        self.closed_until = max(self.closed_until, now + seconds)
+        self.refused_at = now
+        self.has_changed = True
+
+    def observe(self, seen: Observation, *, age: float, limits: Limits, now: float) -> None:
+        """Learn the limits, and book as used elsewhere what the service counts and the ledger does not."""
+        tokens, requests = self.learned
+        learned = (seen.limit_tokens or tokens, seen.limit_requests or requests)
+        if learned != self.learned:
+            self.learned, self.has_changed = learned, True
+        if age > limits.minute:
+            return
+        token_limit, request_limit = self.limits_in_force(limits)
+        meters = self._meters(limits, now)
+        missing_tokens = _missing(token_limit, seen.remaining_tokens, meters[0].used(now - age))
+        missing_requests = _missing(request_limit, seen.remaining_requests, meters[1].used(now - age))
+        if missing_tokens or missing_requests:
+            self.charge(missing_tokens, missing_requests, now=now - age)
+
+    def limits_in_force(self, limits: Limits) -> tuple[int, int | None]:
+        """Return the tokens and requests per minute: as set, else as learned, else as assumed."""
+        tokens, requests = self.learned
+        return limits.tokens or tokens or ASSUMED_TOKENS, limits.requests or requests
+
+    def status(self, limits: Limits, now: float) -> Status:
+        """Return what people want to see."""
+        tokens, requests = self.limits_in_force(limits)
+        meters = self._meters(limits, now)
+        return Status(
+            model="bucket" if self._is_bucket(limits, now) else "sliding minute",
+            limit_tokens=tokens,
+            limit_requests=requests,
+            is_assumed=not (limits.tokens or self.learned[0]),
+            used_tokens=round(meters[0].used(now)),
+            used_requests=sum(charge.requests for charge in self._live(limits, now)),
+            closed_for=max(0.0, self.closed_until - now),
+            waiting=tuple(Entry(t.owner, t.tokens, t.requests, now - t.since) for t in self.tickets),
+            granted=tuple(
+                Entry(c.owner, c.tokens, c.requests, max(0.0, now - c.at), is_open=bool(c.is_open))
+                for c in self._live(limits, now)
+            ),
+        )
+
+    def _live(self, limits: Limits, now: float) -> list[Charge]:
+        return [charge for charge in self.charges if charge.at + limits.minute > now]
+
+    def _forget(self, limits: Limits, now: float) -> None:
+        """Drop what is over; a bucket's debt from before that remains.
+
+        Kept for two minutes: an observation may be a minute old.
+        """
+        horizon = now - 2 * limits.minute
+        if not self.charges or min(map(attrgetter("at"), self.charges)) > horizon:
+            return
+        old = sorted((charge for charge in self.charges if charge.at <= horizon), key=attrgetter("at"))
+        self.charges = [charge for charge in self.charges if charge.at > horizon]
+        self.debts = self._debts_after(old, limits)
+        self.has_changed = True
+
+    def _debts_after(self, old: Iterable[Charge], limits: Limits) -> tuple[float, float, float]:
+        tokens_debt, requests_debt, at = self.debts
+        token_limit, request_limit = self.limits_in_force(limits)
+        tokens = Bucket(token_limit, limits.minute, debt=tokens_debt, at=at)
+        requests = Bucket(request_limit or 1, limits.minute, debt=requests_debt, at=at)
+        for charge in old:
+            tokens.charge(charge.tokens, charge.at)
+            requests.charge(charge.requests if request_limit else 0, charge.at)
+        return tokens.debt, requests.debt, tokens.at
+
+    def _ticket_of(self, request: Request, owner: str, now: float) -> Ticket:
+        for ticket in self.tickets:
+            if ticket.id == request.id:
+                return ticket
+        place = request.place
+        if place is None:
+            self.places += 1
+            place = self.places
+        ticket = Ticket(place, request.id, owner, request.tokens, request.requests, now)
+        insort(self.tickets, ticket)
+        self.has_changed = True
+        return ticket
+
+    def _ahead_of(self, ticket: Ticket, is_alive: Callable[[str], bool], now: float) -> list[Ticket]:
+        ahead = [other for other in self.tickets if other.place < ticket.place]
+        alive = {owner: is_alive(owner) for owner in {other.owner for other in ahead}}
+        gone = {other for other in ahead if not alive[other.owner] or 0 < other.due < now - PATIENCE}
+        if gone:
+            self.tickets = [other for other in self.tickets if other not in gone]
+            self.has_changed = True
+        return [other for other in ahead if other not in gone]
+
+    def _slot_of(self, ticket: Ticket, ahead: list[Ticket], limits: Limits, now: float) -> tuple[float, int]:
+        """Return when the ticket may start, and how many ahead of it are due and should start first."""
+        meters = self._meters(limits, now)
+        at = max(now, self.closed_until)
+        due = 0
+        for other in ahead:
+            at = book(zip(meters, (other.tokens, other.requests), strict=True), not_before=at)
+            if at <= now:
+                due += self._mark_due(other, now) > now - GRACE
+        return book(zip(meters, (ticket.tokens, ticket.requests), strict=True), not_before=at), due
+
+    def _mark_due(self, ticket: Ticket, now: float) -> float:
+        if not ticket.due:
+            self.tickets[self.tickets.index(ticket)] = ticket._replace(due=now)
+            self.has_changed = True
+        return ticket.due or now
+
+    def _grant(self, ticket: Ticket, limits: Limits, now: float) -> None:
+        self.tickets = [other for other in self.tickets if other.id != ticket.id]
+        at = now + self._guard(limits, now)
+        self.charges.append(Charge(ticket.id, ticket.owner, at, ticket.tokens, ticket.requests, is_open=1))
+        self.has_changed = True
+
+    def _guard(self, limits: Limits, now: float) -> float:
+        return limits.guard * (_WIDER if self._was_refused_within(_WIDER_MINUTES, limits, now) else 1)
+
+    def _is_bucket(self, limits: Limits, now: float) -> bool:
+        if limits.model is Model.TRUSTED_BUCKET:
+            return not self._was_refused_within(_DISTRUST_MINUTES, limits, now)
+        return limits.model is Model.BUCKET
+
+    def _was_refused_within(self, minutes: float, limits: Limits, now: float) -> bool:
+        return self.refused_at is not None and now < self.refused_at + minutes * limits.minute
+
+    def _meters(self, limits: Limits, now: float) -> tuple[Meter, Meter]:
+        token_limit, request_limit = self.limits_in_force(limits)
+        charges = sorted(self.charges, key=attrgetter("at"))
+        is_bucket = self._is_bucket(limits, now)
+        tokens = [(charge.at, charge.tokens) for charge in charges]
+        token_meter = self._meter(token_limit, tokens, self.debts[0], limits.minute, is_bucket=is_bucket)
+        if request_limit is None:
+            return token_meter, Unlimited()
+        requests = [(charge.at, charge.requests) for charge in charges]
+        return token_meter, self._meter(request_limit, requests, self.debts[1], limits.minute, is_bucket=is_bucket)
+
+    def _meter(
+        self, limit: int, charges: list[tuple[float, int]], debt: float, minute: float, *, is_bucket: bool
+    ) -> Meter:
+        if not is_bucket:
+            return SlidingMinute(limit, minute, charges)
+        bucket = Bucket(limit, minute, debt=debt, at=self.debts[2])
+        for at, amount in charges:
+            bucket.charge(amount, at)
+        return bucket
+
+
+def _missing(limit: int | None, remaining: int | None, used: float) -> int:
+    """Return what a service counts as used beyond what we know of."""
+    if limit is None or remaining is None:
+        return 0
+    return max(0, round(limit - remaining - used))

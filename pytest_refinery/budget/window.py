@@ -1,0 +1,118 @@
+"""The arithmetic of a limit per minute, in both its models. No clock, no file, no lock."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# What float arithmetic may get wrong when stamps and minutes are added.
+_DUST = 1e-6
+
+
+class Meter(Protocol):
+    """What is used of one limit. Times are seconds, asked for in rising order."""
+
+    def used(self, at: float) -> float:
+        """Return the amount that counts against the limit at a time."""
+        ...
+
+    def earliest(self, amount: float, *, not_before: float) -> float:
+        """Return the first time at which ``amount`` more fits under the limit.
+
+        What is above the whole limit fits once nothing else is used.
+        """
+        ...
+
+    def charge(self, amount: float, at: float) -> None:
+        """Use ``amount`` at a time."""
+        ...
+
+
+class SlidingMinute:
+    """At most ``limit`` in any minute: no service allows less, whatever its model.
+
+    ``charges`` are times and amounts, oldest first.
+    """
+
+    def __init__(self, limit: float, minute: float, charges: Iterable[tuple[float, float]] = ()) -> None:
+        self._limit = limit
+        self._minute = minute
+        self._charges = deque(charges)
+        self._used = sum(amount for _, amount in self._charges)
+
+    def used(self, at: float) -> float:
+        """Return the sum of the last minute."""
+        while self._charges and self._charges[0][0] + self._minute <= at:
+            self._used -= self._charges.popleft()[1]
+        return self._used
+
+    def earliest(self, amount: float, *, not_before: float) -> float:
+        """Return when enough of the oldest charges have left the minute."""
+        at = not_before
+        while self.used(at) + amount > self._limit and self._charges:
+            at = max(at, self._charges[0][0] + self._minute)
+        return at
+
+    def charge(self, amount: float, at: float) -> None:
+        """Add a charge; one older than the latest counts as long as that."""
+        latest = self._charges[-1][0] if self._charges else at
+        self._charges.append((max(at, latest), amount))
+        self._used += amount
+
+
+class Bucket:
+    """A capacity of ``limit`` that fills up again continuously, all of it in a minute.
+
+    Kept as the debt to a full bucket, which outlives a change of the limit.
+    """
+
+    def __init__(self, limit: float, minute: float, *, debt: float = 0.0, at: float = 0.0) -> None:
+        self._limit = limit
+        self._rate = limit / minute
+        self.debt = debt
+        self.at = at
+
+    def used(self, at: float) -> float:
+        """Return what is missing from a full bucket; for a time before the last charge, at most that."""
+        return max(0.0, self.debt - (at - self.at) * self._rate)
+
+    def earliest(self, amount: float, *, not_before: float) -> float:
+        """Return when the bucket holds ``amount`` again."""
+        missing = self.debt + min(amount, self._limit) - self._limit
+        return max(not_before, self.at + missing / self._rate + _DUST)
+
+    def charge(self, amount: float, at: float) -> None:
+        """Take ``amount`` out."""
+        at = max(at, self.at)
+        self.debt = self.used(at) + amount
+        self.at = at
+
+
+class Unlimited:
+    """No limit at all."""
+
+    def used(self, at: float) -> float:  # noqa: ARG002  (as Meter)
+        """Return 0."""
+        return 0.0
+
+    def earliest(self, amount: float, *, not_before: float) -> float:  # noqa: ARG002  (as Meter)
+        """Return ``not_before``."""
+        return not_before
+
+    def charge(self, amount: float, at: float) -> None:
+        """Forget it."""
+
+
+def book(meters: Iterable[tuple[Meter, float]], *, not_before: float) -> float:
+    """Charge each meter its amount at the first time that suits them all; return that time."""
+    wanted = tuple(meters)
+    at = not_before
+    for meter, amount in wanted:
+        # Later never hurts the ones before: what is used only falls while time passes.
+        at = meter.earliest(amount, not_before=at)
+    for meter, amount in wanted:
+        meter.charge(amount, at)
+    return at

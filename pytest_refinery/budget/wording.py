@@ -1,0 +1,75 @@
+"""What the budget says to people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_refinery.budget import owners
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_refinery.budget.ledger import Entry, Status
+
+
+def waiting(tokens: int, seconds: float, status: Status) -> str:
+    """Say why and how long a request waits."""
+    return f"waiting {seconds:.0f} s for {tokens:,} tokens: {_reason(status)}"
+
+
+def timed_out(tokens: int, seconds: float, status: Status) -> str:
+    """Say why a request was not granted in time."""
+    return (
+        f"No room for {tokens:,} tokens within {seconds:.0f} s: {_reason(status)}. "
+        "Allow more time (REFINERY_TIMEOUT), run fewer workers, or raise REFINERY_TPM if the account permits it."
+    )
+
+
+def too_large(tokens: int, limit: int) -> str:
+    """Say why a request will not be sent, and what helps."""
+    return (
+        f"A request of {tokens:,} tokens can never pass a limit of {limit:,} tokens per minute, so it was not sent. "
+        f"Make the groups smaller (REFINERY_GROUP_TOKENS, below {limit:,}), or raise REFINERY_TPM if the account "
+        "permits it."
+    )
+
+
+def page(status: Status) -> str:
+    """Return the ledger as text for a terminal."""
+    return "\n".join(_page(status)) + "\n"
+
+
+def _page(status: Status) -> Iterator[str]:
+    assumed = " (assumed until the service says)" if status.is_assumed else ""
+    yield f"limit     {status.limit_tokens:,} tokens per minute{assumed}, {_requests(status)}; {status.model}"
+    yield f"used      {status.used_tokens:,} tokens, {status.used_requests:,} requests, {_workers(status)}"
+    if status.closed_for > 0:
+        yield f"closed    for {status.closed_for:.1f} s more: the service refused a request"
+    yield f"queue     {len(status.waiting)} waiting"
+    yield from _entries(status.waiting, "waits")
+    under_way = [entry for entry in status.granted if entry.is_open]
+    yield f"leases    {len(under_way)} under way, {len(status.granted) - len(under_way)} settled"
+    yield from _entries(status.granted, "granted")
+
+
+def _entries(entries: Iterable[Entry], what: str) -> Iterator[str]:
+    for entry in entries:
+        state = what if entry.is_open else "settled"
+        owner = owners.process_id_of(entry.owner)
+        yield f"  {entry.tokens:>9,} tokens  {state:<8}{entry.seconds:>7.1f} s  {owner}"
+
+
+def _requests(status: Status) -> str:
+    limit = status.limit_requests
+    return "no limit of requests known" if limit is None else f"{limit:,} requests per minute"
+
+
+def _reason(status: Status) -> str:
+    used = f"{status.used_tokens:,} of {status.limit_tokens:,} used in the last minute by {_workers(status)}"
+    if status.closed_for > 0:
+        return f"the service asked everybody to wait; {used}"
+    return used
+
+
+def _workers(status: Status) -> str:
+    return f"{status.workers} worker" if status.workers == 1 else f"{status.workers} workers"
