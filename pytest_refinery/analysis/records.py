@@ -166,9 +166,9 @@ def _session(items: tuple[ItemRecord, ...], plugin_version: str) -> SessionRecor
 def _executive_summary(session: SessionRecord, causes: tuple[RootCause, ...]) -> str:
     if not session.expectations:
         return "No expectation was run."
-    parts = [f"{session.passed} of {session.expectations} expectations hold"]
+    parts = [f"{session.passed} of {session.expectations} expectations {'holds' if session.passed == 1 else 'hold'}"]
     if session.failed:
-        parts.append(f"{session.failed} do not")
+        parts.append(f"{session.failed} {'does' if session.failed == 1 else 'do'} not")
     if session.undecided:
         parts.append(f"{session.undecided} could not be decided")
     sentences = [", ".join(parts) + "."]

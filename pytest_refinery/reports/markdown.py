@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.reports.escape import line, markdown, printable, shortened
+from pytest_refinery.reports.text import changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,9 +102,8 @@ def _fix(fix: SuggestedFix) -> Iterator[str]:
     place = f" ({_code(fix.file)})" if fix.file else ""
     yield f"**Suggested fix** for {markdown(fix.component)}{place}: {markdown(fix.why)}"
     yield ""
-    changes = [*(f"-{text}" for text in fix.before.splitlines()), *(f"+{text}" for text in fix.after.splitlines())]
     # Indented code: no fence that the text could close.
-    yield from (f"    {printable(text)}" for text in changes)
+    yield from (f"    {printable(change)}" for change in changes(fix))
     yield ""
 
 

@@ -97,13 +97,14 @@ def _fix(fix: SuggestedFix | None, width: int) -> list[str]:
         *_field("fix", f"{place}: {fix.why}" if fix.why else place, width),
         *(
             text
-            for change in _changes(fix)
+            for change in changes(fix)
             for text in _wrapped(change[1:], width, first=f"{' ' * _LABEL}{change[0]} ")
         ),
     ]
 
 
-def _changes(fix: SuggestedFix) -> Iterator[str]:
+def changes(fix: SuggestedFix) -> Iterator[str]:
+    """Yield the lines that the fix takes away and adds, each behind ``-`` or ``+``."""
     lines = difflib.ndiff(fix.before.splitlines(), fix.after.splitlines())
     return (f"{text[0]}{text[2:]}" for text in lines if text[0] in "+-")
 

@@ -66,7 +66,7 @@ def test_the_summary_says_what_holds_what_not_and_why() -> None:
         make_item("a", Outcome.PASSED), make_item("b", diagnosis=make_diagnosis()), make_item("c", Outcome.UNDECIDED)
     )
     assert found.executive_summary == (
-        "1 of 3 expectations hold, 1 do not, 1 could not be decided. "
+        "1 of 3 expectations holds, 1 does not, 1 could not be decided. "
         "Most frequent cause, 1 of 1 failures: The prompt is silent."
     )
 

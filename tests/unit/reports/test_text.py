@@ -1,0 +1,207 @@
+"""Whole texts, as a reader sees them."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_refinery.analysis.records import CheckRecord, ExpectationRecord, ItemRecord, Outcome, compile_report
+from pytest_refinery.analysis.schemas import (
+    Confidence,
+    Coverage,
+    Diagnosis,
+    Evidence,
+    FailureType,
+    Finding,
+    Gap,
+    StageReport,
+    SuggestedFix,
+)
+from pytest_refinery.reports import markdown, text
+
+CHECK = CheckRecord(
+    name="output.not_contains",
+    passed=False,
+    expected="the answer not to contain 'from now on'",
+    actual="'I will exclude them from now on.'",
+    run_id="run-7",
+    run_name="assistant",
+)
+FOUND = Diagnosis(
+    failure_type=FailureType.PROMPT_ISSUE,
+    cause="The agent promises what it cannot keep.",
+    root_cause="The prompt never says that nothing is kept between conversations, so the agent promised it.",
+    responsible_run_id="run-7",
+    responsible_run_name="assistant",
+    responsible_run_number=7,
+    confidence=Confidence.HIGH,
+    evidence=(
+        Evidence(run_id="run-7", run_number=7, quote="from now on", why="A promise.", verified=True),
+        Evidence(run_id="run-2", run_number=2, quote="exclude them", why="What was asked.", verified=True),
+    ),
+    gaps=(
+        Gap(expected=CHECK.expected, actual=CHECK.actual),
+        Gap(expected="It says that it has no memory.", actual="It promised."),
+    ),
+    missing_context=("That it has no memory.",),
+    wrong_assumptions=("That it can remember.",),
+    suggested_fix=SuggestedFix(
+        component="system prompt",
+        file="prompts/system.md",
+        before="Be helpful.",
+        after="Be helpful.\nYou cannot remember anything.",
+        why="Nothing says so.",
+    ),
+    executive_summary="Clients rely on a promise that is not kept.",
+    findings=(Finding(run_id="run-7", run_number=7, what="A promise.", failure_type=FailureType.PROMPT_ISSUE),),
+    coverage=Coverage(runs_total=12, runs_read=11, percentage=91.7, missing_run_ids=("run-9",)),
+    analyst="builtin",
+    stages=(
+        StageReport(
+            name="trace analysis", calls=2, input_tokens=1200, output_tokens=34, seconds=1.5, seconds_waited=0.5
+        ),
+    ),
+    partial="group g02: busy",
+)
+ITEM = ItemRecord(
+    nodeid="memory.refinery.yaml::admits",
+    outcome=Outcome.FAILED,
+    expectation=ExpectationRecord(
+        id="admits",
+        expect="The agent says that it cannot remember.",
+        business_context="Clients believed it.",
+        file="memory.refinery.yaml",
+        line=4,
+    ),
+    checks=(CHECK, CHECK.model_copy(update={"name": "errors", "passed": True})),
+    diagnosis=FOUND,
+)
+
+
+def block(lines: str) -> str:
+    return textwrap.dedent(lines).strip("\n")
+
+
+def test_a_verdict_says_what_was_expected_and_what_was_there() -> None:
+    assert text.verdict(ITEM) == block("""
+        expected   The agent says that it cannot remember.
+        because    Clients believed it.
+
+        output.not_contains in run assistant (run-7)
+          expected the answer not to contain 'from now on'
+          was      'I will exclude them from now on.'
+    """)
+
+
+def test_a_diagnosis_reads_top_down() -> None:
+    assert text.diagnosis(FOUND, checks=ITEM.checks) == block("""
+        root cause The prompt never says that nothing is kept between conversations, so
+                   the agent promised it. (prompt issue, confidence high)
+        run        7 of 12: assistant (run-7)
+        evidence   "from now on"
+                   A promise.
+        evidence   "exclude them"
+                   What was asked. (run 2)
+        gap        expected: It says that it has no memory. Was: It promised.
+        lacked     That it has no memory.
+        assumed    That it can remember.
+        fix        system prompt (prompts/system.md): Nothing says so.
+                   + You cannot remember anything.
+        in short   Clients rely on a promise that is not kept.
+        analyst    builtin: 11 of 12 runs read (91.7 %), 1,234 tokens, 1.5 s, of which
+                   0.5 s waiting
+        partial    group g02: busy
+    """)
+
+
+def test_the_summary_names_causes_costs_and_files() -> None:
+    report = compile_report([ITEM], plugin_version="1")
+    assert (
+        text.summary(report, files=["out/report.json"])
+        == block("""
+        0 of 1 expectations hold, 1 does not.
+        1 of 1     The prompt never says that nothing is kept between conversations, so
+                   the agent promised it. (prompt issue)
+                   memory.refinery.yaml::admits
+        diagnosed  by builtin: 1,234 tokens, 0.5 s waiting for the limit
+        written    out/report.json
+    """).splitlines()
+    )
+
+
+def test_a_diagnosis_without_a_run_says_so() -> None:
+    nobody = FOUND.model_copy(update={"responsible_run_id": None, "evidence": ()})
+    assert "run        no single run could be named" in text.diagnosis(nobody).splitlines()
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120])
+def test_lines_keep_to_the_width_where_words_allow(width: int) -> None:
+    longest = max(len(line) for line in text.diagnosis(FOUND, width=width).splitlines())
+    assert longest <= max(width, 33)
+
+
+@given(st.text(), st.text(), st.integers(20, 200))
+def test_any_text_can_be_shown(cause: str, quote: str, width: int) -> None:
+    found = FOUND.model_copy(
+        update={"root_cause": cause, "evidence": (Evidence(run_id="run-7", quote=quote, verified=True),)}
+    )
+    shown = text.diagnosis(found, width=width)
+    assert not any(ord(character) < 0x20 and character not in "\n\t" for character in shown)
+
+
+def test_markdown_reads_top_down() -> None:
+    report = compile_report([ITEM], plugin_version="1")
+    assert (
+        markdown.render(report)
+        == block("""
+        # pytest-refinery
+
+        0 of 1 expectations hold, 1 does not. Most frequent cause, 1 of 1 failures: The prompt never says that nothing is kept between conversations, so the agent promised it.
+
+        ## Causes
+
+        - **1 of 1** (prompt issue): The prompt never says that nothing is kept between conversations, so the agent promised it.
+          - `memory.refinery.yaml::admits`
+
+        | expectation | outcome | responsible run |
+        |---|---|---|
+        | `memory.refinery.yaml::admits` | failed | assistant |
+
+        ## memory.refinery.yaml::admits
+
+        **Expected:** The agent says that it cannot remember.
+
+        **Because:** Clients believed it.
+
+        - `output.not_contains`: expected the answer not to contain 'from now on'; was 'I will exclude them from now on.'
+
+        **Root cause** (prompt issue, confidence high): The prompt never says that nothing is kept between conversations, so the agent promised it.
+
+        **Responsible run** 7 of 12: assistant (`run-7`)
+
+        > from now on
+        >
+        > A promise. (run `run-7`)
+
+        > exclude them
+        >
+        > What was asked. (run `run-2`)
+
+        - expected the answer not to contain 'from now on'; got 'I will exclude them from now on.'
+        - expected It says that it has no memory.; got It promised.
+        - lacked: That it has no memory.
+        - assumed: That it can remember.
+
+        **Suggested fix** for system prompt (`prompts/system.md`): Nothing says so.
+
+            +You cannot remember anything.
+
+        **In short:** Clients rely on a promise that is not kept.
+
+        <sub>builtin: 11 of 12 runs read, 1,234 tokens. Not complete: group g02: busy.</sub>
+    """)  # noqa: E501
+        + "\n"
+    )

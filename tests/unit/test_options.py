@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import dataclasses
+import typing
+
+import pytest
+
+from pytest_refinery import options
+from pytest_refinery.options import OPTIONS
+from pytest_refinery.settings import Settings
+
+SAMPLES = ("true", "5", "builtin", "auto", "bucket", "redis://localhost:6379")
+
+
+def test_each_setting_has_one_row_and_each_row_a_setting() -> None:
+    assert sorted(option.name for option in OPTIONS) == sorted(field.name for field in dataclasses.fields(Settings))
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_a_parser_gives_what_its_setting_holds(option: options.Option) -> None:
+    wanted = typing.get_type_hints(Settings)[option.name]
+    accepted = typing.get_args(wanted) or (wanted,)
+    parsed = []
+    for sample in SAMPLES:
+        try:
+            parsed.append(option.parse(sample))
+        except ValueError:
+            continue
+    assert parsed
+    assert all(isinstance(value, accepted) for value in parsed)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_names_follow_one_pattern(option: options.Option) -> None:
+    assert option.flag is None or option.flag.startswith("--refinery")
+    assert option.variable is None or option.variable.startswith("REFINERY")
+    assert option.help.endswith(".")
+
+
+def test_secrets_are_no_settings() -> None:
+    assert not [field.name for field in dataclasses.fields(Settings) if "key" in field.name or "secret" in field.name]
+
+
+def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFINERY_TIMEOUT", "")
+    assert options.read_environment() == Settings()
