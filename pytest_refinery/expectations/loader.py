@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -10,9 +11,10 @@ from pydantic import ValidationError
 from pytest_refinery.errors import ExpectationFileError, Problem
 from pytest_refinery.expectations import sentences, yaml_document
 from pytest_refinery.expectations.model import Expectation, ExpectationFile
+from pytest_refinery.expectations.verdicts import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from pytest_refinery.expectations.model import ExpectationEntry
@@ -36,11 +38,11 @@ def load(path: Path, *, custom: Collection[str] = ()) -> tuple[Expectation, ...]
         data = path.read_bytes()
     except OSError as error:
         problem = Problem(1, 1, f"The file cannot be read: {error.strerror}.")
-        raise ExpectationFileError(str(path), [problem]) from error
+        raise _error(str(path), [problem]) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ExpectationFileError(str(path), [_not_utf8(error)]) from error
+        raise _error(str(path), [_not_utf8(error)]) from error
     return parse(text, source=str(path), custom=custom)
 
 
@@ -52,8 +54,12 @@ def parse(text: str, *, source: str, custom: Collection[str] = ()) -> tuple[Expe
     known = {(problem.line, problem.column) for problem in document.problems}
     problems = [*document.problems, *(problem for problem in found if (problem.line, problem.column) not in known)]
     if file is None or problems:
-        raise ExpectationFileError(source, problems)
+        raise _error(source, problems)
     return tuple(_expectations(file, document))
+
+
+def _error(source: str, problems: Iterable[Problem]) -> ExpectationFileError:
+    return ExpectationFileError(source, [replace(problem, message=visible(problem.message)) for problem in problems])
 
 
 def _not_utf8(error: UnicodeDecodeError) -> Problem:
@@ -67,12 +73,12 @@ def _document(text: str, *, source: str) -> Document:
     try:
         document = yaml_document.read(text)
     except yaml_document.NotYaml as error:
-        raise ExpectationFileError(source, [error.problem]) from error
+        raise _error(source, [error.problem]) from error
     if document is None or document.value is None:
-        raise ExpectationFileError(source, [Problem(1, 1, f"The file is empty. {sentences.NO_EXPECTATION}")])
+        raise _error(source, [Problem(1, 1, f"The file is empty. {sentences.NO_EXPECTATION}")])
     if not isinstance(document.value, dict):
         place = document.place(())
-        raise ExpectationFileError(source, [Problem(place.line, place.column, _no_mapping(document.value))])
+        raise _error(source, [Problem(place.line, place.column, _no_mapping(document.value))])
     return document
 
 

@@ -55,7 +55,7 @@ def quoted(text: str, *, at: int = 0) -> str:
     start = max(0, min(at - _SHOWN // 2, len(text) - _SHOWN))
     cut = text[start : start + _SHOWN]
     before, after = "… " if start else "", " …" if start + _SHOWN < len(text) else ""
-    return f"'{before}{''.join(map(_visible, cut))}{after}'"
+    return f"'{before}{visible(cut)}{after}'"
 
 
 def counted(number: int, noun: str) -> str:
@@ -63,5 +63,6 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _visible(character: str) -> str:
-    return character if character.isprintable() else repr(character)[1:-1]
+def visible(text: str) -> str:
+    """Return ``text`` with escapes for all that a terminal would obey instead of showing it."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

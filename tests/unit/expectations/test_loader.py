@@ -342,6 +342,12 @@ def test_a_wrong_check_is_said(check: str, problem: str) -> None:
     assert problem_of_check(check) == problem
 
 
+def test_control_characters_of_the_file_are_shown_as_escapes() -> None:
+    assert problem_of_check('"\\e[31m\\n": 1') == (
+        "5:9: Unknown check '\\x1b[31m\\n'. The checks are output, tools, errors, runs, latency, tokens, python."
+    )
+
+
 def test_contributed_checks_are_known_by_name_with_or_without_an_argument() -> None:
     text = "trace: t\nexpectations:\n- expect: x\n  checks:\n  - tone\n  - tone:\n  - tone: {polite: yes}\n"
     (found,) = loader.parse(text, source="a", custom={"tone": print})
