@@ -123,6 +123,7 @@ class Responses:
             "id": listing.new_id("resp_"),
             "object": "response",
             "created_at": int(self._terms.clock()),
+            "completed_at": int(self._terms.clock()) if said.is_complete else None,
             "status": "completed" if said.is_complete else "incomplete",
             "background": False,
             "error": None,
@@ -249,11 +250,13 @@ def _usage(carried: int, said: _Said) -> JsonObject:
 def _echoed(body: JsonObject) -> JsonObject:
     """Return what an answer repeats of its request, with the defaults of what was not said."""
     usual: JsonObject = {
+        "frequency_penalty": 0.0,
         "instructions": None,
         "max_output_tokens": None,
         "max_tool_calls": None,
         "metadata": {},
         "parallel_tool_calls": True,
+        "presence_penalty": 0.0,
         "previous_response_id": None,
         "prompt_cache_key": None,
         "safety_identifier": None,

@@ -111,8 +111,14 @@ def _mend(schemas: JsonObject) -> None:
     """Correct the known slips of the specification."""
     compound = schemas["CompoundFilter"]["properties"]["filters"]["items"]
     compound["oneOf"] = [{"$ref": f"#/components/schemas/{name}"} for name in ("ComparisonFilter", "CompoundFilter")]
+    # A message without a type is two kinds of item at once.
+    schemas["InputItem"]["anyOf"] = schemas["InputItem"].pop("oneOf")
     schemas["CreateVectorStoreRequest"]["properties"]["description"] = {"type": "string"}
+    schemas["ResponseUsage"] = _or_null(schemas["ResponseUsage"])
     for name, properties in _SENT_AS_NULL.items():
         for key in properties:
-            known = schemas[name]["properties"][key]
-            schemas[name]["properties"][key] = {"anyOf": [known, {"type": "null"}]}
+            schemas[name]["properties"][key] = _or_null(schemas[name]["properties"][key])
+
+
+def _or_null(schema: JsonObject) -> JsonObject:
+    return {"anyOf": [schema, {"type": "null"}]}
