@@ -14,6 +14,8 @@ from pytest_refinery.digest.reading import Reader
 from pytest_refinery.digest.references import ranges, spans
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_refinery.digest.reading import Sheet, Side
     from pytest_refinery.traces.model import Run, Trace
 
@@ -37,7 +39,7 @@ class Entry:
         text: Its lines, without a line end after the last.
         tokens: The estimate for ``text``.
         shows: The numbers of the items written here.
-        refers: The items that the run got or gave, and those that its text mentions, as ranges.
+        refers: The items that the run got or gave, and those that its text mentions, in order.
     """
 
     run_id: str
@@ -112,14 +114,14 @@ def _entry(run: Run, sheet: Sheet, trace: Trace, *, items: int) -> Entry:
         text=text,
         tokens=tokens.estimate(text),
         shows=tuple(item.number for item in sheet.items),
-        refers=ranges([*sheet.inputs.numbers, *sheet.outputs.numbers, *error, *_mentioned(text, items)]),
+        refers=ranges(sorted({*sheet.inputs.numbers, *sheet.outputs.numbers, *error, *_mentioned(text, items)})),
     )
 
 
-def _mentioned(text: str, items: int) -> list[int]:
+def _mentioned(text: str, items: int) -> Iterator[int]:
     """Return the items that ``text`` stands on; a text that only looks like it does no harm."""
     numbers = (int(found) for found in _MENTION.findall(text))
-    return [number for number in numbers if 0 < number <= items]
+    return (number for number in numbers if 0 < number <= items)
 
 
 def _run_line(run: Run, sheet: Sheet, trace: Trace) -> str:

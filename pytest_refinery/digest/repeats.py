@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from pytest_refinery.digest.lines import indented
 
-# A reference costs about as much as forty characters of text.
+# A reference costs about as much as forty characters of text, and lines of a text are harder to find than all of it.
 _LONG = 40
+_WORTH_A_RANGE = 120
 _LEAD = re.compile(r"\s*(?:[\w .()'\[*#>-]{1,40}[:\]>]\**\s+)?")
 
 
@@ -24,6 +25,14 @@ class _Place(NamedTuple):
 class _Found(NamedTuple):
     place: _Place
     lead: str
+
+
+class _Repeat(NamedTuple):
+    """How many lines before and after the one that was found repeat too."""
+
+    before: int
+    after: int
+    reference: str
 
 
 class LineIndex:
@@ -52,18 +61,29 @@ class LineIndex:
         written: list[str] = []
         at = new = 0
         while at < len(lines):
-            found = self._find(lines[at])
-            if found is None:
+            repeat = self._repeat(lines, at, most_before=new)
+            if repeat is None:
                 written.append(indented(lines[at]))
-                at += 1
-                new += 1
-                continue
-            before = self._same_before(lines, at, found, most=new)
-            after = self._same_after(lines, at, found.place)
-            del written[len(written) - before :]
-            written.append(self._reference(found, before, after))
-            at, new = at + 1 + after, 0
+                at, new = at + 1, new + 1
+            else:
+                del written[len(written) - repeat.before :]
+                written.append(repeat.reference)
+                at, new = at + 1 + repeat.after, 0
         return written
+
+    def _repeat(self, lines: list[str], at: int, *, most_before: int) -> _Repeat | None:
+        found = self._find(lines[at])
+        if found is None:
+            return None
+        before = self._same_before(lines, at, found, most=most_before)
+        after = self._same_after(lines, at, found.place)
+        is_whole = before + 1 + after == len(self._texts[found.place.number])
+        size = sum(map(len, lines[at - before : at + 1 + after]))
+        return (
+            _Repeat(before, after, self._reference(found, before, after))
+            if is_whole or size >= _WORTH_A_RANGE
+            else None
+        )
 
     def _find(self, line: str) -> _Found | None:
         for lead, rest in _readings(line):

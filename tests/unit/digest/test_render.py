@@ -123,7 +123,7 @@ def test_numbers_of_runs_lead_back_to_ids() -> None:
 def test_entries_know_what_they_show_and_refer_to() -> None:
     entries = digest(AGENT).entries
     assert [entry.shows for entry in entries] == [(1,), (2, 3), (4,), (5,), (6,)]
-    assert [number for part in entries[2].refers for number in part] == [4, 3]
+    assert [number for part in entries[2].refers for number in part] == [3, 4]
 
 
 def test_a_message_belongs_to_the_run_that_made_it_though_a_child_read_it_first() -> None:

@@ -29,9 +29,13 @@ def test_a_whole_text_is_one_reference() -> None:
     assert _shortened(f"Hello\n{ASKED}\nBye", f"Hello\n{ASKED}\nBye")[1] == ["=m1"]
 
 
-def test_short_lines_around_a_long_one_belong_to_the_range() -> None:
-    earlier = f"1\n2\n{ASKED}\n4\n5"
-    assert _shortened(earlier, f"new\n2\n{ASKED}\n4\nother")[1] == [" new", "=m1:2-4", " other"]
+def test_short_lines_around_long_ones_belong_to_the_range() -> None:
+    earlier = f"1\n2\n{ASKED}\n{ANSWERED}\n5\n6"
+    assert _shortened(earlier, f"new\n2\n{ASKED}\n{ANSWERED}\n5\nother")[1] == [" new", "=m1:2-5", " other"]
+
+
+def test_a_short_part_of_a_text_is_written_again() -> None:
+    assert _shortened(f"1\n2\n{ASKED}\n4", f"2\n{ASKED}\n4")[1] == [" 2", f" {ASKED}", " 4"]
 
 
 def test_short_lines_alone_are_written_again() -> None:
@@ -47,7 +51,8 @@ def test_history_pasted_with_speakers_is_found_without_them() -> None:
 
 
 def test_a_line_is_found_in_a_text_that_has_it_after_a_speaker() -> None:
-    assert _shortened(f"History:\nHuman: {ASKED}", ASKED)[1] == ['=m1:2 without "Human: "']
+    line = f"{ASKED} {ANSWERED}"
+    assert _shortened(f"History:\nHuman: {line}", line)[1] == ['=m1:2 without "Human: "']
 
 
 def test_the_latest_copy_is_the_one_referred_to() -> None:
@@ -60,7 +65,19 @@ def test_a_text_may_repeat_its_own_lines() -> None:
 
 
 _LINES = st.sampled_from(
-    ["", "ok", " ", "=m1", "m1 user: x", ASKED, ANSWERED, f"Human: {ASKED}", f"AI: {ANSWERED}", f"  {ASKED}"]
+    [
+        ASKED + ANSWERED,
+        "",
+        "ok",
+        " ",
+        "=m1",
+        "m1 user: x",
+        ASKED,
+        ANSWERED,
+        f"Human: {ASKED}",
+        f"AI: {ANSWERED}",
+        f"  {ASKED}",
+    ]
 )
 _TEXTS = st.lists(_LINES, max_size=8).map("\n".join)
 
