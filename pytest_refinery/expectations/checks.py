@@ -17,7 +17,7 @@ from pytest_refinery.errors import CheckError, did_you_mean
 from pytest_refinery.expectations import code_check
 from pytest_refinery.expectations.demands import Demand
 from pytest_refinery.expectations.fields import refuse
-from pytest_refinery.expectations.figure_checks import Errors, Latency, Runs, Tokens
+from pytest_refinery.expectations.figure_checks import ErrorsOrNone, Latency, Runs, Tokens
 from pytest_refinery.expectations.output_check import Output
 from pytest_refinery.expectations.tools_check import Tools
 from pytest_refinery.expectations.verdicts import Verdict
@@ -55,7 +55,9 @@ class Check(BaseModel):
 
     output: Output | None = Field(default=None, description="What the agent answered in the end.")
     tools: Tools | None = Field(default=None, description="Which tools were called, in which order and with what.")
-    errors: Errors | None = Field(default=None, description="Which runs may have failed; 'none' for no run at all.")
+    errors: ErrorsOrNone | None = Field(
+        default=None, description="Which runs may have failed; 'none' for no run at all."
+    )
     runs: Runs | None = Field(default=None, description="How many runs there may be.")
     latency: Latency | None = Field(default=None, description="How long the trace may take.")
     tokens: Tokens | None = Field(default=None, description="How many tokens the LLM runs may use.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
     from pytest_refinery.traces.model import Run, Trace
@@ -36,11 +37,6 @@ class Errors(Demand):
             refuse(f"'errors' is 'none', or a mapping such as {{at_most: 1}}, not {quoted(value)}.")
         return {"none": True} if value == "none" else value
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Allow the short form ``errors: none``."""
-        return {"anyOf": [{"const": "none"}, handler(schema)]}
-
     def verdicts(self, trace: Trace) -> Iterator[Verdict]:
         """Yield a verdict for each limit and pattern."""
         failures = [(run, error) for run in trace.runs if (error := _error(run)) and not _is_passed_on(run, trace)]
@@ -50,6 +46,16 @@ class Errors(Demand):
             expected = f"at most {counted(self.at_most, 'failed run')}"
             yield _few_errors("errors.at_most", expected, failures, limit=self.at_most)
         yield from (_no_such_error(pattern, failures) for pattern in self.not_matches)
+
+
+class _OrTheWordNone:
+    @staticmethod
+    def __get_pydantic_json_schema__(schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"const": "none"}, handler(schema)]}
+
+
+ErrorsOrNone: TypeAlias = Annotated[Errors, _OrTheWordNone]
+"""What editors are told of ``errors``: a mapping, or in short ``none``."""
 
 
 def _error(run: Run) -> str | None:
