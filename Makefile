@@ -1,6 +1,7 @@
 # Needs make and Python >= 3.11 and nothing else; everything is installed into $(VENV).
 
 VENV ?= .venv
+DATA ?= ../shared/data
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 BIN := $(VENV)/bin
@@ -43,6 +44,9 @@ docs: $(VENV)/.package ## write the generated pages anew
 
 bench: $(VENV)/.bench ## measure anew what benchmarks/results holds
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.digest --data $(DATA)
+	$(BIN)/python -m benchmarks.scale --data $(DATA)
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --write
 
 clean: ## remove the environment and every cache
 	rm -rf $(VENV) build dist .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

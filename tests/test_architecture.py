@@ -19,7 +19,8 @@ def test_no_room_imports_what_it_must_not() -> None:
 def test_every_room_below_the_pytest_layer_is_kept_free_of_pytest() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     guarded = next(rule for rule in contracts if rule["name"] == "Only the pytest layer knows pytest")["source_modules"]
-    assert set(guarded) == {f"pytest_refinery.{room}" for room in _rooms() - KNOWS_PYTEST}
+    below = {f"pytest_refinery.{room}" for room in _rooms() - KNOWS_PYTEST}
+    assert set(guarded) == below, "list the room in that contract of pyproject.toml"
 
 
 def test_no_module_is_named_after_nothing() -> None:
