@@ -30,8 +30,7 @@ class Item:
     """One distinct thing, ``m<number>`` in the digest.
 
     Attributes:
-        text: Its lines as the digest writes them; only the first character of a line that is
-            the digest's own stands in the first column.
+        text: Its lines as the digest writes them: what the trace says stands behind a space or a heading.
         preview: Role and first words, one line.
     """
 

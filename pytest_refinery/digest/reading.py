@@ -24,6 +24,7 @@ _RESPONSE_METADATA = frozenset(
     {"id", "object", "created", "created_at", "model", "model_name", "index", "logprobs", "system_fingerprint"}
     | {"service_tier", "usage", "usage_metadata", "llm_output", "generation_info", "response_metadata", "token_usage"}
 )
+_LAYERS = frozenset({"choices", "generations", "candidates", "delta"})
 _ENDS = frozenset({"finish_reason", "stop_reason", "finishReason"})
 _USUAL_ENDS = frozenset({"stop", "STOP", "tool_calls", "function_call", "end_turn", "tool_use", "stop_sequence"})
 
@@ -114,7 +115,7 @@ class Reader:
         sheet.outputs.numbers = [self.store.add(message) for message in reading.messages]
         if run.kind == RunKind.LLM:
             sheet.ending = next(_unusual_ends(run.outputs), "")
-            rest = self._without_metadata(rest)
+            rest = self._without_metadata(rest) if reading.messages else rest
         self._add_rest(sheet.outputs, rest)
         if run.error is not None:
             sheet.error = self.store.add_text(run.error, kind="error")
@@ -148,12 +149,14 @@ def _events(trace: Trace) -> Iterator[tuple[Run, bool]]:
 
 
 def _pruned(value: object) -> object:
-    """Return what a model's output says beside its messages, ``None`` where that is nothing."""
+    """Return what a model's response says beside its messages, ``None`` where that is nothing."""
     if isinstance(value, list):
         return [kept for kept in map(_pruned, value) if kept is not None] or None
     if not isinstance(value, Mapping):
         return value
-    kept = {key: _pruned(item) for key, item in value.items() if not _is_metadata(key, item)}
+    told = {key: item for key, item in value.items() if not _is_metadata(key, item)}
+    # Only a vendor's own layers: what the model was asked to fill in may have an "id" too.
+    kept = {key: _pruned(item) if key in _LAYERS else item for key, item in told.items()}
     return {key: item for key, item in kept.items() if item is not None} or None
 
 

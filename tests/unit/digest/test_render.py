@@ -160,6 +160,14 @@ def test_a_model_that_had_done_says_nothing_of_it() -> None:
     assert "response metadata" in digested.header
 
 
+def test_what_a_model_was_asked_to_fill_in_is_no_metadata() -> None:
+    outputs = {"messages": [_said("assistant", "Done.")], "id": "x", "parsed": {"id": 7, "model": "Corolla"}}
+    text = digest(_trace(_run(1, "llm", "model", outputs=outputs))).text
+    assert '\n#1 llm model 100ms out m1 {"parsed":{"id":7,"model":"Corolla"}}\n' in text
+    bare = digest(_trace(_run(1, "llm", "model", outputs={"id": 7, "model": "Corolla"})))
+    assert bare.entries[0].text == '#1 llm model 100ms out {"id":7,"model":"Corolla"}'
+
+
 def test_a_run_without_an_end_is_pending() -> None:
     assert "#1 llm model PENDING" in digest(_trace(Run(id="1", name="model", kind="llm", is_pending=True))).text
 
