@@ -60,7 +60,10 @@ def judge(
     if not expectation.checks:
         raise Undecided(NO_JUDGE)
     results = checks.run_checks(
-        expectation.checks, trace, custom=workbench.custom_checks, import_from=(base, workbench.root)
+        expectation.checks,
+        trace,
+        custom=workbench.custom_checks,
+        import_from=tuple(dict.fromkeys((base, workbench.root))),
     )
     record = record.model_copy(
         update={
