@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from openai.types import VectorStoreCreateParams, VectorStoreSearchParams, VectorStoreUpdateParams
 from openai.types.responses import InputTokenCountParams
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
-from openai.types.vector_stores import FileBatchCreateParams, FileCreateParams, FileUpdateParams
+from openai.types.vector_stores import FileBatchCreateParams, FileCreateParams
 
 from tests.openai_server import validation
 from tests.openai_server.faults import Faults
@@ -149,7 +149,7 @@ class App:
             Route("POST", f"{_STORE}/files", stores.attach, validation.attached_file, FileCreateParams),
             Route("GET", f"{_STORE}/files", stores.list_files),
             Route("GET", f"{_STORE}/files/{{file_id}}", stores.retrieve_file),
-            Route("POST", f"{_STORE}/files/{{file_id}}", stores.update_file, validation.attributes, FileUpdateParams),
+            Route("POST", f"{_STORE}/files/{{file_id}}", stores.update_file, validation.attributes),
             Route("DELETE", f"{_STORE}/files/{{file_id}}", stores.detach),
             Route("POST", f"{_STORE}/file_batches", stores.create_batch, validation.batch, FileBatchCreateParams),
             Route("GET", _BATCH, stores.retrieve_batch),

@@ -59,6 +59,7 @@ def attached_file(body: JsonObject, where: str = "") -> None:
 
 def attributes(body: JsonObject) -> None:
     """Check the new attributes of a file."""
+    known_parameters(body, ("attributes",))
     _require(body, "attributes")
     _pairs(body["attributes"], "attributes")
 
