@@ -15,7 +15,6 @@ import argparse
 import json
 import math
 import random
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,9 +23,11 @@ from benchmarks.accuracy import readers
 from benchmarks.accuracy.prior import PRIOR
 from pytest_refinery.llm.builtin import ranking
 from pytest_refinery.llm.builtin.detectors import DETECTORS
-from pytest_refinery.llm.builtin.reading import Reading
+from pytest_refinery.llm.builtin.reading import Reading, Sign
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from benchmarks.accuracy.labelled import Labelled
 
 WEIGHTS = Path(ranking.__file__).with_name("weights.json")
@@ -51,7 +52,7 @@ class Example:
 def example(labelled: Labelled) -> Example:
     """Return a labelled trace as the features that the analyst sees of it."""
     reading = Reading.of(labelled.case)
-    found: dict[int, list[ranking.Sign]] = {}
+    found: dict[int, list[Sign]] = {}
     for detector in DETECTORS:
         for sign in detector(reading):
             found.setdefault(sign.step.number, []).append(sign)
@@ -98,7 +99,9 @@ def named(one: Example, weights: Mapping[str, float]) -> tuple[int, float]:
     return best, found[best]
 
 
-def cross_validated(examples: Sequence[Example], *, strength: float = STRENGTH, seed: int = _SEED) -> list[dict[str, float]]:
+def cross_validated(
+    examples: Sequence[Example], *, strength: float = STRENGTH, seed: int = _SEED
+) -> list[dict[str, float]]:
     """Return for each example weights that were fitted without it (and without the rest of its fold)."""
     order = list(range(len(examples)))
     random.Random(seed).shuffle(order)
@@ -121,7 +124,10 @@ def table(examples: Sequence[Example], weights: Sequence[Mapping[str, float]]) -
         agent = step is not None and one.labelled.speakers[step] == one.labelled.agent
         rows.setdefault(one.labelled.data_set, []).append((off == 0, off <= 3, agent))
     return {
-        name: {word: round(100 * sum(column) / len(found), 1) for word, column in zip(("exact", "within 3", "agent"), zip(*found, strict=True), strict=True)}
+        name: {
+            word: round(100 * sum(column) / len(found), 1)
+            for word, column in zip(("exact", "within 3", "agent"), zip(*found, strict=True), strict=True)
+        }
         for name, found in rows.items()
     }
 

@@ -47,7 +47,9 @@ METRICS: dict[str, Callable[[Labelled, Answer], float]] = {
 
 def figures(cases: Sequence[Labelled], answers: Sequence[Answer]) -> dict[str, Figure]:
     """Return every metric over the cases; the category only over those that have one."""
-    result = {name: _figure([metric(*pair) for pair in zip(cases, answers, strict=True)]) for name, metric in METRICS.items()}
+    result = {
+        name: _figure([metric(*pair) for pair in zip(cases, answers, strict=True)]) for name, metric in METRICS.items()
+    }
     named = [float(a.category == c.category) for c, a in zip(cases, answers, strict=True) if c.category]
     if named and any(answer.category for answer in answers):
         result["category"] = _figure(named)

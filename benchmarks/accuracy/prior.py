@@ -35,5 +35,7 @@ PRIOR: dict[str, float] = {
     "empty_answer": 1.0,
     "gave_up": 0.5,
     "expected_topic": 0.5,
+    "failed_check": 1.0,
+    "unparsable_output": 1.5,
     "off_topic_start": 3.0,
 }

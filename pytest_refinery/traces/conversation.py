@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -62,13 +62,13 @@ class Conversation:
     steps: tuple[Step, ...]
     system: tuple[str, ...] = ()
 
-    def before(self, step: Step) -> tuple[Step, ...]:
-        """Return the steps that come before ``step``."""
-        return self.steps[: step.number - 1]
+    def backwards(self, step: Step) -> Iterator[Step]:
+        """Yield the steps before ``step``, the nearest first."""
+        return (self.steps[index] for index in range(step.number - 2, -1, -1))
 
-    def after(self, step: Step) -> tuple[Step, ...]:
-        """Return the steps that follow ``step``."""
-        return self.steps[step.number :]
+    def following(self, step: Step) -> Step | None:
+        """Return the step after ``step``."""
+        return self.steps[step.number] if step.number < len(self.steps) else None
 
 
 def read(trace: Trace) -> Conversation:
@@ -90,6 +90,7 @@ class _Reader:
     known: Counter[tuple[str, str]] = field(default_factory=Counter)
     supplied: list[tuple[Message, Run]] = field(default_factory=list)
     pending: list[ToolCall] = field(default_factory=list)
+    answered: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.speaking = _with_spoken_descendants(self.trace)
@@ -126,9 +127,8 @@ class _Reader:
     def _take_llm(self, run: Run) -> None:
         reading = messages.read(run.inputs)
         told = (*reading.messages, *_completion_prompts(reading.rest))
-        for message, is_new in _numbered(told, self.known):
-            if is_new:
-                self._take_told(run, message)
+        for message in self._unheard(told):
+            self._take_told(run, message)
         answers = messages.read(run.outputs).messages or _bare_answer(run)
         for message in answers:
             self._add(run, message, is_error=run.error is not None)
@@ -136,17 +136,19 @@ class _Reader:
     def _take_told(self, run: Run, message: Message) -> None:
         if message.role == "system":
             self.system.setdefault(message.text)
-        elif message.role == "tool" and self._already_answered(message):
-            return
-        else:
+        elif message.role != "tool" or message.tool_call_id not in self.answered:
             self._add(self._supplier(run, message), message)
 
-    def _already_answered(self, message: Message) -> bool:
-        return any(
-            step.role == "tool" and step.answers is not None and step.answers.id == message.tool_call_id
-            for step in self.steps
-            if message.tool_call_id is not None
-        )
+    def _unheard(self, told: Iterable[Message]) -> list[Message]:
+        """Return the messages that are more of their kind than the conversation has."""
+        seen: Counter[tuple[str, str]] = Counter()
+        unheard = []
+        for message in told:
+            key = _key(message)
+            seen[key] += 1
+            if seen[key] > self.known[key]:
+                unheard.append(message)
+        return unheard
 
     def _supplier(self, run: Run, message: Message) -> Run:
         for index, (supplied, supplier) in enumerate(self.supplied):
@@ -176,6 +178,8 @@ class _Reader:
         role, speaker, note = self._roles(run, message)
         answers = self._answered(message, fallback) if role == "tool" else None
         self.pending.extend(message.tool_calls)
+        if role == "tool" and message.tool_call_id is not None:
+            self.answered.add(message.tool_call_id)
         self.known[_key(message)] += 1
         self.steps.append(
             Step(
@@ -212,18 +216,13 @@ class _Reader:
 
 
 def _with_spoken_descendants(trace: Trace) -> set[str]:
-    return {above.id for run in trace.runs if run.kind in _SPOKEN_KINDS for above in trace.ancestors(run)}
-
-
-def _numbered(told: Iterable[Message], known: Counter[tuple[str, str]]) -> list[tuple[Message, bool]]:
-    """Tell for each message whether it is one more than the conversation has of its kind."""
-    seen: Counter[tuple[str, str]] = Counter()
-    before = Counter(known)
-    result = []
-    for message in told:
-        seen[_key(message)] += 1
-        result.append((message, seen[_key(message)] > before[_key(message)]))
-    return result
+    found: set[str] = set()
+    for run in trace.runs:
+        for above in trace.ancestors(run) if run.kind in _SPOKEN_KINDS else ():
+            if above.id in found:
+                break
+            found.add(above.id)
+    return found
 
 
 def _key(message: Message) -> tuple[str, str]:

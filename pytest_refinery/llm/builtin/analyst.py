@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_refinery.llm.builtin.reading import Sign
 
 _LONGEST_TIMELINE = 12
+_SHARE = 0.95
 
 
 class BuiltinAnalyst:
@@ -49,7 +50,7 @@ class BuiltinAnalyst:
         study = self._study(case)
         return gaps.find(study.reading, study.among(findings))
 
-    def conclude(self, case: Case, findings: Sequence[Finding], gaps: GapAnalysis) -> Conclusion:  # noqa: ARG002  (the port's)
+    def conclude(self, case: Case, findings: Sequence[Finding], gaps: GapAnalysis) -> Conclusion:  # noqa: ARG002
         """Name the step that the rules weigh heaviest, and explain it."""
         study = self._study(case)
         return conclusion.conclude(study.reading, study.among(findings), self.weights)
@@ -76,8 +77,12 @@ class Study:
         return cls(reading, ranking.rank(reading, signs, weights))
 
     def findings(self) -> tuple[Finding, ...]:
-        """Return all signs as findings; a finding weighs what its step's probability is."""
-        return tuple(_finding(sign, ranked.probability) for ranked in self.ranked for sign in ranked.signs)
+        """Return all signs as findings: a step's first weighs its probability, each further one a little less."""
+        return tuple(
+            _finding(sign, ranked.probability * _SHARE**place)
+            for ranked in self.ranked
+            for place, sign in enumerate(ranked.signs)
+        )
 
     def among(self, findings: Sequence[Finding]) -> tuple[Ranked, ...]:
         """Return the ranked steps, without the signs that are not among ``findings``."""
@@ -97,13 +102,13 @@ class Study:
         return tuple(lines[:_LONGEST_TIMELINE])
 
 
-def _finding(sign: Sign, probability: float) -> Finding:
+def _finding(sign: Sign, weight: float) -> Finding:
     return Finding(
         run_id=sign.step.run_id,
         what=sign.what,
         failure_type=sign.failure_type,
         rule=sign.rule,
-        weight=round(probability, 4),
+        weight=round(weight, 4),
         evidence=evidence(sign),
     )
 

@@ -30,8 +30,65 @@ _OTHER = Cause("The agent made a mistake.", "", "The agent did not do what was e
 _CAUSES = {
     "lasting_promise": Cause(
         "The agent promises to remember although it keeps nothing.",
-        "Nothing it was told says that nothing is kept from one conversation to the next, so it promised what it cannot do.",
+        "Nothing it was told says that nothing is kept from one conversation to the next, so it promised what it "
+        "cannot do.",
         "The agent promised the user something lasting that the system does not do; the user will rely on it in vain.",
+    ),
+    "forbidden_change": Cause(
+        "The agent attempts what the record's state forbids.",
+        "The state of the record was known or could have been looked up before the call.",
+        "The agent tried something that is not possible at this stage, and the request was not fulfilled as it "
+        "should have been.",
+    ),
+    "unconfirmed_change": Cause(
+        "The agent acts without the user's consent.",
+        "The change was made on the agent's own judgement.",
+        "The agent changed something before the customer had agreed.",
+    ),
+    "skipped_first_step": Cause(
+        "The agent skips a step that its instructions demand first.",
+        "Everything after it was done without that step.",
+        "The agent left out a step that its rules demand.",
+    ),
+    "incomplete_change": Cause(
+        "The agent makes a change that can be made only once before it has everything together.",
+        "What was left out could not be added afterwards.",
+        "The agent acted before it knew everything the customer wanted.",
+    ),
+    "unasked_choice": Cause(
+        "The agent chooses for the user.",
+        "The user should have been asked.",
+        "The agent decided something for the customer that the customer should have decided.",
+    ),
+    "unavailable_choice": Cause(
+        "The agent picks what cannot be had.",
+        "The tool's result said so before.",
+        "The agent promised the customer something that is not available.",
+    ),
+    "wrong_extreme": Cause(
+        "The agent compares the entries of a result wrongly.",
+        "The tool's result was right; the agent read it wrongly.",
+        "The agent recommended the wrong option although the right data was in front of it.",
+    ),
+    "invented_data": Cause(
+        "The agent works with made-up data.",
+        "Its result cannot be better than the data it assumed.",
+        "The agent made up the data that its answer rests on.",
+    ),
+    "origin_of_answer": Cause(
+        "The wrong answer enters the work and nobody questions it.",
+        "What came later only passed it on.",
+        "A wrong result was produced early and passed on unchecked.",
+    ),
+    "off_topic_start": Cause(
+        "The work begins with another task than the one set.",
+        "Everything after it served the wrong task.",
+        "The agents worked on something else than what was asked.",
+    ),
+    "failed_check": Cause(
+        "The answer does not meet the expectation.",
+        "What the agent was told does not say how to answer here.",
+        "The agent's answer is not what was expected.",
     ),
     "claimed_action": Cause(
         "The agent claims an action that it has not taken.",
@@ -41,7 +98,8 @@ _CAUSES = {
     "failed_change": Cause(
         "The agent calls a tool that must refuse the call.",
         "The call did not fit the state of the record or the tool's rules, which the agent could have known before.",
-        "The agent tried something that the system does not allow, and the request was not fulfilled as it should have been.",
+        "The agent tried something that the system does not allow, and the request was not fulfilled as it should "
+        "have been.",
     ),
     "failed_call": Cause(
         "A step failed and its failure was carried on.",
@@ -58,7 +116,9 @@ _CAUSES = {
         "The agent could not have done better without an answer.",
         "A system behind the agent did not answer.",
     ),
-    "crashed_run": Cause("A step ended in an error.", "Nothing came of it.", "The agent's program stopped with an error."),
+    "crashed_run": Cause(
+        "A step ended in an error.", "Nothing came of it.", "The agent's program stopped with an error."
+    ),
     "repeated_call": Cause(
         "The agent repeats itself without learning from the result.",
         "The result was known already; the repetition took the place of progress.",
@@ -96,8 +156,10 @@ _CAUSES = {
     ),
     "changed_request": Cause(
         "The request changed in the course of the conversation.",
-        "From here on the agent worked towards something else than what was first asked for, without checking with the user what was really wanted.",
-        "The customer's request changed during the conversation, and the agent followed without checking what was wanted.",
+        "From here on the agent worked towards something else than what was first asked for, without checking with "
+        "the user what was really wanted.",
+        "The customer's request changed during the conversation, and the agent followed without checking what was "
+        "wanted.",
     ),
     "refused_unlooked": Cause(
         "The agent refuses what it could have looked up.",
@@ -119,7 +181,11 @@ _CAUSES = {
         "The steps before were spent without reaching the goal.",
         "The agent ran out of its allowance before it was done.",
     ),
-    "empty_answer": Cause("The model answers nothing.", "Nobody noticed, and the work went on.", "The agent said nothing where an answer was due."),
+    "empty_answer": Cause(
+        "The model answers nothing.",
+        "Nobody noticed, and the work went on.",
+        "The agent said nothing where an answer was due.",
+    ),
     "gave_up": Cause(
         "The agent gives up before the answer is found.",
         "Other ways to find it were left untried.",

@@ -51,12 +51,15 @@ def _unexplained(reading: Reading, decisive: Ranked) -> Conclusion:
     return Conclusion(
         failure_type=FailureType.MODEL_LIMITATION,
         cause="No rule recognised the mistake.",
-        root_cause=f"No rule recognised the mistake; {step.speaker} (step {step.number}) is where such failures most often begin.",
+        root_cause=f"No rule recognised the mistake; {step.speaker} (step {step.number}) is where such failures "
+        f"most often begin.",
         responsible_run_id=step.run_id,
         confidence=Confidence.LOW,
         evidence=(Evidence(run_id=step.run_id, quote=said, why="What was said there."),),
         affected_components=(step.speaker,),
-        executive_summary=_summary(reading, "The builtin analyst found no clear mistake; a person should read the step named.", ""),
+        executive_summary=_summary(
+            reading, "The builtin analyst found no clear mistake; a person should read the step named.", ""
+        ),
     )
 
 
@@ -68,7 +71,9 @@ def _evidence(reading: Reading, decisive: Ranked) -> tuple[Evidence, ...]:
     ]
     request = reading.request(decisive.step)
     if request is not None and request.text.strip():
-        found.append(Evidence(run_id=request.run_id, quote=words.quote(request.text), why="What the user had asked for."))
+        found.append(
+            Evidence(run_id=request.run_id, quote=words.quote(request.text), why="What the user had asked for.")
+        )
     return tuple({evidence.quote: evidence for evidence in reversed(found)}.values())[::-1][:_MOST_EVIDENCE]
 
 

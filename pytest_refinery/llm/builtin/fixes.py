@@ -12,23 +12,45 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import PromptFile
     from pytest_refinery.llm.builtin.reading import Reading, Sign
 
-_SUBJECT = re.compile(r"^(?:the|our|an?)?\s*(?:agent|assistant|bot|chatbot|model|answer|team|system)\s+(?P<rest>.+)$", re.IGNORECASE | re.DOTALL)
+_SUBJECT = re.compile(
+    r"^(?:the|our|an?)?\s*(?:agent|assistant|bot|chatbot|model|answer|team|system)\s+(?P<rest>.+)$",
+    re.IGNORECASE | re.DOTALL,
+)
 _MODAL = re.compile(r"^(?:must|should|has to|needs to|is expected to|ought to|will|shall)\s+", re.IGNORECASE)
 _NEGATED = re.compile(r"^(?:does not|doesn't|do not|must not|should not|never)\s+", re.IGNORECASE)
 _THIRD_PERSON = re.compile(r"^(?P<stem>[a-z]+?)(?P<ending>ies|sses|shes|ches|xes|oes|s)\b", re.IGNORECASE)
 
 _RULES = {
-    "lasting_promise": "You have no memory: nothing is kept from one conversation to the next, and you have no tool to store preferences.",
+    "lasting_promise": "You have no memory: nothing is kept from one conversation to the next, and you have no tool "
+    "to store preferences.",
     "claimed_action": "Say that something was done only after the tool for it has reported success.",
-    "failed_change": "Before {subject}, check that the record is in a state that allows it; if not, say so and offer what is possible.",
-    "wider_than_asked": "{subject} always affects the whole record. If the user wants only a part changed, say that this is not possible "
+    "failed_change": "Call {subject} only with everything it needs; if the user's wish does not fit the tool, say "
+    "so and offer what is possible.",
+    "forbidden_change": "Before {subject}, check that the record is in a state that allows it; if not, say so and "
+    "offer what is possible.",
+    "unconfirmed_change": "List what {subject} will change, and act only after the user has said yes.",
+    "skipped_first_step": "Do not call {subject} or any other tool before the first step above is done.",
+    "incomplete_change": "Before {subject}, ask whether this is everything to be changed: it works only once.",
+    "unasked_choice": "Where there is more than one possibility, such as {subject}, ask the user which one to use.",
+    "unavailable_choice": "Offer and use only entries that the tool marks as available.",
+    "wrong_extreme": "When you name the cheapest or the most expensive, compare all entries that are available.",
+    "invented_data": "Never work with assumed, simulated or placeholder data; if the data cannot be found, say so.",
+    "origin_of_answer": "Check every intermediate result against a source before you build on it.",
+    "off_topic_start": "Before you begin, make sure that the task you were given is the question that was asked; if "
+    "it is an error message, go back to the question.",
+    "failed_call": "When a step fails, find out why before you go on, and do not answer from what it should have "
+    "returned.",
+    "wider_than_asked": "{subject} always affects the whole record. If the user wants only a part changed, say that "
+    "this is not possible "
     "and ask before you act.",
     "closed_door": "If several changes to one record are asked for, make the one that forbids further changes last.",
     "unknown_argument": "Use only values in tool calls that the user or a tool has given; ask for the others.",
     "ungrounded_figure": "Give only figures that the user, these instructions or a tool have given.",
     "miscounted": "When you count entries, count only those that fit the question, one by one.",
-    "misattributed_figure": "Before you give a detail of a record, make sure that the record is the one the user asked about; look at all of them if need be.",
-    "changed_request": "When the user changes the request, repeat in one sentence what they want now and what becomes of the first request, and let them confirm it.",
+    "misattributed_figure": "Before you give a detail of a record, make sure that the record is the one the user "
+    "asked about; look at all of them if need be.",
+    "changed_request": "When the user changes the request, repeat in one sentence what they want now and what "
+    "becomes of the first request, and let them confirm it.",
     "refused_unlooked": "Before you say that something cannot be found, look at every record of the user.",
     "refused": "Before you refuse, check with your tools whether it can be done.",
     "early_handover": "Hand over to a person only when none of your tools can do what is asked.",
@@ -44,7 +66,9 @@ def suggest(reading: Reading, sign: Sign) -> SuggestedFix | None:
     if sign.failure_type in _NO_PROMPT_HELPS:
         return None
     rule = _RULES.get(sign.rule, "").format(subject=sign.subject or "acting")
-    added = " ".join(filter(None, (rule, _as_instruction(reading.case.expect) if sign.rule in _SAYS_WHAT_IS_EXPECTED else "")))
+    added = " ".join(
+        filter(None, (rule, _as_instruction(reading.case.expect) if sign.rule in _SAYS_WHAT_IS_EXPECTED else ""))
+    )
     if not added:
         return None
     file = _prompt_file(reading)
@@ -58,7 +82,7 @@ def suggest(reading: Reading, sign: Sign) -> SuggestedFix | None:
     )
 
 
-_SAYS_WHAT_IS_EXPECTED = frozenset({"lasting_promise", "expected_topic", "refused", "claimed_action"})
+_SAYS_WHAT_IS_EXPECTED = frozenset({"lasting_promise", "expected_topic", "failed_check", "refused", "claimed_action"})
 
 
 def _prompt_file(reading: Reading) -> PromptFile | None:
@@ -98,6 +122,8 @@ def _addressed(text: str) -> str:
 def _imperative(text: str) -> str:
     found = _THIRD_PERSON.match(text)
     if found:
-        ending = {"ies": "y", "sses": "ss", "shes": "sh", "ches": "ch", "xes": "x", "oes": "o"}.get(found["ending"].lower(), "")
+        ending = {"ies": "y", "sses": "ss", "shes": "sh", "ches": "ch", "xes": "x", "oes": "o"}.get(
+            found["ending"].lower(), ""
+        )
         text = f"{found['stem']}{ending}{text[found.end() :]}"
     return text[:1].upper() + text[1:]

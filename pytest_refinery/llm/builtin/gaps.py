@@ -21,7 +21,9 @@ def find(reading: Reading, ranked: Sequence[Ranked]) -> GapAnalysis:
     """Return the gaps between the expectation and the trace."""
     decisive = max(ranked, key=lambda candidate: candidate.probability, default=None)
     signs = decisive.signs if decisive else ()
-    return GapAnalysis(gaps=_gaps(reading, decisive), missing_context=_missing(reading, signs), wrong_assumptions=_assumed(signs))
+    return GapAnalysis(
+        gaps=_gaps(reading, decisive), missing_context=_missing(reading, signs), wrong_assumptions=_assumed(signs)
+    )
 
 
 def _gaps(reading: Reading, decisive: Ranked | None) -> tuple[Gap, ...]:
@@ -38,7 +40,7 @@ def _gaps(reading: Reading, decisive: Ranked | None) -> tuple[Gap, ...]:
 def _missing(reading: Reading, signs: Sequence[Sign]) -> tuple[str, ...]:
     """Say what the expectation speaks of and the prompt does not mention."""
     told = words.content(reading.told)
-    unsaid = sorted(reading.expected - told)
+    unsaid = [word for word in _in_order(reading.case.expect) if word not in told]
     found = []
     if any(sign.subject == "memory" for sign in signs):
         found.append("The prompt does not say that nothing is kept between conversations, and no tool could keep it.")
@@ -50,6 +52,11 @@ def _missing(reading: Reading, signs: Sequence[Sign]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _in_order(text: str) -> list[str]:
+    """Return the stems of ``text`` in the order in which they stand there, each once."""
+    return list(dict.fromkeys(stem for word in text.split() for stem in words.content(word)))
+
+
 def _written(stem: str, text: str) -> str:
     """Return the word of ``text`` that has the stem, as it is written there."""
     return next((word.strip(".,;:!?\"'()") for word in text.split() if stem in words.content(word)), stem)
@@ -59,6 +66,12 @@ _ASSUMED = {
     "lasting_promise": "The agent assumed that it can remember what it is told.",
     "claimed_action": "The agent assumed that saying so makes it done.",
     "failed_change": "The agent assumed that the record allowed the change.",
+    "forbidden_change": "The agent assumed that the record's state allowed the change.",
+    "unasked_choice": "The agent assumed which choice the user would make.",
+    "incomplete_change": "The agent assumed that it could change the record again later.",
+    "unavailable_choice": "The agent assumed that what it chose was available.",
+    "invented_data": "The agent assumed data instead of finding it.",
+    "off_topic_start": "The agents assumed that the task they were handed was the question that was asked.",
     "wider_than_asked": "The agent assumed that the tool can change a part of the record.",
     "closed_door": "The agent assumed that the order of its changes does not matter.",
     "unknown_argument": "The agent assumed a value that it had not been given.",

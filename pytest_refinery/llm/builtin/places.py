@@ -23,11 +23,16 @@ _SHORT = 60
 def features(reading: Reading) -> list[dict[str, float]]:
     """Return the place features of each step, in the order of the steps."""
     shaped = {"desk": _at_desk, "team": _in_team, "led": _led}[reading.shape]
+    busiest = _busiest(reading)
+    spoken: Counter[str] = Counter()
     rows = []
     for step in reading.steps:
         row = {f"role:{step.role}": 1.0}
         if step.role in {"assistant", "user"}:
             row |= shaped(reading, step)
+        if step.role == "assistant" and reading.shape != "desk":
+            row |= _turn(reading.shape, step, spoken, busiest)
+            spoken[step.speaker] += 1
         rows.append(row)
     return rows
 
@@ -42,35 +47,31 @@ def _at_desk(reading: Reading, step: Step) -> dict[str, float]:
 
 
 def _in_team(reading: Reading, step: Step) -> dict[str, float]:
-    row = _turn("team", reading, step)
-    ran = _execution(reading, step)
+    row: dict[str, float] = {}
+    ran = reading.conversation.following(step)
     if step.number == 1:
         row["team:opening with code" if has_code(step) else "team:opening"] = 1.0
     elif has_code(step):
         row["team:code"] = 1.0
-    if ran is not None and not is_failed(ran):
+    if ran is not None and ran.role == "tool" and not is_failed(ran):
         row["team:ran"] = 1.0
     return row
 
 
 def _led(reading: Reading, step: Step) -> dict[str, float]:
-    row = _turn("led", reading, step)
+    if step.role != "assistant":
+        return {}
     if step.speaker in reading.leaders:
-        row["led:order" if step.note.startswith("->") else "led:thought"] = 1.0
-    else:
-        row["led:worker"] = 1.0
-        if not any(earlier.role == "assistant" and earlier.speaker not in reading.leaders for earlier in reading.conversation.before(step)):
-            row["led:first worker"] = 1.0
-    return row
+        return {"led:order" if step.note.startswith("->") else "led:thought": 1.0}
+    return {"led:worker": 1.0, **({"led:first worker": 1.0} if step is reading.first_worker else {})}
 
 
-def _turn(shape: str, reading: Reading, step: Step) -> dict[str, float]:
-    """Return how early a step is, whether its speaker is new, the busiest, or says next to nothing."""
-    spoken = [earlier.speaker for earlier in reading.conversation.before(step) if earlier.role == "assistant"]
-    row = {f"{shape}:late": math.log1p(len(spoken))}
+def _turn(shape: str, step: Step, spoken: Counter[str], busiest: str) -> dict[str, float]:
+    """Return how late a step is, whether its speaker is new, the busiest, or says next to nothing."""
+    row = {f"{shape}:late": math.log1p(spoken.total())}
     if step.speaker not in spoken:
         row[f"{shape}:first words"] = 1.0
-    if step.speaker == _busiest(reading):
+    if step.speaker == busiest:
         row[f"{shape}:busiest"] = 1.0
     if len(step.text) < _SHORT:
         row[f"{shape}:short"] = 1.0
@@ -78,11 +79,7 @@ def _turn(shape: str, reading: Reading, step: Step) -> dict[str, float]:
 
 
 def _busiest(reading: Reading) -> str:
-    turns = Counter(step.speaker for step in reading.steps if step.role == "assistant" and step.speaker not in reading.leaders)
+    turns = Counter(
+        step.speaker for step in reading.steps if step.role == "assistant" and step.speaker not in reading.leaders
+    )
     return turns.most_common(1)[0][0] if turns else ""
-
-
-def _execution(reading: Reading, step: Step) -> Step | None:
-    """Return the result of the code in ``step``, if the next step is one."""
-    following = reading.conversation.after(step)[:1]
-    return following[0] if following and following[0].role == "tool" else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ from pytest_refinery.analysis.schemas import Confidence
 from pytest_refinery.llm.builtin import places
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from pytest_refinery.llm.builtin.reading import Reading, Sign
     from pytest_refinery.traces.conversation import Step
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,47 @@ class Reading:
         return frozenset(step.speaker for step in self.steps if step.note)
 
     @cached_property
+    def first_worker(self) -> Step | None:
+        """The first step of an agent that is no leader."""
+        return next((s for s in self.steps if s.role == "assistant" and s.speaker not in self.leaders), None)
+
+    @cached_property
+    def requests(self) -> tuple[Step | None, ...]:
+        """What the user last said before each step, in the order of the steps."""
+        return self._nearest("user")
+
+    @cached_property
+    def _nearest_assistants(self) -> tuple[Step | None, ...]:
+        return self._nearest("assistant")
+
+    def _nearest(self, role: str) -> tuple[Step | None, ...]:
+        last: Step | None = None
+        found: list[Step | None] = []
+        for step in self.steps:
+            found.append(last)
+            last = step if step.role == role else last
+        return tuple(found)
+
+    def request(self, step: Step) -> Step | None:
+        """Return what the user last said before ``step``."""
+        return self.requests[step.number - 1]
+
+    def turn(self, step: Step) -> Iterator[Step]:
+        """Yield the steps between the last words of the user and ``step``, the nearest first."""
+        return itertools.takewhile(lambda earlier: earlier.role != "user", self.conversation.backwards(step))
+
+    @cached_property
+    def _callers(self) -> Mapping[int, Step]:
+        # A tool's step holds the very call that the assistant's step holds.
+        return {id(call): step for step in self.steps for call in step.calls}
+
+    def caller(self, step: Step) -> Step | None:
+        """Return the assistant's step that led to a tool's step."""
+        if step.role != "tool":
+            return None
+        return self._callers.get(id(step.answers)) or self._nearest_assistants[step.number - 1]
+
+    @cached_property
     def results(self) -> Mapping[int, tuple[Step, ...]]:
         """The tool steps that answer an assistant's calls, by the number of the assistant's step."""
         answered: dict[int, list[Step]] = {}
@@ -130,28 +172,34 @@ class Reading:
         """Return the JSON value that a tool's step holds, ``None`` where it is none."""
         return self._parsed.get(step.number)
 
-    def caller(self, step: Step) -> Step | None:
-        """Return the assistant's step that led to a tool's step."""
-        if step.role != "tool":
-            return None
-        for earlier in reversed(self.conversation.before(step)):
-            if earlier.role == "assistant" and (step.answers is None or step.answers in earlier.calls):
-                return earlier
-        return next((earlier for earlier in reversed(self.conversation.before(step)) if earlier.role == "assistant"), None)
+    @cached_property
+    def records(self) -> Mapping[str, Sequence[tuple[int, Mapping[str, object]]]]:
+        """The objects that tools returned, by each of their plain values, with the number of the tool's step."""
+        found: dict[str, list[tuple[int, Mapping[str, object]]]] = {}
+        for number, record in self._parsed.items():
+            if isinstance(record, Mapping):
+                for value in filter(None, record.values()):
+                    if isinstance(value, str):
+                        found.setdefault(value, []).append((number, record))
+        return found
 
-    def turn(self, step: Step) -> tuple[Step, ...]:
-        """Return the steps between the last words of the user and ``step``."""
-        earlier = self.conversation.before(step)
-        start = next((index + 1 for index in reversed(range(len(earlier))) if earlier[index].role == "user"), 0)
-        return earlier[start:]
+    @cached_property
+    def figures(self) -> Mapping[str, tuple[int, ...]]:
+        """The numbers of the steps that have a figure; 0 stands for what the agent was told."""
+        found: dict[str, list[int]] = {}
+        for number, text in enumerate((self.told, *map(_with_calls, self.steps))):
+            for figure in {words.normal(figure) for figure in words.figures(text)}:
+                found.setdefault(figure, []).append(number)
+        return {figure: tuple(numbers) for figure, numbers in found.items()}
 
-    def request(self, step: Step) -> Step | None:
-        """Return what the user last said before ``step``."""
-        return next((earlier for earlier in reversed(self.conversation.before(step)) if earlier.role == "user"), None)
-
-    def earlier_text(self, step: Step) -> str:
-        """Return everything that was said or told before ``step``, calls included."""
-        return "\n".join((self.told, *(_with_calls(earlier) for earlier in self.conversation.before(step))))
+    @cached_property
+    def first_named(self) -> Mapping[str, int]:
+        """The number of the first step that has a token; 0 stands for what the agent was told."""
+        found: dict[str, int] = {}
+        for number, text in enumerate((self.told, *map(_with_calls, self.steps))):
+            for token in words.tokens(text):
+                found.setdefault(token, number)
+        return found
 
 
 def has_code(step: Step) -> bool:
@@ -184,6 +232,18 @@ def values(value: object) -> Iterator[str]:
             yield from values(item)
     elif value is not None:
         yield str(value)
+
+
+def walk(value: object) -> Iterator[Mapping[str, object]]:
+    """Yield every object in a JSON value, itself included."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Mapping):
+            yield item
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
 
 
 def parsed(text: str) -> object:

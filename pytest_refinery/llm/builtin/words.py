@@ -6,8 +6,11 @@ import re
 
 LONGEST_QUOTE = 240
 
-_WORD = re.compile(r"[a-z][a-z']+")
+_SHORTEST_STEM = 3
+
+_WORD = re.compile(r"[a-z][a-z']{2,}")
 _FIGURE = re.compile(r"(?<![\w.,])[#$€£]?\d[\d,]*(?:\.\d+)?(?![\w])")
+_TOKEN = re.compile(r"[\w@+.-]+")
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?=\d|\w)[^.!?\n]*)*[.!?]*")
 # Words that say nothing about what a sentence is about.
 _STOP = frozenset(
@@ -28,14 +31,32 @@ def sentences(text: str) -> list[str]:
 
 def content(text: str) -> frozenset[str]:
     """Return the stems of the words in ``text`` that carry its meaning."""
-    return frozenset(stem(word) for word in _WORD.findall(text.lower()) if word not in _STOP and len(word) > 2)  # noqa: PLR2004
+    return frozenset(stem(word) for word in _WORD.findall(text.lower()) if word not in _STOP)
 
 
 def stem(word: str) -> str:
     """Return ``word`` without the endings that English puts on verbs and nouns."""
     word = word.removesuffix("'s").strip("'")
-    for ending in ("ations", "ation", "ings", "ing", "ies", "ied", "ions", "ion", "ments", "ment", "ers", "es", "ed", "er", "s", "y", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:  # noqa: PLR2004
+    for ending in (
+        "ations",
+        "ation",
+        "ings",
+        "ing",
+        "ies",
+        "ied",
+        "ions",
+        "ion",
+        "ments",
+        "ment",
+        "ers",
+        "es",
+        "ed",
+        "er",
+        "s",
+        "y",
+        "e",
+    ):
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
             return word.removesuffix(ending)
     return word
 
@@ -43,6 +64,19 @@ def stem(word: str) -> str:
 def figures(text: str) -> list[str]:
     """Return the numbers in ``text`` as written, without currency signs and thousands separators."""
     return [found.lstrip("#$€£").replace(",", "").rstrip(".") for found in _FIGURE.findall(text)]
+
+
+def normal(figure: str) -> str:
+    """Return a figure as all ways to write the same number have it: ``30.00`` and ``30`` are one."""
+    try:
+        return f"{float(figure):.12g}"
+    except ValueError:
+        return figure
+
+
+def tokens(text: str) -> set[str]:
+    """Return what stands between white space and punctuation: words, numbers, identifiers."""
+    return {found.strip(".-") for found in _TOKEN.findall(text.lower())}
 
 
 def quote(text: str, *, around: int = 0) -> str:

@@ -55,5 +55,7 @@ DETECTORS: tuple[Callable[[Reading], Iterator[Sign]], ...] = (
     answers.invented_data,
     answers.origins,
     relevance.expected_topics,
+    relevance.failed_checks,
     relevance.off_topic_starts,
+    endings.unparsable_outputs,
 )

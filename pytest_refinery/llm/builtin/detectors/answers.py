@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.conversation import Step
 
 _SHORTEST_ANSWER = 40
-_EMPHASISED = re.compile(r"\*\*([^*\n]{2,60})\*\*|[\"“]([^\"”\n]{2,60})[\"”]|`([^`\n]{2,60})`|(?:\bis|:)\s+([A-Z][\w'-]*(?: [A-Z][\w'-]*)*)")
+_EMPHASISED = re.compile(
+    r"\*\*([^*\n]{2,60})\*\*|[\"“]([^\"”\n]{2,60})[\"”]|`([^`\n]{2,60})`|(?:\bis|:)\s+([A-Z][\w'-]*(?: [A-Z][\w'-]*)*)"
+)
 _INVENTED = re.compile(
-    r"\b(simulat(e|ed|ing)|assum(e|ed|ing|ption)|hypothetical(ly)?|placeholders?|mock|dummy|sample data|example data|made[- ]up|"
-    r"for demonstration|for illustration|general knowledge|fictional|let's say|suppose|typical(ly)? values?|your[_ ]api[_ ]key)\b",
+    r"\b(simulat(e|ed|ing)|assum(e|ed|ing|ption)|hypothetical(ly)?|placeholders?|mock|dummy|sample data|"
+    r"example data|made[- ]up|"
+    r"for demonstration|for illustration|general knowledge|fictional|let's say|suppose|typical(ly)? values?|"
+    r"your[_ ]api[_ ]key)\b",
     re.IGNORECASE,
 )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.llm.builtin import words
 from pytest_refinery.llm.builtin.detectors.errors import closed_by
-from pytest_refinery.llm.builtin.reading import Sign, is_thought, is_write, values
+from pytest_refinery.llm.builtin.reading import Sign, is_thought, values
 
 if TYPE_CHECKING:
     from pytest_refinery.llm.builtin.reading import Reading
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 # Changes that leave nothing of a record; others name the part that they change.
 _ENDS_IT = re.compile(r"cancel|delete|remove|close|void|terminate|drop|refund", re.IGNORECASE)
+
+# Shorter values with a digit in them are quantities.
+_SHORTEST_ID = 5
+_MOST_LISTED = 3
 
 
 def repeated_calls(reading: Reading) -> Iterator[Sign]:
@@ -60,19 +64,16 @@ def wider_than_asked(reading: Reading) -> Iterator[Sign]:
 
 
 def _spoken(reading: Reading, step: Step) -> frozenset[str]:
-    """Return the content words of the user's last request and of what the agent offered about it."""
-    users = [earlier for earlier in reading.conversation.before(step) if earlier.role == "user"][-2:]
+    """Return the content words of the user's last two requests."""
+    last = reading.request(step)
+    users = filter(None, (last, reading.request(last) if last else None))
     return frozenset().union(*(reading.vocabulary[user.number - 1] for user in users))
 
 
 def _record(reading: Reading, step: Step, call: ToolCall) -> Mapping[str, object] | None:
     """Return the record that a result before ``step`` gave for the first argument of ``call``."""
-    key = next(values(call.arguments), "")
-    for earlier in reversed(reading.conversation.before(step)):
-        record = reading.result(earlier) if key and earlier.role == "tool" and key in earlier.text else None
-        if isinstance(record, Mapping) and key in record.values():
-            return record
-    return None
+    known = reading.records.get(next(values(call.arguments), ""), ())
+    return next((record for number, record in reversed(known) if number < step.number), None)
 
 
 def _parts(record: Mapping[str, object], spoken: frozenset[str]) -> tuple[list[str], list[str]]:
@@ -116,11 +117,10 @@ def closed_doors(reading: Reading) -> Iterator[Sign]:
 def unknown_arguments(reading: Reading) -> Iterator[Sign]:
     """Find identifiers in calls that neither the user nor any tool has mentioned."""
     for step in reading.steps:
-        if not step.calls:
-            continue
-        earlier = reading.earlier_text(step).lower()
         for call in step.calls:
-            invented = [value for value in values(call.arguments) if _is_identifier(value) and value.lower() not in earlier]
+            invented = [
+                value for value in values(call.arguments) if _is_identifier(value) and _is_new(reading, value, step)
+            ]
             if invented:
                 yield Sign(
                     step=step,
@@ -132,10 +132,15 @@ def unknown_arguments(reading: Reading) -> Iterator[Sign]:
                 )
 
 
+def _is_new(reading: Reading, value: str, step: Step) -> bool:
+    return any(reading.first_named[token] == step.number for token in words.tokens(value))
+
+
 def _is_identifier(value: str) -> bool:
-    return " " not in value and len(value) > 4 and any(char.isdigit() for char in value)  # noqa: PLR2004  (shorter ones are quantities)
+    return " " not in value and len(value) >= _SHORTEST_ID and any(char.isdigit() for char in value)
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(dict.fromkeys(names[:3]))
-    return f"{shown} and more" if len(set(names)) > 3 else shown  # noqa: PLR2004  (names shown)
+    distinct = list(dict.fromkeys(names))
+    more = " and more" if len(distinct) > _MOST_LISTED else ""
+    return f"{', '.join(distinct[:_MOST_LISTED])}{more}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.llm.builtin import words
-from pytest_refinery.llm.builtin.reading import Sign, is_write, parsed, values
+from pytest_refinery.llm.builtin.reading import Sign, is_write, values, walk
 
 if TYPE_CHECKING:
     from pytest_refinery.llm.builtin.reading import Reading
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _SPOKEN_ID = re.compile(r"^(?P<words>[a-z]+(?:[_-][a-z]+)*)[_-]\d+$", re.IGNORECASE)
 _LEAST = re.compile(r"\b(cheapest|least expensive|lowest[- ]priced?|most affordable|lowest price)\b", re.IGNORECASE)
 _MOST = re.compile(r"\b(most expensive|priciest|highest[- ]priced?|highest price|dearest)\b", re.IGNORECASE)
+
+# How many messages back somebody may have spoken of a choice.
+_RECENT = 40
 
 
 @dataclass(frozen=True)
@@ -36,66 +40,67 @@ class Entry:
 
 def unasked_choices(reading: Reading) -> Iterator[Sign]:
     """Find a change that picks one of several alternatives of which nobody has spoken."""
+    alternatives: dict[str, str] = {}
     for step in reading.steps:
+        if step.role == "tool":
+            alternatives |= _alternatives(reading.result(step))
         for call in step.calls:
             for value in values(call.arguments) if is_write(call) else ():
-                others = _alternatives(reading, step, value)
-                if others and not _spoken(reading, step, value):
+                if value in alternatives and not _is_spoken(reading, step, value):
                     yield Sign(
                         step=step,
                         rule="unasked_choice",
-                        what=f"{call.name} uses {value}, though the user was never asked to choose between it and {others[0]}.",
+                        what=f"{call.name} uses {value}, though the user was never asked to choose between it and "
+                        f"{alternatives[value]}.",
                         failure_type=FailureType.PROMPT_ISSUE,
                         quote=value,
                         subject=value,
                     )
 
 
-def _alternatives(reading: Reading, step: Step, value: str) -> list[str]:
-    """Return the other keys that a result lists beside ``value``."""
-    if not _SPOKEN_ID.match(value):
-        return []
-    for earlier in reading.conversation.before(step):
-        for siblings in _siblings(reading, earlier):
-            if value in siblings:
-                return [key for key in siblings if key != value and _SPOKEN_ID.match(key)]
-    return []
+def _alternatives(result: object) -> dict[str, str]:
+    """Return for each speakable key of a result another one that stands beside it."""
+    found: dict[str, str] = {}
+    for item in walk(result):
+        keys = [str(key) for key in item if _SPOKEN_ID.match(str(key))]
+        found |= dict(zip(keys, keys[1:] + keys[:1], strict=True)) if len(keys) > 1 else {}
+    return found
 
 
-def _siblings(reading: Reading, step: Step) -> Iterator[list[str]]:
-    stack = [reading.result(step)]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Mapping):
-            yield [str(key) for key in item]
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-
-
-def _spoken(reading: Reading, step: Step, value: str) -> bool:
+def _is_spoken(reading: Reading, step: Step, value: str) -> bool:
+    """Tell whether user or agent has said the words of an id, or "original", before ``step``."""
     found = _SPOKEN_ID.match(value)
     name = re.sub(r"[_-]", " ", found["words"]).lower() if found else value.lower()
-    said = (earlier.text.lower() for earlier in reading.conversation.before(step) if earlier.role in {"user", "assistant"})
-    return any(name in text.replace("-", " ") or "original" in text for text in said)
+    said = (
+        earlier.text.lower()
+        for earlier in reading.conversation.backwards(step)
+        if earlier.role in {"user", "assistant"}
+    )
+    recent = itertools.islice(said, _RECENT)
+    return any(name in text.replace("-", " ") or "original" in text for text in recent)
 
 
 def unavailable_choices(reading: Reading) -> Iterator[Sign]:
     """Find calls for an entry that a tool has marked as not to be had."""
+    lacking: dict[str, str] = {}
+    # What a record holds already may be given up although it can no longer be had.
+    owned: set[str] = set()
     for step in reading.steps:
-        wanted = {value for call in step.calls if is_write(call) for value in values(call.arguments)}
-        listed = list(_entries(reading, step)) if wanted else []
-        # What a record holds already may be given up although it can no longer be had.
-        owned = {str(value) for entry in listed if not entry.lacks for value in (entry.key, *entry.fields.values())}
-        for entry in listed:
-            if entry.key in wanted - owned and entry.lacks:
+        for entry in _listed(reading, step) if step.role == "tool" else ():
+            if entry.lacks:
+                lacking[entry.key] = entry.lacks
+            else:
+                owned.update(str(value) for value in (entry.key, *entry.fields.values()) if isinstance(value, str))
+        wanted = (value for call in step.calls if is_write(call) for value in values(call.arguments))
+        for value in wanted:
+            if value in lacking and value not in owned:
                 yield Sign(
                     step=step,
                     rule="unavailable_choice",
-                    what=f"The call asks for {entry.key}, which an earlier result marks as not {entry.lacks}.",
+                    what=f"The call asks for {value}, which an earlier result marks as not {lacking[value]}.",
                     failure_type=FailureType.MODEL_LIMITATION,
-                    quote=entry.key,
-                    subject=entry.key,
+                    quote=value,
+                    subject=value,
                 )
 
 
@@ -105,12 +110,17 @@ def wrong_extremes(reading: Reading) -> Iterator[Sign]:
         for pattern, best in ((_LEAST, min), (_MOST, max)):
             found = pattern.search(step.text) if step.role == "assistant" else None
             prices = _prices(reading, step) if found else []
-            named = {float(figure) for figure in words.figures(words.quote(step.text, around=found.start()))} if found else set()
+            named = (
+                {float(figure) for figure in words.figures(words.quote(step.text, around=found.start()))}
+                if found
+                else set()
+            )
             if found and prices and named & set(prices) and best(prices) not in named:
                 yield Sign(
                     step=step,
                     rule="wrong_extreme",
-                    what=f"The answer calls {min(named & set(prices))} the {found.group().lower()}, but the result lists {best(prices)}.",
+                    what=f"The answer calls {min(named & set(prices))} the {found.group().lower()}, but the result "
+                    f"lists {best(prices)}.",
                     failure_type=FailureType.MODEL_LIMITATION,
                     quote=words.quote(step.text, around=found.start()),
                     subject=found.group(),
@@ -119,28 +129,28 @@ def wrong_extremes(reading: Reading) -> Iterator[Sign]:
 
 def _prices(reading: Reading, step: Step) -> list[float]:
     """Return the prices of what the last result lists and does not mark as lacking."""
-    result = next((earlier for earlier in reversed(reading.conversation.before(step)) if earlier.role == "tool" and earlier.text), None)
+    result = next(
+        (earlier for earlier in reading.conversation.backwards(step) if earlier.role == "tool" and earlier.text), None
+    )
     entries = list(_listed(reading, result)) if result else []
-    return [float(price) for entry in entries if not entry.lacks for price in (entry.fields.get("price"),) if isinstance(price, int | float)]
-
-
-def _entries(reading: Reading, step: Step) -> Iterator[Entry]:
-    for earlier in reading.conversation.before(step):
-        if earlier.role == "tool":
-            yield from _listed(reading, earlier)
+    return [
+        float(price)
+        for entry in entries
+        if not entry.lacks
+        for price in (entry.fields.get("price"),)
+        if isinstance(price, int | float)
+    ]
 
 
 def _listed(reading: Reading, step: Step) -> Iterator[Entry]:
-    stack: list[tuple[str, object]] = [("", reading.result(step))]
-    while stack:
-        key, item = stack.pop()
-        if isinstance(item, Mapping):
-            if any(not isinstance(value, Mapping | list) for value in item.values()):
-                yield Entry(key or str(item.get("id", "")), item)
-            stack.extend((str(name), value) for name, value in item.items())
-        elif isinstance(item, list):
-            stack.extend((_id(value), value) for value in item)
+    """Yield what a result lists; an entry's key is its name in the result, else its id."""
+    for item in walk(reading.result(step)):
+        for key, value in item.items():
+            if isinstance(value, Mapping):
+                yield Entry(str(key), value)
+            elif isinstance(value, list):
+                yield from (Entry(_id(inner), inner) for inner in value if isinstance(inner, Mapping))
 
 
-def _id(value: object) -> str:
-    return str(next((item for key, item in value.items() if str(key).endswith("id")), "")) if isinstance(value, Mapping) else ""
+def _id(entry: Mapping[str, object]) -> str:
+    return str(next((item for key, item in entry.items() if str(key).endswith("id")), ""))

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.llm.builtin import words
-from pytest_refinery.llm.builtin.reading import Sign
-from pytest_refinery.traces import messages
+from pytest_refinery.llm.builtin.reading import Sign, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_refinery.llm.builtin.reading import Reading
-    from pytest_refinery.traces.conversation import Step
 
 _LIMIT = re.compile(
     r"recursion ?limit|maximum (number of )?(iterations|steps|turns|rounds)|max[_ ](iterations|steps|turns|rounds)|"
@@ -22,8 +20,10 @@ _LIMIT = re.compile(
     re.IGNORECASE,
 )
 _GAVE_UP = re.compile(
-    r"\b(i (was|am) (unable|not able) to (find|access|locate|determine|complete|retrieve|open)|could(n't| not) (find|access|locate|determine|retrieve)|"
-    r"unable to (find|access|locate|determine|retrieve|complete)|(no|without) (further|additional) (information|progress)|"
+    r"\b(i (was|am) (unable|not able) to (find|access|locate|determine|complete|retrieve|open)|could(n't|"
+    r" not) (find|access|locate|determine|retrieve)|"
+    r"unable to (find|access|locate|determine|retrieve|complete)|(no|without) (further|additional) (information|"
+    r"progress)|"
     r"educated guess|i (don't|do not) know)\b",
     re.IGNORECASE,
 )
@@ -72,22 +72,14 @@ def gave_up(reading: Reading) -> Iterator[Sign]:
 
 
 def unparsable_outputs(reading: Reading) -> Iterator[Sign]:
-    """Find what begins like JSON and is none, in a trace that asks for JSON."""
+    """Find answers that begin as JSON and are none."""
     for step in reading.steps:
         text = step.text.strip().removeprefix("```json").removesuffix("```").strip()
-        if step.role == "assistant" and text.startswith("{") and messages.read(text).rest == text and not _is_json(text):
-            yield _unparsable(step)
-
-
-def _is_json(text: str) -> bool:
-    return text.endswith("}")
-
-
-def _unparsable(step: Step) -> Sign:
-    return Sign(
-        step=step,
-        rule="unparsable_output",
-        what=f"The output of {step.speaker} begins as JSON and breaks off, so that no program can read it.",
-        failure_type=FailureType.OUTPUT_PARSING_ISSUE,
-        quote=words.quote(step.text, around=max(len(step.text) - words.LONGEST_QUOTE, 0)),
-    )
+        if step.role == "assistant" and text.startswith(("{", "[{")) and parsed(text) is None:
+            yield Sign(
+                step=step,
+                rule="unparsable_output",
+                what=f"The output of {step.speaker} begins as JSON and is none, so that no program can read it.",
+                failure_type=FailureType.OUTPUT_PARSING_ISSUE,
+                quote=words.quote(step.text, around=max(len(step.text) - words.LONGEST_QUOTE, 0)),
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import ToolCall
 
 _ERROR = re.compile(
-    r"^\s*(error\b|exception\b|traceback|exitcode: -?[1-9]|\{?\"?(error|detail)\"?\s*:|failed\b|invalid\b|http (4|5)\d\d)|"
+    r"^\s*(error\b|exception\b|traceback|exitcode: -?[1-9]|"
+    r"\{?\"?(error|detail)\"?\s*:|failed\b|invalid\b|http (4|5)\d\d)|"
     r"\b(traceback \(most recent call last\)|[a-z]+(error|exception): )",
     re.IGNORECASE,
 )
-_OUTSIDE = re.compile(r"rate limit|429|timeout|timed out|connection|unavailable|50[0234]\b|quota|unauthori[sz]ed|forbidden|40[13]\b", re.IGNORECASE)
+_OUTSIDE = re.compile(
+    r"rate limit|429|timeout|timed out|connection|unavailable|50[0234]\b|quota|unauthori[sz]ed|forbidden|40[13]\b",
+    re.IGNORECASE,
+)
 # What fails again mostly fails as a consequence of the first failure.
 _LATER_FAILURE = 0.7
+# How many steps back the change may be that forbids this one.
+_FARTHEST = 200
 _STATE = re.compile(
-    r"\bnon-\w+|status|already|not (allowed|permitted|eligible|pending|active|open)|cannot be|can't be|expired|closed", re.IGNORECASE
+    r"\bnon-\w+|status|already|not (allowed|permitted|eligible|pending|active|open)|cannot be|can't be|expired|closed",
+    re.IGNORECASE,
 )
 _NOT_THERE = re.compile(r"not found|no such|does not exist|no results?|404|unknown", re.IGNORECASE)
 
@@ -53,8 +61,9 @@ def closed_by(reading: Reading, step: Step) -> Step | None:
     """Return the earlier change of the same record after which the change in ``step`` was refused."""
     if not (is_failed(step) and step.answers and is_write(step.answers)):
         return None
-    for earlier in reversed(reading.conversation.before(step)):
-        if any(_closes(call, step.answers) for call in earlier.calls) and _succeeded(reading, earlier):
+    refused = step.answers
+    for earlier in itertools.islice(reading.conversation.backwards(step), _FARTHEST):
+        if any(_closes(call, refused) for call in earlier.calls) and _succeeded(reading, earlier):
             return earlier
     return None
 

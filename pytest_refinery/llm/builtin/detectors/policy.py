@@ -16,15 +16,23 @@ if TYPE_CHECKING:
     from pytest_refinery.llm.builtin.reading import Reading
     from pytest_refinery.traces.conversation import Step
 
-_CONFIRM = re.compile(r"\b(confirm(ation|s|ed)?|explicit(ly)? (consent|approval)|ask (the user )?(before|for permission)|approv(e|al))\b", re.IGNORECASE)
+_CONFIRM = re.compile(
+    r"\b(confirm(ation|s|ed)?|explicit(ly)? (consent|approval)|ask (the user )?(before|for permission)|approv(e|al))\b",
+    re.IGNORECASE,
+)
 _YES = re.compile(
-    r"\b(yes|yeah|yep|yup|sure|ok(ay)?|go ahead|proceed|please do|do (it|that|so)|confirm(ed)?|correct|right|agreed?|fine|sounds good|"
+    r"\b(yes|yeah|yep|yup|sure|ok(ay)?|go ahead|proceed|please do|do (it|that|so)|confirm(ed)?|correct|right|"
+    r"agreed?|fine|sounds good|"
     r"looks good|let'?s|absolutely|of course|perfect|great)\b",
     re.IGNORECASE,
 )
-_FIRST = re.compile(r"\b(at the (beginning|start)|first(ly)?,|before (anything|you) |begin by|start by|always start)\b", re.IGNORECASE)
+_FIRST = re.compile(
+    r"\b(at the (beginning|start)|first(ly)?,|before (anything|you) |begin by|start by|always start)\b", re.IGNORECASE
+)
 _MUST = re.compile(r"\b(must|have to|need to|has to|always|should|required)\b", re.IGNORECASE)
-_ONCE = re.compile(r"\b(only (be )?(called|used|done|made|run|taken) once|once only|only once|at most once)\b", re.IGNORECASE)
+_ONCE = re.compile(
+    r"\b(only (be )?(called|used|done|made|run|taken) once|once only|only once|at most once)\b", re.IGNORECASE
+)
 
 
 def unconfirmed_changes(reading: Reading) -> Iterator[Sign]:
@@ -37,7 +45,8 @@ def unconfirmed_changes(reading: Reading) -> Iterator[Sign]:
             yield Sign(
                 step=step,
                 rule="unconfirmed_change",
-                what=f"{changes[0].name} is called though the user has not agreed; the prompt says: “{words.shown(rule)}”.",
+                what=f"{changes[0].name} is called though the user has not agreed; the prompt says: "
+                f"“{words.shown(rule)}”.",
                 failure_type=FailureType.PROMPT_ISSUE,
                 quote=words.quote(request.text),
                 quoted=request,
@@ -47,10 +56,15 @@ def unconfirmed_changes(reading: Reading) -> Iterator[Sign]:
 
 def skipped_first_steps(reading: Reading) -> Iterator[Sign]:
     """Find the agent going to work before the step that the prompt wants first."""
-    rule = next((sentence for sentence in words.sentences(reading.told) if _FIRST.search(sentence) and _MUST.search(sentence)), "")
+    rule = next(
+        (sentence for sentence in words.sentences(reading.told) if _FIRST.search(sentence) and _MUST.search(sentence)),
+        "",
+    )
     wanted = set(re.findall(r"[a-z]+", rule.lower()))
     fitting = [name for name in reading.tools if len(set(name.lower().split("_")) & wanted) > 1]
-    first = next((step for step in reading.steps if step.calls and not all(is_thought(call) for call in step.calls)), None)
+    first = next(
+        (step for step in reading.steps if step.calls and not all(is_thought(call) for call in step.calls)), None
+    )
     if rule and fitting and first is not None and first.calls[0].name not in fitting:
         yield Sign(
             step=first,
@@ -73,7 +87,8 @@ def repeated_changes(reading: Reading) -> Iterator[Sign]:
                 yield Sign(
                     step=done[key],
                     rule="incomplete_change",
-                    what=f"{call.name} was called here and had to be called again later; the prompt says: “{words.shown(rule)}”.",
+                    what=f"{call.name} was called here and had to be called again later; the prompt says: "
+                    f"“{words.shown(rule)}”.",
                     failure_type=FailureType.ORCHESTRATION_ISSUE,
                     quote=call.name,
                     subject=call.name,

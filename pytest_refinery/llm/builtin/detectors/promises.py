@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 _LASTING = re.compile(
     r"\b(from now on|from this point (on|forward)|going forward|from here on( out)?|henceforth)\b|"
     r"\b(permanently|(in|for|to) (all |any |every |your )*(future|upcoming|subsequent) \w+|your future \w+|next time|"
-    r"in (the )?future|(i|we)('ll| will| shall) (always |never )?(remember|keep in mind|keep (that|this|it) in mind|make a note|not forget|bear in mind)|"
+    r"in (the )?future|(i|we)('ll| will| shall) (always |never )?(remember|keep in mind|keep (that|this|it) in mind|"
+    r"make a note|not forget|bear in mind)|"
     r"(i|we)('ll| will) (always|never)\b|"
     r"(i|we)('ve| have) (made a note|noted (your|that|this)|remembered|memori[sz]ed))",
     re.IGNORECASE,
 )
-_DENIED = re.compile(r"\b(can(no|')t|cannot|unable|not able|won't|will not|don't|do not|no way to|isn't|not possible)\b", re.IGNORECASE)
-_FIRST_PERSON = re.compile(r"\b(i|we)('ll|'ve| will| have| am| are| shall)\b|\b(will|are now|is now) \w+ed\b", re.IGNORECASE)
+_DENIED = re.compile(
+    r"\b(can(no|')t|cannot|unable|not able|won't|will not|don't|do not|no way to|isn't|not possible)\b", re.IGNORECASE
+)
+_FIRST_PERSON = re.compile(
+    r"\b(i|we)('ll|'ve| will| have| am| are| shall)\b|\b(will|are now|is now) \w+ed\b", re.IGNORECASE
+)
 _LONGEST_REPLY = 3000
+_TYPOGRAPHIC = "\N{RIGHT SINGLE QUOTATION MARK}"
 _KEEPS = re.compile(
     r"remember|memory|memori|store|save|persist|preference|profile_update|update_(user|customer|profile|setting)|"
     r"set_|note|schedule|remind|subscribe|create_rule|add_rule",
@@ -34,8 +40,10 @@ _KEEPS = re.compile(
 _CLAIMED = re.compile(
     r"\b(i|we)(?:'ve| have)(?: (?:now|just|already|successfully|also))* "
     r"(saved|stored|recorded|updated|cancell?ed|booked|ordered|sent|emailed|scheduled|submitted|filed|refunded|deleted|"
-    r"removed|added|created|changed|reserved|forwarded|escalated|notified|placed|registered|set up|excluded|applied|processed|modified)\b|"
-    r"\b(has|have) been (?:successfully )?(saved|updated|cancell?ed|booked|sent|scheduled|submitted|refunded|deleted|removed|"
+    r"removed|added|created|changed|reserved|forwarded|escalated|notified|placed|registered|set up|excluded|applied|"
+    r"processed|modified)\b|"
+    r"\b(has|have) been (?:successfully )?(saved|updated|cancell?ed|booked|sent|scheduled|submitted|refunded|"
+    r"deleted|removed|"
     r"added|created|changed|reserved|escalated|placed|registered|processed|modified|initiated)\b",
     re.IGNORECASE,
 )
@@ -67,8 +75,9 @@ def _promise(step: Step) -> re.Match[str] | None:
     # What is longer is a document that the agent passes on.
     if step.role != "assistant" or len(step.text) > _LONGEST_REPLY:
         return None
-    for found in _LASTING.finditer(step.text.replace("’", "'")):
-        sentence = words.quote(step.text, around=found.start()).replace("’", "'")
+    text = step.text.replace(_TYPOGRAPHIC, "'")
+    for found in _LASTING.finditer(text):
+        sentence = words.quote(text, around=found.start())
         if (found[1] or _FIRST_PERSON.search(sentence)) and not _DENIED.search(sentence):
             return found
     return None
@@ -81,23 +90,26 @@ def _is_kept(reading: Reading, step: Step) -> bool:
 
 def claimed_actions(reading: Reading) -> Iterator[Sign]:
     """Find claims to have done something where no call that changes anything succeeded before."""
-    for step in reading.steps if reading.shape == "desk" else ():
+    since = _first_change(reading)
+    for step in reading.steps[:since] if reading.shape == "desk" else ():
         found = _CLAIMED.search(step.text) if step.role == "assistant" and not step.calls else None
-        if found is None or _DENIED.search(words.quote(step.text, around=found.start())) or _did_something(reading, step):
+        if found is None or _DENIED.search(words.quote(step.text, around=found.start())):
             continue
         yield Sign(
             step=step,
             rule="claimed_action",
-            what=f"The agent says that it has acted (“{words.shown(found.group())}”), but no tool call before it changed anything.",
+            what=f"The agent says that it has acted (“{words.shown(found.group())}”), but no tool call before it "
+            f"changed anything.",
             failure_type=FailureType.PROMPT_ISSUE,
             quote=words.quote(step.text, around=found.start()),
             strength=1.0 if reading.tools else 0.5,
         )
 
 
-def _did_something(reading: Reading, step: Step) -> bool:
-    return any(
-        not result.is_error and any(is_write(call) and not is_thought(call) for call in earlier.calls)
-        for earlier in reading.conversation.before(step)
-        for result in reading.results.get(earlier.number, ())
-    )
+def _first_change(reading: Reading) -> int:
+    """Return the number of the first step whose calls changed something, or that of the steps."""
+    for step in reading.steps:
+        acts = any(is_write(call) and not is_thought(call) for call in step.calls)
+        if acts and any(not result.is_error for result in reading.results.get(step.number, ())):
+            return step.number
+    return len(reading.steps)

@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 
 _TURN = re.compile(
     r"\b(actually|instead|on second thought|never ?mind|forget (it|about)|leave (it|that|the|this)|might as well|"
-    r"changed my mind|rather|no need to|don't need|in that case|let's (just )?(go|leave|do|cancel|skip)|just (cancel|ship|leave|keep)|"
+    r"changed my mind|rather|no need to|don't need|in that case|let's (just )?(go|leave|do|cancel|skip)|"
+    r"just (cancel|ship|leave|keep)|"
     r"don't sweat|if that's the case)\b",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
-    r"\b(unfortunately|i('m| am) (sorry|unable|not able)|(i|we) (can(no|')t|cannot|am unable|are unable|do not have|don't have)|"
+    r"\b(unfortunately|i('m| am) (sorry|unable|not able)|(i|we) (can(no|')t|cannot|am unable|are unable|do not have|"
+    r"don't have)|"
     r"not possible|it's not possible|not able to)\b",
     re.IGNORECASE,
 )
-_LIMITED = re.compile(r"\b(unfortunately|however|can(no|')t|cannot|only|unable|not able|not possible|issue|still)\b", re.IGNORECASE)
+_LIMITED = re.compile(
+    r"\b(unfortunately|however|can(no|')t|cannot|only|unable|not able|not possible|issue|still)\b", re.IGNORECASE
+)
 _UNPROMPTED = 0.6
 _ID = re.compile(r"[#\w-]*\d[\w-]{3,}")
 
@@ -42,7 +46,8 @@ def changed_requests(reading: Reading) -> Iterator[Sign]:
             yield Sign(
                 step=step,
                 rule="changed_request",
-                what=f"Here the user changed the request: “{words.shown(words.quote(step.text, around=found.start()))}”.",
+                what=f"Here the user changed the request: "
+                f"“{words.shown(words.quote(step.text, around=found.start()))}”.",
                 failure_type=FailureType.CONTEXT_ISSUE,
                 quote=words.quote(step.text, around=found.start()),
                 strength=1.0 if _was_limited(reading, step) else _UNPROMPTED,
@@ -52,18 +57,25 @@ def changed_requests(reading: Reading) -> Iterator[Sign]:
 
 def _was_limited(reading: Reading, step: Step) -> bool:
     """Tell whether the agent has just said what cannot be done."""
-    said = reading.conversation.before(step)[-1:]
-    return bool(said) and said[0].role == "assistant" and bool(_LIMITED.search(said[0].text))
+    said = next(reading.conversation.backwards(step), None)
+    return said is not None and said.role == "assistant" and bool(_LIMITED.search(said.text))
 
 
 def refusals_without_looking(reading: Reading) -> Iterator[Sign]:
     """Find refusals for which no tool was asked, though a record was known that had not been looked at."""
-    for step in reading.steps:
+    used: set[str] = set()
+    listed: list[str] = []
+    for step in reading.steps if reading.tools else ():
         found = _REFUSAL.search(step.text) if step.role == "assistant" and not step.calls else None
-        looked = any(earlier.role == "tool" for earlier in reading.turn(step))
-        if found is None or looked or not reading.tools or reading.request(step) is None:
+        used |= {value for call in step.calls for value in values(call.arguments)}
+        listed.extend(_listed(step) if step.role == "tool" else ())
+        if (
+            found is None
+            or reading.request(step) is None
+            or any(earlier.role == "tool" for earlier in reading.turn(step))
+        ):
             continue
-        unread = _unread(reading, step)
+        unread = next((name for name in listed if name not in used), "")
         yield Sign(
             step=step,
             rule="refused_unlooked" if unread else "refused",
@@ -73,17 +85,6 @@ def refusals_without_looking(reading: Reading) -> Iterator[Sign]:
             quote=words.quote(step.text, around=found.start()),
             subject=unread,
         )
-
-
-def _unread(reading: Reading, step: Step) -> str:
-    """Return an identifier that a result lists and no call has used, or an empty string."""
-    before = reading.conversation.before(step)
-    used = {value for earlier in before for call in earlier.calls for value in values(call.arguments)}
-    for earlier in before:
-        for listed in _listed(earlier) if earlier.role == "tool" else ():
-            if listed not in used:
-                return listed
-    return ""
 
 
 def _listed(step: Step) -> list[str]:
@@ -99,7 +100,8 @@ def early_handovers(reading: Reading) -> Iterator[Sign]:
                 yield Sign(
                     step=step,
                     rule="early_handover",
-                    what=f"The agent hands the conversation over ({call.name}) instead of finishing the request itself.",
+                    what=f"The agent hands the conversation over ({call.name}) instead of finishing the request "
+                    f"itself.",
                     failure_type=FailureType.ORCHESTRATION_ISSUE,
                     quote=call.name,
                     subject=call.name,
