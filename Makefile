@@ -41,6 +41,7 @@ coverage: $(VENV)/.tests ## the test suite with the branches it misses
 
 docs: $(VENV)/.package ## write the generated pages anew
 	$(BIN)/python docs/generate_options.py
+	$(BIN)/python docs/generate_report_json.py
 
 bench: $(VENV)/.bench ## measure anew what benchmarks/results holds
 	$(BIN)/python -m benchmarks.startup
