@@ -19,8 +19,8 @@ diagnosis of what failed. It is UTF-8 JSON; [report.schema.json](report.schema.j
 `schema_version` counts up when a field changes its meaning or goes away; new fields may come at any time.
 Expectations stand in the order of their files and lines, whatever order they ran in.
 
-`responsible_run_id` and `run_id` are ids as the trace has them; in a chat transcript the 0-based index of the message, as
-text. Every quote under `diagnosis.evidence` was found again in the trace.
+`responsible_run_id` and `run_id` are ids as the trace has them; in a chat transcript the 0-based index of the message,
+as text. Every quote under `diagnosis.evidence` was found again in the trace.
 """
 
 
