@@ -75,12 +75,13 @@ def _responsible(found: Diagnosis, width: int) -> list[str]:
 def _quote(found: Diagnosis, quote: Evidence, width: int, *, is_whole: bool) -> list[str]:
     text = quote.quote if is_whole else shortened(" ".join(quote.quote.split()), most=_QUOTE_CHARACTERS)
     is_elsewhere = quote.run_id != found.responsible_run_id
-    why = f"{quote.why}{f' (run {quote.run_number})' if is_elsewhere else ''}".strip()
+    is_said = quote.why in found.root_cause
+    why = f"{'' if is_said else quote.why}{f' (run {quote.run_number})' if is_elsewhere else ''}".strip()
     return [*_field("evidence", f'"{text}"', width), *(_field("", why, width) if why else ())]
 
 
 def _gaps(found: Diagnosis, shown: set[str], width: int) -> list[str]:
-    gaps = [f"expected: {gap.expected} Was: {gap.actual}" for gap in found.gaps if gap.actual not in shown]
+    gaps = [f"expected: {gap.expected} Was: {line(gap.actual)}" for gap in found.gaps if gap.actual not in shown]
     return [
         text
         for label, entries in (("gap", gaps), ("lacked", found.missing_context), ("assumed", found.wrong_assumptions))
@@ -122,11 +123,15 @@ def _cost(found: Diagnosis, width: int) -> list[str]:
     seconds = sum(stage.seconds for stage in found.stages)
     waited = sum(stage.seconds_waited for stage in found.stages)
     covered = f"{found.coverage.runs_read} of {found.coverage.runs_total} runs read ({found.coverage.percentage:g} %)"
-    cost = f"{found.analyst}: {covered}, {tokens:,} tokens, {seconds:.1f} s, of which {waited:.1f} s waiting"
+    cost = f"{found.analyst}: {covered}, {tokens:,} tokens, {seconds:.1f} s{_waited(waited)}"
     return [
         *_field("analyst", cost, width),
         *(_field("partial", found.partial, width) if found.partial else ()),
     ]
+
+
+def _waited(seconds: float) -> str:
+    return f", of which {seconds:.1f} s waiting for the limit" if seconds else ""
 
 
 def _field(label: str, text: str, width: int) -> list[str]:
@@ -157,7 +162,8 @@ def summary(report: Report, *, files: Sequence[str] = (), width: int = 80) -> li
         lines += _wrapped(f"{cause.cause} ({cause.failure_type.replace('_', ' ')})", width, first=f"{count:<{_LABEL}}")
         lines += [f"{'':<{_LABEL}}{line(nodeid)}" for nodeid in cause.nodeids]
     if session.analysts:
-        spent = f"{session.tokens:,} tokens, {session.seconds_waited:.1f} s waiting for the limit"
+        waited = f", {session.seconds_waited:.1f} s waiting for the limit" if session.seconds_waited else ""
+        spent = f"{session.tokens:,} tokens{waited}"
         lines.append(f"{'diagnosed':<{_LABEL}}by {', '.join(session.analysts)}: {spent}")
     lines += [f"{'written':<{_LABEL}}{file}" for file in files]
     return lines

@@ -112,7 +112,7 @@ def test_a_diagnosis_reads_top_down() -> None:
                    + You cannot remember anything.
         in short   Clients rely on a promise that is not kept.
         analyst    builtin: 11 of 12 runs read (91.7 %), 1,234 tokens, 1.5 s, of which
-                   0.5 s waiting
+                   0.5 s waiting for the limit
         partial    group g02: busy
     """)
 
@@ -126,7 +126,7 @@ def test_the_summary_names_causes_costs_and_files() -> None:
         1 of 1     The prompt never says that nothing is kept between conversations, so
                    the agent promised it. (prompt issue)
                    memory.refinery.yaml::admits
-        diagnosed  by builtin: 1,234 tokens, 0.5 s waiting for the limit
+        diagnosed  by builtin: 1,234 tokens, of which 0.5 s waiting for the limit
         written    out/report.json
     """).splitlines()
     )
