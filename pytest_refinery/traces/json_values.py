@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, cast
+from itertools import chain
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_refinery.traces.model import Json
 
 # Real traces stay below 40 levels; what walks them by recursion must not run out of stack.
 DEEPEST = 150
+_NESTED = frozenset({dict, list})
 # Half of an escaped surrogate pair: it can be read, but neither hashed nor written.
 _LONE_SURROGATE = re.compile(
     r"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
@@ -33,9 +33,11 @@ def parsed(text: str) -> Json:
 
 def is_too_deep(value: Json) -> bool:
     """Tell whether a value is nested more than ``DEEPEST`` levels deep."""
-    layer = [value]
+    layer: list[Any] = [value] if isinstance(value, dict | list) else []
     for _ in range(DEEPEST):
-        layer = [child for item in layer for child in _children(item) if isinstance(child, dict | list)]
+        members = chain.from_iterable(item.values() if isinstance(item, dict) else item for item in layer)
+        # By type, not isinstance: this looks at every value of every trace.
+        layer = [member for member in members if type(member) in _NESTED]
         if not layer:
             return False
     return True
@@ -49,9 +51,3 @@ def has_lone_surrogate(text: str, start: int, end: int) -> bool:
 def writable(value: Json) -> Json:
     """Return a value with each half of a surrogate pair in it as a question mark."""
     return cast("Json", json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")))
-
-
-def _children(value: Json) -> Iterable[Json]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()

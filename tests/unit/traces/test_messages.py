@@ -206,6 +206,14 @@ def test_null_fields_are_left_out_of_the_rest() -> None:
     assert read({"a": None}).rest is None
 
 
+@pytest.mark.parametrize(
+    "names", [None, [], [5], ["langchain", "PromptValue"], ["langchain", "HumanMessagePromptTemplate"]]
+)
+def test_a_serialised_object_that_is_no_message_is_its_fields(names: object) -> None:
+    value = {"lc": 1, "type": "constructor", "id": names, "kwargs": {"content": "x", "version": None}}
+    assert read(value) == Reading((), {"content": "x"})
+
+
 def test_what_stands_beside_messages_remains() -> None:
     value = {"messages": [USER[0], "a plain text", None], "model": "m-1", "options": {"n": 1, "seed": None}}
     found = read(value)
