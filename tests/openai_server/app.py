@@ -140,10 +140,10 @@ class App:
             Route("GET", "/files", files.listed),
             Route("GET", "/files/{file_id}", files.retrieve),
             Route("DELETE", "/files/{file_id}", files.delete),
-            Route("POST", "/vector_stores", stores.create, self._store_rule, VectorStoreCreateParams),
+            Route("POST", "/vector_stores", stores.create, validation.vector_store, VectorStoreCreateParams),
             Route("GET", "/vector_stores", stores.listed),
             Route("GET", _STORE, stores.retrieve),
-            Route("POST", _STORE, stores.update, self._store_rule, VectorStoreUpdateParams),
+            Route("POST", _STORE, stores.update, validation.vector_store, VectorStoreUpdateParams),
             Route("DELETE", _STORE, stores.delete),
             Route("POST", f"{_STORE}/search", stores.search, validation.search, VectorStoreSearchParams),
             Route("POST", f"{_STORE}/files", stores.attach, validation.attached_file, FileCreateParams),
@@ -160,12 +160,6 @@ class App:
             Route("GET", "/models", self._models),
             Route("GET", "/models/{model}", self._model),
         ]
-
-    def _store_rule(self, body: JsonObject) -> None:
-        if body.get("expires_after") and not self._terms.accepts_expiry:
-            message = "Your organization's data retention policy does not permit 'expires_after'."
-            raise ServiceError(message, param="expires_after", code="invalid_value")
-        validation.vector_store(body)
 
     def _models(self, _request: Request) -> JsonObject:
         return {"object": "list", "data": [_model_json(name) for name in self._terms.models]}

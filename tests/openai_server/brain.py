@@ -273,5 +273,9 @@ def _joined(parts: Sequence[str]) -> str:
 
 
 def _overlap(before: str, after: str) -> int:
-    longest = min(len(before), len(after))
-    return next((size for size in range(longest, _LEAST_OVERLAP - 1, -1) if before.endswith(after[:size])), 0)
+    """Return how many characters at the end of one text are those at the start of the other."""
+    start = after[:_LEAST_OVERLAP]
+    if len(start) < _LEAST_OVERLAP:
+        return 0
+    places = (found.start() for found in re.finditer(f"(?={re.escape(start)})", before))
+    return next((len(before) - place for place in places if after.startswith(before[place:])), 0)

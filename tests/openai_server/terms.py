@@ -41,7 +41,6 @@ class Terms:
         reasoning_tokens: What a reasoning model thinks before it answers.
         api_keys: The keys that are let in, ``None`` for any.
         models: The models that exist.
-        accepts_expiry: Whether the organisation's policy lets stores and files expire.
         count_tokens: The tokenizer.
         brain: Who answers.
         clock: Seconds since 1970.
@@ -66,7 +65,6 @@ class Terms:
     reasoning_tokens: int = 0
     api_keys: frozenset[str] | None = None
     models: tuple[str, ...] = get_args(ChatModel)
-    accepts_expiry: bool = True
     count_tokens: Callable[[str], int] = estimate
     brain: Brain = RunReader()  # noqa: RUF009  (it has no state)
     clock: Callable[[], float] = steady()  # noqa: RUF009  (it has no state)

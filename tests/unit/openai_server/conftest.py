@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
 
 from tests.openai_server import OpenAIServer
 
@@ -18,18 +18,17 @@ def server() -> Iterator[OpenAIServer]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def connect() -> Iterator[Callable[[OpenAIServer], OpenAI]]:
     """Connect the official SDK to a server."""
-    clients: list[OpenAI] = []
-
-    def connect(server: OpenAIServer) -> OpenAI:
-        clients.append(OpenAI(base_url=server.base_url, api_key="test", max_retries=0))
-        return clients[-1]
-
-    yield connect
-    for client in clients:
-        client.close()
+    # One for all: making one takes longer than most tests.
+    with DefaultHttpxClient() as http_client:
+        yield lambda server: OpenAI(
+            base_url=server.base_url,
+            api_key="test",
+            max_retries=0,
+            http_client=http_client,
+        )
 
 
 @pytest.fixture

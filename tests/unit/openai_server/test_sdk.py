@@ -184,14 +184,6 @@ def test_what_has_expired_is_gone(connect: Callable[[OpenAIServer], OpenAI]) -> 
             client.vector_stores.search(store.id, query="text")
 
 
-def test_a_policy_can_refuse_expiry(server: OpenAIServer, client: OpenAI) -> None:
-    server.accepts_expiry = False
-    with pytest.raises(openai.BadRequestError) as refused:
-        client.vector_stores.create(expires_after={"anchor": "last_active_at", "days": 1})
-    assert refused.value.param == "expires_after"
-    client.vector_stores.create()
-
-
 def test_attaching_is_limited_for_each_store(connect: Callable[[OpenAIServer], OpenAI]) -> None:
     clock = SetClock()
     with OpenAIServer(clock=clock, attaches_per_minute=2) as server:
