@@ -58,8 +58,6 @@ class MessageStore:
         self._values: dict[tuple[str, str], int] = {}
         self._calls: dict[str, int] = {}
         self._lines = LineIndex()
-        self._compact = Compact(self._known_or_new, self._known_call)
-        self._compact_known = Compact(self._known, lambda _: None)
 
     def add(self, message: Message) -> int:
         """Return the number of ``message``, a new one where it is not known."""
@@ -83,8 +81,9 @@ class MessageStore:
         if message.thinking:
             first, *others = map(lines.indented, lines.split(message.thinking))
             yield "\n".join([f"thinking:{first}", *others])
+        known = Compact(self._known, lambda _: None)
         for call in message.tool_calls:
-            yield lines.one_line(f"call {lines.name(call.name)}({self._compact_known.write(call.arguments)})")
+            yield lines.one_line(f"call {lines.name(call.name)}({known.write(call.arguments)})")
 
     def add_text(self, text: str, *, kind: str) -> int:
         """Return the number of a text that is no message: an error, a plain input."""
@@ -112,13 +111,13 @@ class MessageStore:
 
         Long texts in it become items of their own.
         """
-        return lines.one_line(self._compact.write(value))
+        return lines.one_line(Compact(self._known_or_new, self._known_call).write(value))
 
     def _append(self, heading: str, text: str, calls: list[str]) -> int:
         number = len(self.items) + 1
         written = lines.split(text)
         body = self._lines.shortened(written)
-        self._lines.add(number, written)
+        self._lines.add(number, written, text=text)
         if len(text) >= _WORTH_A_REFERENCE:
             self._texts.setdefault(text, number)
         preview = lines.fold(text[: 4 * _PREVIEW])[:_PREVIEW] or " ".join(calls)[:_PREVIEW]

@@ -52,23 +52,44 @@ class Sheet:
     items: list[Item] = field(default_factory=list)
 
 
-class Reader:
-    """Reads one trace; ``sheets`` has one for each run id."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A trace as read.
 
+    Attributes:
+        sheets: What each run says, by run id.
+        previews: Role and first words of each item; ``m1`` comes first.
+        left_out: What no sheet has, in words; empty where that is nothing.
+    """
+
+    sheets: dict[str, Sheet]
+    previews: tuple[str, ...]
+    left_out: str
+
+
+def read(trace: Trace) -> Reading:
+    """Read the runs of ``trace``."""
+    return _Reader(trace).reading()
+
+
+class _Reader:
     def __init__(self, trace: Trace) -> None:
-        self.store = MessageStore()
-        self.omissions = Omissions()
-        self.sheets = {run.id: Sheet() for run in trace.runs}
-        self._setups = setups.Setups(self.store)
-        self._places = trace.numbers
+        self._store = MessageStore()
+        self._omissions = Omissions()
+        self._trace = trace
+        self._sheets = {run.id: Sheet() for run in trace.runs}
+        self._setups = setups.Setups(self._store)
         self._homes: list[str] = []
         self._only_read: set[int] = set()
-        for run, is_start in _events(trace):
-            self._read(run, self.sheets[run.id], is_start=is_start)
-        if self.store.has_nameless_copies:
-            self.omissions.add(Omission.SPEAKERS)
-        for item, run_id in zip(self.store.items, self._homes, strict=True):
-            self.sheets[run_id].items.append(item)
+
+    def reading(self) -> Reading:
+        for run, is_start in _events(self._trace):
+            self._read(run, self._sheets[run.id], is_start=is_start)
+        if self._store.has_nameless_copies:
+            self._omissions.add(Omission.SPEAKERS)
+        for item, run_id in zip(self._store.items, self._homes, strict=True):
+            self._sheets[run_id].items.append(item)
+        return Reading(self._sheets, tuple(item.preview for item in self._store.items), str(self._omissions))
 
     def _read(self, run: Run, sheet: Sheet, *, is_start: bool) -> None:
         known = len(self._homes)
@@ -79,60 +100,60 @@ class Reader:
         else:
             self._end(run, sheet)
             self._bring_home(run, sheet)
-        self._homes.extend([run.id] * (len(self.store.items) - known))
+        self._homes.extend([run.id] * (len(self._store.items) - known))
 
     def _bring_home(self, run: Run, sheet: Sheet) -> None:
         """Move here what a child was the first to read and this run gives without having got it."""
         made = self._only_read.intersection(sheet.outputs.numbers).difference(sheet.inputs.numbers)
         for number in made:
-            if self._places[self._homes[number - 1]] >= self._places[run.id]:
+            if self._trace.numbers[self._homes[number - 1]] >= self._trace.numbers[run.id]:
                 self._homes[number - 1] = run.id
                 self._only_read.remove(number)
 
     def _note(self, run: Run) -> None:
-        self.omissions.note(run)
+        self._omissions.note(run)
         if lines.is_cut(run.name):
-            self.omissions.add(Omission.NAMES)
+            self._omissions.add(Omission.NAMES)
 
     def _start(self, run: Run, sheet: Sheet) -> None:
-        reading = messages.read(run.inputs)
-        rest: object = reading.rest
+        got = messages.read(run.inputs)
+        rest: object = got.rest
         if run.kind == RunKind.LLM:
             settings, rest = setups.divided(run, rest)
             sheet.setup = self._setups.add(settings)
             if sheet.setup.has_new_tools:
-                self.omissions.add(Omission.TOOL_DESCRIPTIONS)
-        sheet.inputs.numbers = [self.store.add(message) for message in reading.messages]
-        call = self.store.call(run.name, rest) if run.kind == RunKind.TOOL else None
+                self._omissions.add(Omission.TOOL_DESCRIPTIONS)
+        sheet.inputs.numbers = [self._store.add(message) for message in got.messages]
+        call = self._store.call(run.name, rest) if run.kind == RunKind.TOOL else None
         if call is None:
             self._add_rest(sheet.inputs, rest)
         else:
             sheet.inputs.rest = f"arguments of m{call}"
 
     def _end(self, run: Run, sheet: Sheet) -> None:
-        reading = messages.read(run.outputs)
-        rest: object = reading.rest
-        sheet.outputs.numbers = [self.store.add(message) for message in reading.messages]
+        gave = messages.read(run.outputs)
+        rest: object = gave.rest
+        sheet.outputs.numbers = [self._store.add(message) for message in gave.messages]
         if run.kind == RunKind.LLM:
             sheet.ending = next(_unusual_ends(run.outputs), "")
-            rest = self._without_metadata(rest) if reading.messages else rest
+            rest = self._without_metadata(rest) if gave.messages else rest
         self._add_rest(sheet.outputs, rest)
         if run.error is not None:
-            sheet.error = self.store.add_text(run.error, kind="error")
+            sheet.error = self._store.add_text(run.error, kind="error")
 
     def _add_rest(self, side: Side, rest: object) -> None:
         if rest is None:
             return
-        written = self.store.compact(rest)
+        written = self._store.compact(rest)
         if len(written) < _WORTH_AN_ITEM:
             side.rest = written
         else:
-            side.numbers.append(self.store.add_value(written))
+            side.numbers.append(self._store.add_value(written))
 
     def _without_metadata(self, rest: object) -> object:
         kept = _pruned(rest)
         if kept != rest:
-            self.omissions.add(Omission.RESPONSE_METADATA)
+            self._omissions.add(Omission.RESPONSE_METADATA)
         return kept
 
 

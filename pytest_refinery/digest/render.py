@@ -9,8 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from pytest_refinery.digest import lines, tokens
-from pytest_refinery.digest.reading import Reader
+from pytest_refinery.digest import lines, reading, tokens
 from pytest_refinery.digest.references import ranges, spans
 
 if TYPE_CHECKING:
@@ -93,10 +92,10 @@ class Digest:
 
 def digest(trace: Trace) -> Digest:
     """Return the digest of ``trace``; its size grows with what is distinct in the trace."""
-    reader = Reader(trace)
-    previews = tuple(item.preview for item in reader.store.items)
-    entries = tuple(_entry(run, reader.sheets.pop(run.id), trace, items=len(previews)) for run in trace.runs)
-    return Digest(header=_header(trace, str(reader.omissions)), entries=entries, previews=previews)
+    story = reading.read(trace)
+    # Popped, so that no text is kept twice.
+    entries = tuple(_entry(run, story.sheets.pop(run.id), trace, items=len(story.previews)) for run in trace.runs)
+    return Digest(header=_header(trace, story.left_out), entries=entries, previews=story.previews)
 
 
 def _header(trace: Trace, left_out: str) -> str:

@@ -17,7 +17,7 @@ def _shortened(*texts: str) -> list[list[str]]:
     for number, text in enumerate(texts, start=1):
         split = lines.split(text)
         found.append(index.shortened(split))
-        index.add(number, split)
+        index.add(number, split, text=text)
     return found
 
 
