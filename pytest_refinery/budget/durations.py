@@ -15,7 +15,7 @@ _PART = r"\d+(?:\.\d+)?(?:ms|us|µs|ns|[dhms])"
 _DURATION = re.compile(rf"(?:{_PART})+", re.ASCII)
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|[dhms])", re.ASCII)
 _SENTENCE = re.compile(
-    rf"(?:try again|retry) (?:in|after) ((?:{_PART})+|\d+(?:\.\d+)?)(?![\w.])", re.ASCII | re.IGNORECASE
+    rf"(?:try again|retry) (?:in|after) ((?:{_PART})+|\d+(?:\.\d+)?)(?!\w|\.\d)", re.ASCII | re.IGNORECASE
 )
 _SECONDS = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 

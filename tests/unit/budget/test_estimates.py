@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_refinery.budget.estimates import Estimates
+
+
+def learned(estimates: Estimates, *, ratio: float, output: int, answers: int = 20) -> Estimates:
+    for _ in range(answers):
+        estimates.learn("stage 1", counted=1000, input_tokens=round(1000 * ratio), output_tokens=output)
+    return estimates
+
+
+def test_before_any_answer_the_estimate_is_careful() -> None:
+    assert Estimates().expected("stage 1", input_tokens=1000, max_output_tokens=2000) == 1150 + 1000
+
+
+def test_after_some_answers_it_is_what_they_cost() -> None:
+    estimates = learned(Estimates(), ratio=0.9, output=300)
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=2000) == 900 + 300
+
+
+def test_too_few_answers_only_raise_it() -> None:
+    assert learned(Estimates(), ratio=0.5, output=1, answers=2).expected(
+        "stage 1", input_tokens=1000, max_output_tokens=2000
+    ) == (1150 + 1000)
+    assert learned(Estimates(), ratio=1.4, output=1900, answers=2).expected(
+        "stage 1", input_tokens=1000, max_output_tokens=2000
+    ) == (1400 + 1900)
+
+
+def test_each_kind_learns_for_itself() -> None:
+    estimates = learned(Estimates(), ratio=0.5, output=10)
+    assert estimates.expected("stage 3", input_tokens=1000, max_output_tokens=2000) == 1150 + 1000
+
+
+def test_no_output_is_expected_above_what_is_permitted() -> None:
+    estimates = learned(Estimates(), ratio=1.0, output=5000)
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=800) == 1000 + 800
+
+
+def test_a_service_may_reserve_the_whole_output() -> None:
+    estimates = learned(Estimates(reserves_output=True), ratio=1.0, output=10)
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=800) == 1000 + 800
+
+
+def test_that_a_service_reserves_the_output_is_learned_from_its_refusal() -> None:
+    estimates = learned(Estimates(), ratio=1.0, output=10)
+    estimates.learn_refusal(counted=1000, max_output_tokens=800, requested=1100)
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=800) == 1010
+    estimates.learn_refusal(counted=1000, max_output_tokens=800, requested=1790)
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=800) == 1800
+
+
+def test_what_was_set_is_not_unlearned() -> None:
+    estimates = learned(Estimates(reserves_output=False), ratio=1.0, output=10)
+    estimates.learn_refusal(counted=1000, max_output_tokens=800, requested=1800)
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=800) == 1010
+
+
+def test_nothing_is_learned_from_an_empty_count() -> None:
+    estimates = Estimates()
+    estimates.learn("stage 1", counted=0, input_tokens=50, output_tokens=1)
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=0) == 1150
+
+
+@given(st.lists(st.floats(0.7, 1.3), min_size=1, max_size=200))
+def test_an_estimate_is_never_below_what_the_last_answers_cost(ratios: list[float]) -> None:
+    estimates = Estimates()
+    for ratio in ratios:
+        estimates.learn("stage 1", counted=1000, input_tokens=round(1000 * ratio), output_tokens=0)
+    dearest = max(round(1000 * ratio) for ratio in ratios[-100:])
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=0) >= dearest
