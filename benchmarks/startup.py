@@ -87,15 +87,15 @@ def write_suite(folder: Path) -> None:
     folder.joinpath("some.refinery.yaml").write_text("trace: t.json\nexpectations: [{id: one, expect: Anything.}]\n")
 
 
-def cpu_of_run(folder: str, *args: str) -> float:
-    """Return the milliseconds of CPU that one pytest run took."""
+def cpu_of_run(folder: str, *args: str, code: int = 0) -> float:
+    """Return the milliseconds of CPU that one pytest run took; it must end with exit code ``code``."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *args]
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
         said = process.stdout.read() if process.stdout else ""
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode != code:
         sys.exit(f"pytest ended with {process.returncode}:\n{said}")
     return (usage.ru_utime + usage.ru_stime) * 1000
 

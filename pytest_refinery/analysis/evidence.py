@@ -10,6 +10,8 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pytest_refinery.digest.lines import fold
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -57,11 +59,6 @@ class Verifier:
     def _folded_text(self, run_id: str) -> str:
         run = self._trace.by_id[run_id]
         return fold("\n".join((*_texts(run), self._shown.get(run_id, ""))))
-
-
-def fold(text: str) -> str:
-    """Return ``text`` with every stretch of white space as one space."""
-    return " ".join(text.split())
 
 
 def _texts(run: Run) -> Iterator[str]:

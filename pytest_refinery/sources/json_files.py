@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_refinery.errors import TraceError, did_you_mean
+from pytest_refinery.errors import TraceError
 from pytest_refinery.sources import json_stream, langsmith_records
 from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
@@ -68,7 +69,10 @@ def _unreadable(path: Path, error: OSError) -> str:
 def _similar(path: Path) -> str:
     if not path.parent.is_dir():
         return f" Its folder {path.parent} does not exist either."
-    return did_you_mean(path.name, (entry.name for entry in path.parent.iterdir()))
+    # By stem: every trace ends in ".json", which makes all of them alike.
+    names = {entry.name.partition(".")[0]: entry.name for entry in path.parent.iterdir()}
+    close = get_close_matches(path.name.partition(".")[0], names, n=1)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""
 
 
 class _Contents:

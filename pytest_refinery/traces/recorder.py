@@ -75,4 +75,10 @@ class Recorder:
         if not self._runs:
             return None
         started = sorted(self._runs, key=lambda run: int(run.id.removeprefix("run-")))
-        return Trace(id=self._name, name=self._name, runs=in_order(started, source=self._name), source="this test", format="recorded")
+        return Trace(
+            id=self._name,
+            name=self._name,
+            runs=in_order(started, source=self._name),
+            source="this test",
+            format="recorded",
+        )

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.analysis.evidence import Verifier, fold
+from pytest_refinery.analysis.evidence import Verifier
 from pytest_refinery.analysis.schemas import Evidence
+from pytest_refinery.digest.lines import fold
 from pytest_refinery.traces.model import Run, Trace
 from tests.fakes import make_trace
 
@@ -59,3 +60,7 @@ def test_the_same_quote_is_given_once() -> None:
 def test_any_part_of_a_text_is_found_again(text: str, start: int, length: int) -> None:
     quote = text[start : start + length]
     assert check(make_trace(text), quote).verified == (len(fold(quote)) >= 3)
+
+
+def test_a_quote_that_shows_control_characters_as_the_digest_does_is_found() -> None:
+    assert check(make_trace("red \x1b[31m alert"), "red ␛[31m alert").verified

@@ -126,7 +126,7 @@ def test_the_summary_names_causes_costs_and_files() -> None:
         1 of 1     The prompt never says that nothing is kept between conversations, so
                    the agent promised it. (prompt issue)
                    memory.refinery.yaml::admits
-        diagnosed  by builtin: 1,234 tokens, of which 0.5 s waiting for the limit
+        diagnosed  by builtin: 1,234 tokens, 0.5 s waiting for the limit
         written    out/report.json
     """).splitlines()
     )
