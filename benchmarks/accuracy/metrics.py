@@ -32,14 +32,16 @@ def distance(case: Labelled, answer: Answer) -> float:
     return float(len(case.run_ids) if answer.step is None else abs(answer.step - case.decisive))
 
 
-Metric = "Callable[[Labelled, Answer], float]"
+def _within(steps: int) -> Callable[[Labelled, Answer], float]:
+    return lambda case, answer: float(answer.step is not None and distance(case, answer) <= steps)
+
 
 METRICS: dict[str, Callable[[Labelled, Answer], float]] = {
     "agent": lambda case, answer: float(answer.agent == case.agent),
     "exact step": lambda case, answer: float(answer.step == case.decisive),
-    "within 1": lambda case, answer: float(distance(case, answer) <= 1),
-    "within 3": lambda case, answer: float(distance(case, answer) <= 3),
-    "within 5": lambda case, answer: float(distance(case, answer) <= 5),
+    "within 1": _within(1),
+    "within 3": _within(3),
+    "within 5": _within(5),
     "mean distance": distance,
     "any labelled failure": lambda case, answer: float(answer.step in case.failures),
 }

@@ -134,9 +134,7 @@ def reliability(cases: Sequence[Labelled], answers: Sequence[Answer]) -> dict[st
     rows: dict[str, dict[str, float]] = {}
     for level in Confidence:
         right = [float(a.step == c.decisive) for c, a in zip(cases, answers, strict=True) if a.confidence == level]
-        near = [
-            float(metrics.distance(c, a) <= 3) for c, a in zip(cases, answers, strict=True) if a.confidence == level
-        ]
+        near = [metrics.METRICS["within 3"](c, a) for c, a in zip(cases, answers, strict=True) if a.confidence == level]
         if right:
             rows[level.value] = {"said": len(right), "exact step": fmean(right), "within 3": fmean(near)}
     return rows

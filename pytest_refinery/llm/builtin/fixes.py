@@ -17,7 +17,8 @@ _SUBJECT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _MODAL = re.compile(r"^(?:must|should|has to|needs to|is expected to|ought to|will|shall)\s+", re.IGNORECASE)
-_NEGATED = re.compile(r"^(?:does not|doesn't|do not|must not|should not|never)\s+", re.IGNORECASE)
+_NEGATED = re.compile(r"^(?:does not|doesn't|do not|must not|should not)\s+", re.IGNORECASE)
+_NEVER = re.compile(r"^(?:must |should )?never\s+", re.IGNORECASE)
 _THIRD_PERSON = re.compile(r"^(?P<stem>[a-z]+?)(?P<ending>ies|sses|shes|ches|xes|oes|s)\b", re.IGNORECASE)
 
 _RULES = {
@@ -87,7 +88,7 @@ _SAYS_WHAT_IS_EXPECTED = frozenset({"lasting_promise", "expected_topic", "failed
 
 def _prompt_file(reading: Reading) -> PromptFile | None:
     """Return the prompt file that is nearest to what the agent was told."""
-    told = words.content("\n".join(reading.conversation.system))
+    told = words.content("\n".join(reading.prompts))
     files = reading.case.prompt_files
     return max(files, key=lambda file: len(words.content(file.text) & told), default=None)
 
@@ -111,6 +112,9 @@ def _as_instruction(expect: str) -> str:
     negated = _NEGATED.match(rest)
     if negated:
         return f"Do not {rest[negated.end() :]}."
+    never = _NEVER.match(rest)
+    if never:
+        return f"Never {_imperative(rest[never.end() :], is_first=False)}."
     rest = _MODAL.sub("", rest)
     return f"{_imperative(rest)}."
 
@@ -119,11 +123,11 @@ def _addressed(text: str) -> str:
     return re.sub(r"\bitself\b", "yourself", re.sub(r"\bits\b", "your", re.sub(r"\bit\b", "you", text)))
 
 
-def _imperative(text: str) -> str:
+def _imperative(text: str, *, is_first: bool = True) -> str:
     found = _THIRD_PERSON.match(text)
     if found:
         ending = {"ies": "y", "sses": "ss", "shes": "sh", "ches": "ch", "xes": "x", "oes": "o"}.get(
             found["ending"].lower(), ""
         )
         text = f"{found['stem']}{ending}{text[found.end() :]}"
-    return text[:1].upper() + text[1:]
+    return text[:1].upper() + text[1:] if is_first else text

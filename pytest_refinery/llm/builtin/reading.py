@@ -26,7 +26,7 @@ _READS = re.compile(
 )
 _THINKS = re.compile(r"^(think|plan|reason|reflect|calculate|calc|scratchpad)", re.IGNORECASE)
 _CODE = re.compile(r"```(python|sh|bash|py)\b")
-_HANDS_OVER = re.compile(r"transfer|escalat|hand_?off|handover|human|live_?agent|operator", re.IGNORECASE)
+_HANDS_OVER = re.compile(r"transfer\w*(agent|person|support)|escalat|hand_?(off|over)|human|live_?agent", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,15 @@ class Reading:
         return self.conversation.steps
 
     @cached_property
+    def prompts(self) -> tuple[str, ...]:
+        """The system prompts in the trace."""
+        spoken = (step.text for step in self.steps if step.role == "system")
+        return tuple(dict.fromkeys((*self.conversation.system, *spoken)))
+
+    @cached_property
     def told(self) -> str:
         """All that the agent was told about its work: system prompts and prompt files."""
-        spoken = [step.text for step in self.steps if step.role == "system"]
-        texts = (*self.conversation.system, *spoken, *(file.text for file in self.case.prompt_files))
-        return "\n\n".join(dict.fromkeys(texts))
+        return "\n\n".join(dict.fromkeys((*self.prompts, *(file.text for file in self.case.prompt_files))))
 
     @cached_property
     def expected(self) -> frozenset[str]:

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from pytest_refinery.analysis.engine import Engine, Limits
+from pytest_refinery.analysis.ports import PromptFile
+from pytest_refinery.analysis.schemas import Confidence, FailureType
+from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
+from pytest_refinery.traces.model import Run, Trace
+from tests.unit.llm.scenes import agent, case, did, group, system, talk, user
+
+PROMPT = "You help clients of a bank.\n\n- Be friendly."
+STORY = (
+    system(PROMPT),
+    user("Show my transactions of October."),
+    did("list_transactions", {"month": "October"}, [{"text": "Cash sweep redemption", "amount": -120.5}]),
+    agent("There is one: cash sweep redemption, -120.50."),
+    user("Exclude all transactions that say 'cash sweep redemption'."),
+    agent("Understood. From now on I will exclude them."),
+)
+EXPECT = "The agent says that it cannot keep preferences between conversations."
+
+
+def test_the_promise_that_cannot_be_kept_is_diagnosed() -> None:
+    asked = case(talk(*STORY), expect=EXPECT, prompt_files=(PromptFile("prompts/agent.md", PROMPT),))
+    diagnosis = Engine(BuiltinAnalyst(), Limits()).diagnose(asked)
+    assert diagnosis.responsible_run_id == "6"
+    assert diagnosis.failure_type == FailureType.PROMPT_ISSUE
+    assert diagnosis.confidence == Confidence.HIGH
+    assert "From now on I will exclude them." in [evidence.quote for evidence in diagnosis.evidence]
+    assert diagnosis.suggested_fix is not None
+    assert diagnosis.suggested_fix.file == "prompts/agent.md"
+    assert "nothing is kept from one conversation to the next" in diagnosis.suggested_fix.after
+    assert diagnosis.missing_context[0].startswith("The prompt does not say that nothing is kept")
+    assert EXPECT in diagnosis.executive_summary
+    assert (diagnosis.coverage.percentage, diagnosis.partial) == (100.0, None)
+
+
+def test_groups_that_are_read_at_the_same_time_find_what_one_group_finds() -> None:
+    asked = case(talk(*STORY), expect=EXPECT)
+    analyst = BuiltinAnalyst()
+    with ThreadPoolExecutor(4) as pool:
+        parts = list(
+            pool.map(lambda part: analyst.analyse_group(asked, part), [group(run.id) for run in asked.trace.runs])
+        )
+    whole = analyst.analyse_group(asked, group(*(run.id for run in asked.trace.runs)))
+    assert [finding for part in parts for finding in part.findings] == list(whole.findings)
+    assert [run_id for part in parts for run_id in part.runs_read] == list(whole.runs_read)
+
+
+def test_where_no_rule_fits_the_report_says_so() -> None:
+    diagnosis = Engine(BuiltinAnalyst(), Limits()).diagnose(case(talk(user("Hello."), agent("Good morning."))))
+    assert diagnosis.root_cause.startswith("No rule recognised the mistake")
+    assert diagnosis.confidence == Confidence.LOW
+    assert diagnosis.responsible_run_id == "1"
+
+
+def test_a_trace_without_any_message_is_diagnosed_as_that() -> None:
+    empty = Trace(id="t", name="t", runs=(Run(id="r", name="agent", kind="chain"),))
+    diagnosis = Engine(BuiltinAnalyst(), Limits()).diagnose(case(empty))
+    assert diagnosis.responsible_run_id in {"r", None}
+    assert diagnosis.root_cause
+
+
+def test_a_finding_that_the_engine_dropped_is_not_concluded_from() -> None:
+    asked = case(talk(*STORY), expect=EXPECT)
+    analyst = BuiltinAnalyst()
+    gaps = analyst.find_gaps(asked, ())
+    assert "promise" not in analyst.conclude(asked, (), gaps).root_cause
