@@ -64,7 +64,7 @@ class App:
         self.gate = Gate(terms)
         self.files = Files(terms)
         self.stores = VectorStores(terms, self.files)
-        self.responses = Responses(terms, self.stores, self.gate)
+        self.responses = Responses(terms, self.stores, self.gate, self._lock)
         self.faults = Faults()
         self.journal = Journal()
         self.routes = self._routes()
@@ -79,6 +79,8 @@ class App:
             answer = fault.act(request, self._handle(route)) if fault else self._handle(route)(request)
         except ServiceError as error:
             answer = error.answer
+        except Exception as error:  # noqa: BLE001  (a mistake in here or in a brain has to be seen by the test)
+            answer = ServiceError(f"The test's own server failed: {error!r}", status=500, kind="server_error").answer
         name = fault.name if fault else None
         self.journal.add(request, answer, started=started, ended=self._terms.clock(), fault=name)
         return answer

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.openai_server.messages import JsonObject
 
 _RUN_LINE = re.compile(r"#(\d+) (?:(\S+) (\S+)|\(part)")
+_HEAD = re.compile(r"(?m)^#(\d+) ")
 _ITEM_LINE = re.compile(r"m\d+ ([^:]+):(.*)")
 _SETUP_LINE = re.compile(r"[ct]\d+ ")
 _DIGEST_LINE = re.compile(r" |$|#\d|[mct]\d|call |thinking:")
@@ -101,8 +102,9 @@ class RunReader:
 
     def read(self, view: View) -> Reading:
         """Return what was seen."""
-        texts = [*view.inputs, *_stitched(view.passages)]
-        lines = [line for text in texts for line in _lines(text)]
+        told = [line for text in view.inputs for line in _lines(text, are_runs_named=True)]
+        found = [line for text in _stitched(view.passages) for line in _lines(text, are_runs_named=False)]
+        lines = told + found
         marker = re.compile("|".join(f"(?:{_flagged(marker)})" for marker in self.markers))
         sightings = [Sighting(line.run, line.quote) for line in lines if line.run and marker.search(line.text)]
         runs = {line.run.number: line.run for line in lines if line.run is not None and line.is_head}
@@ -210,7 +212,8 @@ class _Line:
     is_head: bool = False
 
 
-def _lines(text: str) -> Iterator[_Line]:
+def _lines(text: str, *, are_runs_named: bool) -> Iterator[_Line]:
+    """Yield the lines of a text; outside a digest, words like "run 7" may say which run is meant."""
     run: Run | None = None
     is_digest = is_told = False
     for line in text.splitlines():
@@ -224,7 +227,7 @@ def _lines(text: str) -> Iterator[_Line]:
         is_digest = is_digest and _DIGEST_LINE.match(line) is not None
         if item is not None:
             is_told = item[1].startswith("system")
-        if not is_digest:
+        if are_runs_named and not is_digest:
             run = _named_run(line) or run
         if not is_told and _SETUP_LINE.match(line) is None:
             said = item[2] if item is not None else line
@@ -249,20 +252,36 @@ def _quote(said: str) -> str:
 
 
 def _stitched(passages: Iterable[Passage]) -> Iterator[str]:
-    """Yield the passages of each file in the order of the runs in them, as one text."""
+    """Yield the passages of each file in the order of the runs in them, as one text.
+
+    A passage without a run's line goes where it overlaps another, else it stays alone.
+    """
     texts: dict[str, list[str]] = {}
     for passage in passages:
         texts.setdefault(passage.filename, []).append(passage.text)
     for parts in texts.values():
-        yield _joined(sorted(parts, key=_first_run))
+        ordered = sorted(filter(_HEAD.search, parts), key=_first_run)
+        yield from _placed([part for part in parts if part not in ordered], ordered)
+        yield _joined(ordered)
 
 
 def _first_run(text: str) -> float:
-    found = re.search(r"(?m)^#(\d+) ", text)
+    found = _HEAD.search(text)
     if found is None:
-        return float("inf")
+        return 0
     # A text that starts within a run comes before the one that starts with the next run's line.
     return int(found[1]) - (0.5 if found.start() > 0 else 0)
+
+
+def _placed(parts: Sequence[str], ordered: list[str]) -> Sequence[str]:
+    """Put what overlaps one of ``ordered`` behind it, and return the rest."""
+    rest = list(parts)
+    for part in parts:
+        place = next((index for index, before in enumerate(ordered) if _overlap(before, part)), None)
+        if place is not None:
+            ordered.insert(place + 1, part)
+            rest.remove(part)
+    return _placed(rest, ordered) if len(rest) < len(parts) else rest
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from tests.openai_server.strict_schemas import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from threading import Lock
 
     from tests.openai_server.gate import Gate
     from tests.openai_server.retrieval import Hit
@@ -51,10 +52,11 @@ class _Said:
 
 
 class Responses:
-    """Answers; may be called from any thread."""
+    """Answers; may be called from any thread, ``lock`` being what guards the stores."""
 
-    def __init__(self, terms: Terms, stores: VectorStores, gate: Gate) -> None:
+    def __init__(self, terms: Terms, stores: VectorStores, gate: Gate, lock: Lock) -> None:
         self._terms = terms
+        self._lock = lock
         self._stores = stores
         self._gate = gate
 
@@ -62,7 +64,8 @@ class Responses:
         """Answer a request."""
         body = request.body
         self.refuse_unknown(body["model"])
-        calls = self._searches(body)
+        with self._lock:
+            calls = self._searches(body)
         carried = _counted(body, calls, self._terms.count_tokens) + len(calls) * self._terms.file_search_tokens
         self._refuse_overlong(carried)
         reserved = body.get("max_output_tokens") or 0 if self._terms.charges_max_output else 0

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.openai_server import forms, journal
+from tests.openai_server import forms, journal, listing
 from tests.openai_server.app import App
 from tests.openai_server.messages import Answer, Request, ServiceError
 from tests.openai_server.terms import Terms
@@ -200,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         content = json.dumps(answer.body).encode()
         self.send_response(answer.status)
-        for name, value in {"content-type": "application/json", **answer.headers}.items():
+        for name, value in {**_usual_headers(), **answer.headers}.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
@@ -209,3 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(content[: int(len(content) * answer.cut_after)])
             self.close_connection = True
+
+
+def _usual_headers() -> dict[str, str]:
+    return {"content-type": "application/json", "x-request-id": listing.new_id("req_")}

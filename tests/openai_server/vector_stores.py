@@ -177,16 +177,15 @@ class VectorStores:
     def retrieve_batch(self, _request: Request, store_id: str, batch_id: str) -> JsonObject:
         """Show how far a batch is."""
         store, batch = self._batch(store_id, batch_id)
-        present = [store.files[name] for name in batch.file_ids if name in store.files]
-        return _batch_json(batch, store_id, [self._status(attached) for attached in present])
+        return _batch_json(batch, store_id, [self._status(attached) for attached in _present(store, batch)])
 
     def cancel_batch(self, request: Request, store_id: str, batch_id: str) -> JsonObject:
         """Give up what of a batch is not indexed yet."""
         store, batch = self._batch(store_id, batch_id)
         batch.is_cancelled = True
-        for name in batch.file_ids:
-            if self._status(store.files[name]) == "in_progress":
-                store.files[name] = replace(store.files[name], is_cancelled=True)
+        for attached in _present(store, batch):
+            is_late = self._status(attached) == "in_progress"
+            store.files[attached.file.id] = replace(attached, is_cancelled=is_late)
         return self.retrieve_batch(request, store_id, batch_id)
 
     def list_batch_files(self, request: Request, store_id: str, batch_id: str) -> JsonObject:
@@ -317,6 +316,10 @@ class VectorStores:
             "last_active_at": store.last_active_at,
             "metadata": store.metadata,
         }
+
+
+def _present(store: _Store, batch: _Batch) -> list[_Attached]:
+    return [store.files[file_id] for file_id in batch.file_ids if file_id in store.files]
 
 
 def _chunks(

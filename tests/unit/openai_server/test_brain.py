@@ -125,6 +125,23 @@ def test_a_marker_whose_run_was_not_carried_is_not_seen() -> None:
     assert found["findings"] == []
 
 
+LONG = " ".join(f"word{number}" for number in range(30))
+
+
+def test_a_passage_within_a_long_text_is_placed_where_it_overlaps() -> None:
+    text = f"#1 llm model\nm1 assistant: {LONG}\n From now on it is so.\n {LONG}\n#2 llm model\nm2 assistant: Yes."
+    inside = text.index("From now")
+    passages = (text[inside + 60 :], text[100 : inside + 90], text[:150])
+    assert answer(view(passages=passages), "From now on")["responsible_run"] == "1"
+
+
+def test_a_passage_that_overlaps_nothing_belongs_to_no_run() -> None:
+    found = answer(
+        view(passages=("#1 llm model\nm1 assistant: Yes.", " From now on, in run 3, it is so.")), "From now on"
+    )
+    assert (found["runs_read"], found["findings"]) == ([1], [])
+
+
 @pytest.mark.parametrize(
     "line",
     [

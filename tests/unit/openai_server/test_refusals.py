@@ -143,6 +143,17 @@ def test_a_body_that_is_no_json_is_refused(client: OpenAI) -> None:
         client.post("/responses", cast_to=object, content=b"{", options={"headers": headers})
 
 
+def test_an_upload_without_a_file_is_refused(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="Missing required parameter: 'file'"):
+        client.post("/files", cast_to=object, body={"purpose": "assistants"})
+
+
+@pytest.mark.parametrize("limit", [0, 101])
+def test_a_page_has_a_largest_size(client: OpenAI, limit: int) -> None:
+    with pytest.raises(openai.BadRequestError, match=f"an integer from 1 to 100, but got '{limit}'"):
+        client.vector_stores.list(limit=limit)
+
+
 def test_requests_that_the_service_accepted_are_accepted() -> None:
     recorded = 0
     for path in sorted(require("cassettes", "pydantic-ai").glob("*.yaml")):

@@ -317,6 +317,17 @@ def test_a_brain_that_breaks_its_schema_is_told_off(connect: Callable[[OpenAISer
         connect(server).responses.parse(model="gpt-4o", input="Why?", text_format=Verdict)
 
 
+def test_a_brain_that_fails_is_seen(connect: Callable[[OpenAIServer], OpenAI]) -> None:
+    def brain(_view: View) -> str:
+        raise LookupError("no such thing")
+
+    with (
+        OpenAIServer(brain=brain) as server,
+        pytest.raises(openai.InternalServerError, match=r"failed: LookupError\('no such thing'\)"),
+    ):
+        connect(server).responses.create(model="gpt-4o", input="Why?")
+
+
 def test_an_answer_longer_than_allowed_is_cut_off(connect: Callable[[OpenAIServer], OpenAI]) -> None:
     with OpenAIServer(brain=lambda _: "word " * 100) as server:
         response = connect(server).responses.create(model="gpt-4o", input="Why?", max_output_tokens=16)
