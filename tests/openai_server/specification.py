@@ -81,8 +81,10 @@ def specification(path: Path = PATH) -> Specification | None:
 
 def problem_for_sdk(params: Any, body: JsonObject) -> str | None:  # noqa: ANN401  (a type, or a union of types)
     """Return where a request is not what the SDK's typed parameters allow."""
+    # Held by name: what it returns still needs it while being exhausted.
+    adapter = _adapter(params)
     try:
-        _exhaust(_adapter(params).validate_python(body))
+        _exhaust(adapter.validate_python(body))
     except ValidationError as error:
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

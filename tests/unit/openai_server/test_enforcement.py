@@ -131,6 +131,25 @@ def test_responses_run_side_by_side_and_take_their_time(connect: Callable[[OpenA
     assert seconds == [5.0] * 3
 
 
+def test_many_clients_change_a_store_while_it_is_searched(connect: Callable[[OpenAIServer], OpenAI]) -> None:
+    with OpenAIServer() as server:
+        client = connect(server)
+        store_id = client.vector_stores.create().id
+
+        def use(number: int) -> None:
+            stored = client.files.create(file=(f"g{number}.md", TEXT.encode()), purpose="assistants")
+            client.vector_stores.files.create(store_id, file_id=stored.id)
+            client.responses.create(
+                model="gpt-4o", input="word", tools=[{"type": "file_search", "vector_store_ids": [store_id]}]
+            )
+            client.files.delete(stored.id)
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(use, range(24)))
+        assert {each.status for each in server.log} == {200}
+        assert client.vector_stores.retrieve(store_id).file_counts.total == 0
+
+
 def test_it_can_be_started_by_hand() -> None:
     command = [sys.executable, "-m", "tests.openai_server", "--port", "0", "--tpm", "30000", "--tpm-model", "sliding"]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
