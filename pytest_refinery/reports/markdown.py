@@ -77,7 +77,8 @@ def _diagnosis(found: Diagnosis) -> Iterator[str]:
     yield ""
     if found.responsible_run_id is not None:
         place = f"{found.responsible_run_number} of {found.coverage.runs_total}"
-        yield f"**Responsible run** {place}: {markdown(found.responsible_run_name or '')} ({_code(found.responsible_run_id)})"
+        named = f"{markdown(found.responsible_run_name or '')} ({_code(found.responsible_run_id)})"
+        yield f"**Responsible run** {place}: {named}"
         yield ""
     for quote in found.evidence:
         yield f"> {markdown(shortened(quote.quote, most=_QUOTE_CHARACTERS))}"

@@ -96,11 +96,7 @@ def _fix(fix: SuggestedFix | None, width: int) -> list[str]:
     place = f"{fix.component} ({fix.file})" if fix.file and fix.file != fix.component else fix.component
     return [
         *_field("fix", f"{place}: {fix.why}" if fix.why else place, width),
-        *(
-            text
-            for change in changes(fix)
-            for text in _wrapped(change[1:], width, first=f"{' ' * _LABEL}{change[0]} ")
-        ),
+        *(text for change in changes(fix) for text in _wrapped(change[1:], width, first=f"{' ' * _LABEL}{change[0]} ")),
     ]
 
 
