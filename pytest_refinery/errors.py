@@ -68,7 +68,9 @@ class Undecided(RefineryError):  # noqa: N818  (the word of the domain; see Verd
 
 
 class AnalysisError(RefineryError):
-    """An analyst could not answer a stage."""
+    """An analyst could not answer a stage; where ``is_final``, asking again cannot help."""
+
+    is_final = False
 
 
 class BudgetError(AnalysisError):
@@ -77,6 +79,8 @@ class BudgetError(AnalysisError):
 
 class RequestTooLargeError(BudgetError):
     """A request costs more tokens than the limit lets through in a minute."""
+
+    is_final = True
 
 
 class ExpectationFailed(AssertionError):  # noqa: N818  (a result, not an error)

@@ -6,48 +6,88 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.evidence import Verifier
+from pytest_refinery.analysis.job import TimedJob
+from pytest_refinery.analysis.ports import PreparingAnalyst
 from pytest_refinery.analysis.schemas import Conclusion, Confidence, Diagnosis, FailureType, Finding
-from pytest_refinery.analysis.stages import Deadline, Stages
+from pytest_refinery.analysis.stages import Stages
 from pytest_refinery.digest import grouping, render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from pytest_refinery.analysis.ports import Analyst, Case
+    from pytest_refinery.analysis.ports import Analyst, Case, Forecast
+    from pytest_refinery.digest.grouping import Group
+    from pytest_refinery.digest.render import Digest
+
+_GROUP_TOKENS = 20_000
 
 
 @dataclass(frozen=True)
 class Limits:
     """How a trace is cut, and how long its diagnosis may take.
 
-    ``group_size_runs`` takes precedence over ``group_tokens``, ``disable_chunking`` over both.
+    ``group_size_runs`` takes precedence over ``group_tokens``, ``disable_chunking`` over both. Without
+    ``group_tokens`` a group may be as large as the analyst's calls.
     """
 
-    group_tokens: int = 20_000
+    group_tokens: int | None = None
     group_size_runs: int | None = None
     disable_chunking: bool = False
     timeout_seconds: float = 300.0
+    pause_seconds: float = 0.0
 
 
 class Engine:
-    """Diagnoses failed expectations with one analyst."""
+    """Diagnoses failed expectations with one analyst.
 
-    def __init__(self, analyst: Analyst, limits: Limits) -> None:
+    Args:
+        watch: Called with a few words about what an analyst that takes its time is doing.
+    """
+
+    def __init__(
+        self, analyst: Analyst | PreparingAnalyst, limits: Limits, *, watch: Callable[[str], None] | None = None
+    ) -> None:
         self._analyst = analyst
         self._limits = limits
+        self._watch = watch
 
     def begin(self, case: Case) -> Analysis:
         """Cut the trace into groups and return the analysis of it, ready to run."""
+        digest, groups = self._cut(case)
+        job = TimedJob(self._limits.timeout_seconds)
+        verifier = Verifier(case.trace, shown={entry.run_id: entry.text for entry in digest.entries})
+        stages = self._stages(case, groups, job)
+        return Analysis(case, stages, verifier, job, analyst=self._analyst.name, model=self.model)
+
+    def forecast(self, case: Case) -> Forecast | None:
+        """Return what the diagnosis of ``case`` would cost, ``None`` where it costs nothing."""
+        if not isinstance(self._analyst, PreparingAnalyst):
+            return None
+        return self._analyst.forecast(case, self._cut(case)[1])
+
+    @property
+    def model(self) -> str:
+        """The model that the analyst asks, ``""`` where there is none."""
+        return self._analyst.model if isinstance(self._analyst, PreparingAnalyst) else ""
+
+    def _cut(self, case: Case) -> tuple[Digest, tuple[Group, ...]]:
         digest = render.digest(case.trace)
+        fitting = self._analyst.group_tokens if isinstance(self._analyst, PreparingAnalyst) else _GROUP_TOKENS
         groups = grouping.group(
             digest,
-            group_tokens=self._limits.group_tokens,
+            group_tokens=self._limits.group_tokens or fitting,
             group_size_runs=self._limits.group_size_runs,
             disable_chunking=self._limits.disable_chunking,
         )
-        stages = Stages(self._analyst, case, groups, Deadline(self._limits.timeout_seconds))
-        verifier = Verifier(case.trace, shown={entry.run_id: entry.text for entry in digest.entries})
-        return Analysis(case, stages, verifier, analyst=self._analyst.name)
+        return digest, groups
+
+    def _stages(self, case: Case, groups: Sequence[Group], job: TimedJob) -> Stages:
+        if not isinstance(self._analyst, PreparingAnalyst):
+            return Stages(self._analyst, case, groups, job)
+        answering = self._analyst.prepare(case, groups, job)
+        if self._watch is None:
+            return Stages(answering, case, groups, job, pause=self._limits.pause_seconds)
+        return Stages(answering, case, groups, job, watch=self._watch, pause=self._limits.pause_seconds)
 
     def diagnose(self, case: Case) -> Diagnosis:
         """Read the whole trace in stages and return what was found.
@@ -60,11 +100,15 @@ class Engine:
 class Analysis:
     """The diagnosis of one case while it is being made."""
 
-    def __init__(self, case: Case, stages: Stages, verifier: Verifier, *, analyst: str) -> None:
+    def __init__(
+        self, case: Case, stages: Stages, verifier: Verifier, job: TimedJob, *, analyst: str, model: str = ""
+    ) -> None:
         self._case = case
         self._stages = stages
         self._verifier = verifier
+        self._job = job
         self._analyst = analyst
+        self._model = model
 
     def finish(self) -> Diagnosis:
         """Run the stages and return the diagnosis."""
@@ -99,7 +143,9 @@ class Analysis:
             findings=findings,
             coverage=stages.coverage,
             analyst=self._analyst,
+            model=self._model,
             stages=tuple(stages.reports),
+            notes=self._job.notes,
             partial="; ".join(missing) or None,
         )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from threading import Event
 
-    from pytest_refinery.analysis.schemas import Conclusion, Finding, Gap, GapAnalysis, GroupAnalysis
+    from pytest_refinery.analysis.schemas import Conclusion, Evidence, Finding, Gap, GapAnalysis, GroupAnalysis
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.traces.model import Trace
     from pytest_refinery.traces.prompts import Prompt
@@ -64,6 +65,118 @@ class Analyst(Protocol):
 
     def conclude(self, case: Case, findings: Sequence[Finding], gaps: GapAnalysis) -> Conclusion:
         """Stage 3: name the decisive run, the cause and the change that would have helped."""
+        ...
+
+
+class Stage(StrEnum):
+    """The stages, as reports call them."""
+
+    TRACE_ANALYSIS = "trace analysis"
+    GAP_ANALYSIS = "gap analysis"
+    DIAGNOSIS = "diagnosis"
+    JUDGE = "judge"
+
+
+class Job(Protocol):
+    """The piece of work that requests are made for: its time, its costs, what the user should know of it."""
+
+    @property
+    def cancelled(self) -> Event:
+        """Set when nobody waits for the answer any more."""
+        ...
+
+    def seconds_left(self) -> float:
+        """Return the seconds that are left for it, below 0 when there are none."""
+        ...
+
+    def spent(
+        self, stage: Stage, *, input_tokens: int = 0, output_tokens: int = 0, seconds_waited: float = 0.0
+    ) -> None:
+        """Take note of a request and what it cost."""
+        ...
+
+    def note(self, sentence: str) -> None:
+        """Keep a sentence for the report: something went another way than planned."""
+        ...
+
+
+@runtime_checkable
+class PreparingAnalyst(Protocol):
+    """An analyst that works on one case at a time with outside help.
+
+    The engine asks it to prepare for each case, and who comes back answers the stages of that case.
+    """
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model that it asks."""
+        ...
+
+    @property
+    def group_tokens(self) -> int:
+        """The most tokens of a group that one of its calls can carry."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that differs wherever its answers to the same case might: prompts, parameters."""
+        ...
+
+    def prepare(self, case: Case, groups: Sequence[Group], job: Job) -> Analyst:
+        """Return who answers the stages of ``case``. Nothing is sent yet."""
+        ...
+
+    def forecast(self, case: Case, groups: Sequence[Group]) -> Forecast:
+        """Return what the diagnosis of ``case`` would cost. Nothing is sent."""
+        ...
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a diagnosis would cost, if nothing has to be asked twice.
+
+    Attributes:
+        calls: Requests for a response.
+        input_tokens: By our own count.
+        least_output_tokens: The shortest sensible answers.
+        most_output_tokens: The longest answers that are allowed.
+    """
+
+    calls: int
+    input_tokens: int
+    least_output_tokens: int
+    most_output_tokens: int
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One verdict on an expectation: ``None`` where the model could not tell."""
+
+    is_met: bool | None
+    reasons: tuple[str, ...] = ()
+    quotes: tuple[Evidence, ...] = ()
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Decides whether a trace meets an expectation that no check decides."""
+
+    @property
+    def model(self) -> str:
+        """The model that it asks."""
+        ...
+
+    def judge(self, case: Case, job: Job) -> Judgement:
+        """Return the verdict on ``case``, which has no failures yet.
+
+        Raises:
+            AnalysisError: There was no usable answer.
+        """
         ...
 
 

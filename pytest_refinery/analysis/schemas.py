@@ -156,6 +156,11 @@ class Diagnosis(_Frozen):
     """The result of the stages for one failed item.
 
     ``partial`` gives the reason where something was missing, else ``None``.
+
+    Attributes:
+        model: The model that the analyst asked, ``""`` where there was none.
+        cached: Whether it was made in an earlier session; then ``stages`` says what it cost then.
+        notes: What went another way than planned, without anything missing; a sentence each.
     """
 
     failure_type: FailureType
@@ -175,5 +180,8 @@ class Diagnosis(_Frozen):
     findings: tuple[Finding, ...] = ()
     coverage: Coverage
     analyst: str
+    model: str = ""
+    cached: bool = False
     stages: tuple[StageReport, ...] = ()
+    notes: tuple[str, ...] = ()
     partial: str | None = None

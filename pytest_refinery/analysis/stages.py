@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_refinery.analysis.concurrency import CutShort, run_all
+from pytest_refinery.analysis.ports import Stage
 from pytest_refinery.analysis.schemas import (
     Conclusion,
     Coverage,
@@ -20,6 +20,7 @@ from pytest_refinery.errors import AnalysisError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pytest_refinery.analysis.job import TimedJob
     from pytest_refinery.analysis.ports import Analyst, Case
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.traces.model import Trace
@@ -29,46 +30,58 @@ T = TypeVar("T")
 _GROUPS_AT_ONCE = 8
 
 
-class Deadline:
-    """The end of the time that one diagnosis may take."""
-
-    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.seconds = seconds
-        self.clock = clock
-        self._end = clock() + seconds
-
-    def seconds_left(self) -> float:
-        """Return the seconds until the end, below 0 after it."""
-        return self._end - self.clock()
+def _nobody_watches(_: str) -> None:
+    """Tell nobody."""
 
 
 class Stages:
     """The stages of one case, and what they found so far.
 
+    Args:
+        watch: Called with a few words whenever something is begun or done.
+        pause: Seconds between two groups, which are then read one after the other.
+
     Attributes:
         gaps: The answer of stage 2, empty until it is there.
         conclusion: The answer of stage 3, ``None`` until it is there.
         reports: What each stage cost.
-        missing: What could not be found out, one sentence each.
     """
 
-    def __init__(self, analyst: Analyst, case: Case, groups: Sequence[Group], deadline: Deadline) -> None:
+    def __init__(
+        self,
+        analyst: Analyst,
+        case: Case,
+        groups: Sequence[Group],
+        job: TimedJob,
+        *,
+        watch: Callable[[str], None] = _nobody_watches,
+        pause: float = 0.0,
+    ) -> None:
         self._analyst = analyst
         self._case = case
         self._groups = groups
-        self._deadline = deadline
+        self._job = job
+        self._watch = watch
+        self._pause = pause
         self._answers: dict[int, GroupAnalysis] = {}
+        self._failures: dict[str, list[str]] = {}
         self.gaps = GapAnalysis()
         self.conclusion: Conclusion | None = None
         self.reports: list[StageReport] = []
-        self.missing: list[str] = []
 
     def run(self) -> None:
         """Run all stages; where one fails, go on with what there is."""
-        self._read_groups()
-        findings = self.findings
-        self.gaps = self._single("gap analysis", lambda: self._analyst.find_gaps(self._case, findings)) or self.gaps
-        self.conclusion = self._single("diagnosis", lambda: self._analyst.conclude(self._case, findings, self.gaps))
+        try:
+            self._read_groups()
+            findings = self.findings
+            find_gaps = partial(self._analyst.find_gaps, self._case, findings)
+            self.gaps = self._single(Stage.GAP_ANALYSIS, find_gaps) or self.gaps
+            self.conclusion = self._single(
+                Stage.DIAGNOSIS, lambda: self._analyst.conclude(self._case, findings, self.gaps)
+            )
+        finally:
+            # Also after Ctrl-C: threads that still wait for the budget give up their places.
+            self._job.cancelled.set()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -80,46 +93,79 @@ class Stages:
         """Which runs were read."""
         return coverage(self._case.trace, self._groups, self._answers)
 
+    @property
+    def missing(self) -> list[str]:
+        """What could not be found out: a sentence for each reason, with all that it hit."""
+        return [f"{', '.join(hit)}: {reason}" for reason, hit in self._failures.items()]
+
     def _read_groups(self) -> None:
-        started = self._deadline.clock()
+        started = self._job.clock()
         failed = self._ask(range(len(self._groups)))
         # A group that failed is asked once more, alone.
-        for index in [index for index, error in failed.items() if not isinstance(error, CutShort)]:
+        for index in [index for index, error in failed.items() if _may_pass(error)]:
             failed |= self._ask([index])
         for index, error in sorted(failed.items()):
             if index not in self._answers:
-                self.missing.append(f"group {self._groups[index].name}: {self._reason(error)}")
-        self._record("trace analysis", calls=len(self._groups), started=started)
+                self._miss(f"group {self._groups[index].name}", error)
+        self._record(Stage.TRACE_ANALYSIS, calls=len(self._groups), started=started)
 
     def _ask(self, indices: Sequence[int]) -> dict[int, Exception]:
-        calls = [partial(self._analyst.analyse_group, self._case, self._groups[index]) for index in indices]
+        calls = [partial(self._read, index, is_first=index == indices[0]) for index in indices]
         failed: dict[int, Exception] = {}
-        for place, result in run_all(calls, workers=_GROUPS_AT_ONCE, seconds_left=self._deadline.seconds_left):
+        workers = 1 if self._pause else _GROUPS_AT_ONCE
+        self._say_how_far()
+        for place, result in run_all(calls, workers=workers, seconds_left=self._job.seconds_left):
             if isinstance(result, Exception):
                 failed[indices[place]] = result
             else:
                 self._answers[indices[place]] = result
+                self._say_how_far()
         return failed
 
-    def _single(self, name: str, call: Callable[[], T]) -> T | None:
-        started = self._deadline.clock()
-        ((_, result),) = run_all([call], workers=1, seconds_left=self._deadline.seconds_left)
-        self._record(name, calls=1, started=started)
+    def _read(self, index: int, *, is_first: bool) -> GroupAnalysis:
+        if self._pause and not is_first:
+            self._job.cancelled.wait(self._pause)
+        return self._analyst.analyse_group(self._case, self._groups[index])
+
+    def _say_how_far(self) -> None:
+        self._watch(f"{Stage.TRACE_ANALYSIS}, {len(self._answers)} of {len(self._groups)} groups")
+
+    def _single(self, stage: Stage, call: Callable[[], T]) -> T | None:
+        started = self._job.clock()
+        self._watch(stage)
+        ((_, result),) = run_all([call], workers=1, seconds_left=self._job.seconds_left)
+        self._record(stage, calls=1, started=started)
         if isinstance(result, Exception):
-            self.missing.append(f"{name}: {self._reason(result)}")
+            self._miss(stage, result)
             return None
         return result
 
-    def _record(self, name: str, *, calls: int, started: float) -> None:
-        seconds = self._deadline.clock() - started
-        self.reports.append(StageReport(name=name, calls=calls, seconds=round(seconds, 3)))
+    def _record(self, stage: Stage, *, calls: int, started: float) -> None:
+        costs = self._job.costs(stage)
+        self.reports.append(
+            StageReport(
+                name=stage,
+                calls=costs.calls or calls,
+                input_tokens=costs.input_tokens,
+                output_tokens=costs.output_tokens,
+                seconds=round(self._job.clock() - started, 3),
+                seconds_waited=round(costs.seconds_waited, 3),
+            )
+        )
+
+    def _miss(self, what: str, error: Exception) -> None:
+        self._failures.setdefault(self._reason(error), []).append(what)
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, CutShort):
-            return f"not finished within {self._deadline.seconds:g} s (--refinery-timeout)"
+            return f"not finished within {self._job.seconds:g} s (--refinery-timeout)"
         if isinstance(error, AnalysisError):
             return str(error)
         return f"{type(error).__name__}: {error}"
+
+
+def _may_pass(error: Exception) -> bool:
+    return not isinstance(error, CutShort) and not (isinstance(error, AnalysisError) and error.is_final)
 
 
 def merged(trace: Trace, answers: Iterable[Iterable[Finding]]) -> tuple[Finding, ...]:

@@ -21,6 +21,14 @@ _MOST_FOR_PREVIEWS = 1000
 _FOR_TITLES = 40
 
 
+@dataclass(frozen=True, slots=True)
+class RunText:
+    """The text of a run, or of a part of it, as it stands in a group."""
+
+    run_id: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Group:
     """Consecutive runs of a digest that fit one call.
@@ -31,6 +39,7 @@ class Group:
         run_ids: The runs in it, in order; a run too large for one group is in several.
         text: Starts with ``GROUP: g01``.
         tokens: The estimate for ``text``.
+        pieces: The texts of its runs, in order; together they are the end of ``text``.
     """
 
     name: str
@@ -38,6 +47,7 @@ class Group:
     run_ids: tuple[str, ...]
     text: str
     tokens: int
+    pieces: tuple[RunText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +94,19 @@ def _is_one_group(digest: Digest, group_tokens: int | None, group_size_runs: int
 
 def _only_group(digest: Digest) -> Group:
     name = _name(0)
-    return _made(name, digest.entries, digest, "\n".join([f"GROUP: {name}", digest.text]))
+    batch = [_Piece(entry, entry.text, entry.tokens) for entry in digest.entries]
+    return _made(name, batch, digest, "\n".join([f"GROUP: {name}", digest.text]))
 
 
-def _made(name: str, entries: Sequence[Entry], digest: Digest, text: str) -> Group:
+def _made(name: str, batch: Sequence[_Piece], digest: Digest, text: str) -> Group:
+    entries = [piece.entry for piece in batch]
     return Group(
         name=name,
         filename=_filename(name, entries, digest),
         run_ids=tuple(dict.fromkeys(entry.run_id for entry in entries)),
         text=text,
         tokens=tokens.estimate(text),
+        pieces=tuple(RunText(piece.entry.run_id, piece.text) for piece in batch),
     )
 
 
@@ -163,7 +176,7 @@ class _Writer:
             title = f"GROUP: {name}\nPart {index + 1} of {len(self._batches)} of a trace: {runs}."
             elsewhere = self._written_elsewhere(name, entries)
             text = "\n".join([title, self._digest.header, *elsewhere, *(piece.text for piece in batch)])
-            yield _made(name, entries, self._digest, text)
+            yield _made(name, batch, self._digest, text)
 
     def _written_elsewhere(self, name: str, entries: Sequence[Entry]) -> list[str]:
         """Return a line for each item that these runs refer to, as many as there are tokens for."""

@@ -1,0 +1,88 @@
+"""What is put into the vector store of a trace: one file for each group, and what belongs to a case. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis import prompt_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_refinery.analysis.ports import Case
+    from pytest_refinery.digest.grouping import Group
+
+# The extensions that the service indexes of those that prompts have; a file of any other kind becomes a text.
+_INDEXED = frozenset({".md", ".txt", ".json", ".html", ".py"})
+# The service's limits, and the least size in which a run is seldom cut.
+_SMALLEST_CHUNK, _LARGEST_CHUNK, _MOST_RESULTS = 800, 4_096, 50
+# The service counts tokens its own way.
+_MISCOUNTED = 1.25
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file for the store.
+
+    Attributes:
+        role: ``trace``, ``expectations``, ``evals`` or ``prompt``.
+        group: The group that it holds, ``-`` for none.
+    """
+
+    name: str
+    text: str
+    role: str
+    group: str = "-"
+
+    @cached_property
+    def content(self) -> str:
+        """A hash of name and text: what is in the store already is known by it."""
+        return hashlib.sha256(f"{self.name}\n{self.text}".encode()).hexdigest()[:16]
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What searches filter by."""
+        return {"group": self.group, "role": self.role, "content": self.content}
+
+
+def of_trace(groups: Iterable[Group]) -> tuple[Document, ...]:
+    """Return the files with the groups of a trace."""
+    return tuple(Document(group.filename, group.text, "trace", group.name) for group in groups)
+
+
+def of_case(case: Case) -> Iterator[Document]:
+    """Yield the files with what was expected, what was found, and the prompts."""
+    yield Document("expectations.md", prompt_texts.expectation(case), "expectations")
+    if case.failures:
+        found = "\n".join(f"- expected {gap.expected}\n  was {gap.actual}" for gap in case.failures)
+        yield Document("evals.md", found, "evals")
+    for file in case.prompt_files:
+        if file.text.strip():
+            yield Document(_indexed_name(file.path), file.text, "prompt")
+
+
+def chunk_tokens(groups: Sequence[Group]) -> int:
+    """Return a size of chunks in which one search can return any of the groups whole."""
+    largest = max((group.tokens for group in groups), default=0)
+    return min(_LARGEST_CHUNK, max(_SMALLEST_CHUNK, ceil(largest * _MISCOUNTED / (_MOST_RESULTS - 1))))
+
+
+def results_for(group: Group, chunk: int) -> int:
+    """Return how many chunks a group has at most."""
+    return min(_MOST_RESULTS, ceil(group.tokens * _MISCOUNTED / chunk) + 1)
+
+
+def identity(documents: Iterable[Document], chunk: int) -> str:
+    """Return what tells the store of one trace from that of another."""
+    whole = "\n".join([str(chunk), *(document.content for document in documents)])
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
+
+
+def _indexed_name(path: str) -> str:
+    name = f"prompt_{PurePath(path).name}"
+    return name if PurePath(name).suffix.lower() in _INDEXED else f"{name}.txt"

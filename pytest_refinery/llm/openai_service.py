@@ -1,0 +1,182 @@
+"""The OpenAI SDK, and nothing else of ours that knows it: plain data in, plain data out."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import openai
+
+from pytest_refinery.llm import refusals
+from pytest_refinery.llm.refusals import Complaint, PassingTrouble
+from pytest_refinery.llm.replies import Answered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+JsonObject = dict[str, Any]
+
+_UPLOAD_SECONDS = 60.0
+_QUICK_SECONDS = 30.0
+_PAGE = 100
+
+
+class _RawResponse(Protocol):
+    @property
+    def http_response(self) -> Any: ...  # noqa: ANN401  (of the SDK's own HTTP library)
+
+
+class OpenAIService:
+    """One account of OpenAI, or of a service that speaks the same language.
+
+    Key, address and organisation are read by the SDK from its own variables: ``OPENAI_API_KEY``,
+    ``OPENAI_BASE_URL``, ``OPENAI_ORG_ID``. Each method raises ``refusals.Unanswered`` where there is no answer.
+    Nothing is retried here.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._client = openai.OpenAI(max_retries=0, timeout=_QUICK_SECONDS)
+        except openai.OpenAIError as error:
+            msg = "There is no key for OpenAI. Set OPENAI_API_KEY, or choose --refinery-analyst builtin."
+            raise refusals.AccountRefused(msg) from error
+
+    @property
+    def base_url(self) -> str:
+        """The address of the service."""
+        return str(self._client.base_url)
+
+    def respond(self, request: Mapping[str, Any], *, timeout: float) -> Answered:
+        """Ask for a response, and wait at most ``timeout`` seconds for each part of the answer."""
+        with _in_our_words(timeout):
+            raw = self._client.responses.with_raw_response.create(**request, timeout=timeout)
+            return _answered(raw)
+
+    def models(self) -> list[str]:
+        """Return the names of all models."""
+        with _in_our_words(_QUICK_SECONDS):
+            raw = self._client.models.with_raw_response.list()
+            return [str(model["id"]) for model in _answered(raw).body.get("data", ())]
+
+    def upload(self, name: str, text: str, *, lasting_seconds: int | None) -> str:
+        """Upload a text file and return its id; it removes itself after ``lasting_seconds``."""
+        lasting: JsonObject = {}
+        if lasting_seconds is not None:
+            lasting["expires_after"] = {"anchor": "created_at", "seconds": lasting_seconds}
+        with _in_our_words(_UPLOAD_SECONDS):
+            raw = self._client.files.with_raw_response.create(
+                file=(name, text.encode()), purpose="assistants", timeout=_UPLOAD_SECONDS, **lasting
+            )
+            return str(_answered(raw).body["id"])
+
+    def delete_file(self, file_id: str) -> bool:
+        """Remove a file; tell whether it was there."""
+        return self._removed(lambda: self._client.files.with_raw_response.delete(file_id))
+
+    def create_store(self, name: str, metadata: Mapping[str, str], *, lasting_days: int | None) -> str:
+        """Make a vector store and return its id; it removes itself when unused for ``lasting_days``."""
+        lasting: JsonObject = {}
+        if lasting_days is not None:
+            lasting["expires_after"] = {"anchor": "last_active_at", "days": lasting_days}
+        with _in_our_words(_QUICK_SECONDS):
+            raw = self._client.vector_stores.with_raw_response.create(name=name, metadata=dict(metadata), **lasting)
+            return str(_answered(raw).body["id"])
+
+    def store(self, store_id: str) -> JsonObject | None:
+        """Return a vector store as the service shows it, ``None`` where there is none."""
+        with _in_our_words(_QUICK_SECONDS):
+            try:
+                return _answered(self._client.vector_stores.with_raw_response.retrieve(store_id)).body
+            except openai.NotFoundError:
+                return None
+
+    def stores(self) -> Iterator[JsonObject]:
+        """Yield all vector stores of the account."""
+        return _pages(self._client.vector_stores.with_raw_response.list)
+
+    def files_in_store(self, store_id: str) -> Iterator[JsonObject]:
+        """Yield all files of a vector store."""
+        return _pages(lambda **page: self._client.vector_stores.files.with_raw_response.list(store_id, **page))
+
+    def delete_store(self, store_id: str) -> bool:
+        """Remove a vector store, without its files; tell whether it was there."""
+        return self._removed(lambda: self._client.vector_stores.with_raw_response.delete(store_id))
+
+    def attach(self, store_id: str, files: Sequence[JsonObject]) -> JsonObject:
+        """Put files into a store, each ``{file_id, attributes, chunking_strategy}``; return the batch."""
+        batches: Any = self._client.vector_stores.file_batches
+        with _in_our_words(_QUICK_SECONDS):
+            return _answered(batches.with_raw_response.create(store_id, files=list(files))).body
+
+    def batch(self, store_id: str, batch_id: str) -> JsonObject:
+        """Return how far a batch is."""
+        batches: Any = self._client.vector_stores.file_batches
+        with _in_our_words(_QUICK_SECONDS):
+            return _answered(batches.with_raw_response.retrieve(batch_id, vector_store_id=store_id)).body
+
+    def attach_one(self, store_id: str, file: JsonObject) -> JsonObject:
+        """Put one file into a store; return it as the store shows it."""
+        files: Any = self._client.vector_stores.files
+        with _in_our_words(_QUICK_SECONDS):
+            return _answered(files.with_raw_response.create(store_id, **file)).body
+
+    def _removed(self, remove: Callable[[], _RawResponse]) -> bool:
+        with _in_our_words(_QUICK_SECONDS):
+            try:
+                _answered(remove())
+            except openai.NotFoundError:
+                return False
+            return True
+
+
+def _pages(ask: Callable[..., _RawResponse]) -> Iterator[JsonObject]:
+    after: JsonObject = {}
+    while True:
+        with _in_our_words(_QUICK_SECONDS):
+            page = _answered(ask(limit=_PAGE, **after)).body
+        rows = page.get("data") or []
+        yield from rows
+        if not rows or not page.get("has_more"):
+            return
+        after = {"after": rows[-1]["id"]}
+
+
+def _answered(raw: _RawResponse) -> Answered:
+    response = raw.http_response
+    body = response.json()
+    if not isinstance(body, dict):
+        msg = f"The service answered with {type(body).__name__} instead of an object."
+        raise PassingTrouble(msg)
+    return Answered(body, {name.lower(): value for name, value in response.headers.items()})
+
+
+@contextmanager
+def _in_our_words(timeout: float) -> Iterator[None]:
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise refusals.read(_complaint(error)) from error
+    except openai.APITimeoutError as error:
+        msg = f"The service did not answer within {timeout:.3g} s."
+        raise PassingTrouble(msg) from error
+    except openai.APIConnectionError as error:
+        raise PassingTrouble(_about_connection(error)) from error
+    except ValueError as error:
+        msg = "The service's answer is not JSON."
+        raise PassingTrouble(msg) from error
+
+
+def _complaint(error: openai.APIStatusError) -> Complaint:
+    said = error.body if isinstance(error.body, dict) else {}
+    return Complaint(
+        status=error.status_code,
+        message=str(said.get("message") or error.message),
+        code=str(said.get("code") or ""),
+        param=str(said.get("param") or ""),
+        headers={name.lower(): value for name, value in error.response.headers.items()},
+    )
+
+
+def _about_connection(error: openai.APIConnectionError) -> str:
+    cause = error.__cause__ or error
+    return f"The connection to the service broke: {cause}."

@@ -1,0 +1,187 @@
+"""The questions of the stages, as queries. Pure: the same case always makes the same questions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis import prompt_texts
+from pytest_refinery.analysis.ports import Stage
+from pytest_refinery.digest import tokens
+from pytest_refinery.llm import answers
+from pytest_refinery.llm.requests import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pydantic import BaseModel
+
+    from pytest_refinery.analysis.ports import Case
+    from pytest_refinery.analysis.schemas import Finding
+    from pytest_refinery.digest.grouping import Group
+    from pytest_refinery.llm.requests import Search
+
+_OTHER_STAGES = 1_200
+_LEAST_OUTPUT = 16
+_LONGEST_TIMELINE = 12
+_MOST_FINDINGS = 8
+_MOST_CANDIDATES = 24
+_QUOTE_CHARACTERS = 300
+_PROMPT_TOKENS = 1_500
+_SEVERITIES = ((0.75, "critical"), (0.45, "major"), (0.0, "minor"))
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the model is asked.
+
+    Attributes:
+        max_num_results: Results of a stage-1 search, ``None`` for as many as the group needs.
+        max_output_tokens_stage1: ``None`` for a size that suits the group.
+        max_output_tokens_other: ``None`` for 1,200.
+    """
+
+    model: str
+    temperature: float = 0.2
+    max_num_results: int | None = None
+    max_output_tokens_stage1: int | None = None
+    max_output_tokens_other: int | None = None
+
+
+class Questions:
+    """The questions about one case."""
+
+    def __init__(self, manner: Manner, case: Case) -> None:
+        self._manner = manner
+        self._case = case
+        self._expectation = prompt_texts.expectation(case)
+
+    def about_group(self, group: Group, search: Search | None = None) -> Query:
+        """Return the question of stage 1; without a ``search`` the group stands in it."""
+        scope = f"only files whose names begin with {group.name}_, all of their content."
+        text = self._of_group("trace_analysis", group, scope=scope if search else "the whole of it stands below.")
+        if search is None:
+            text = f"{text}\n{prompt_texts.fenced(group.filename, group.text)}"
+        return self._stage1(text, runs=len(group.run_ids), search=search)
+
+    def about_rest(self, group: Group, run_ids: Sequence[str]) -> Query:
+        """Return the question about the runs of a group that a search did not find."""
+        wanted = set(run_ids)
+        rest = "\n".join(piece.text for piece in group.pieces if piece.run_id in wanted)
+        text = self._of_group("follow_up", group)
+        return self._stage1(f"{text}\n{prompt_texts.fenced(group.filename, rest)}", runs=len(run_ids))
+
+    def about_gaps(self, findings: Sequence[Finding], timelines: Iterable[str], search: Search | None = None) -> Query:
+        """Return the question of stage 2."""
+        text = prompt_texts.filled("gap_analysis", expectation=self._expectation)
+        parts = [text, self._found(findings), _fenced_lines("timeline", timelines)]
+        return self._other(Stage.GAP_ANALYSIS, parts, answers.GapAnswer, search)
+
+    def about_cause(
+        self,
+        findings: Sequence[Finding],
+        gaps: Sequence[str],
+        timelines: Iterable[str],
+        search: Search | None = None,
+    ) -> Query:
+        """Return the question of stage 3; without a ``search`` what the agent was told stands in it."""
+        text = prompt_texts.filled("diagnosis", expectation=self._expectation)
+        told = [] if search else self._prompts()
+        parts = [text, self._found(findings), _fenced_lines("gaps", gaps), _fenced_lines("timeline", timelines), *told]
+        return self._other(Stage.DIAGNOSIS, parts, answers.ConclusionAnswer, search)
+
+    def to_judge(self, titles: Mapping[str, str]) -> Query:
+        """Return the question whether the expectation is met, with what it is to be judged by."""
+        text = prompt_texts.filled("judge", expectation=self._expectation)
+        parts = [text, *(prompt_texts.fenced(title, data) for title, data in titles.items())]
+        return self._other(Stage.JUDGE, parts, answers.JudgeAnswer, None)
+
+    def to_note_down(self, group: Group) -> Query:
+        """Return the question what in one group of a long trace bears on the expectation."""
+        text = prompt_texts.filled("judge_remarks", expectation=self._expectation, group=group.name)
+        parts = [text, prompt_texts.fenced(group.filename, group.text)]
+        return self._other(Stage.JUDGE, parts, answers.RemarksAnswer, None)
+
+    def _of_group(self, name: str, group: Group, **values: str) -> str:
+        runs = len(group.run_ids)
+        return prompt_texts.filled(
+            name,
+            group=group.name,
+            expectation=self._expectation,
+            timeline=_timeline(runs),
+            findings=_findings(runs),
+            **values,
+        )
+
+    def _stage1(self, text: str, *, runs: int, search: Search | None = None) -> Query:
+        asked = self._manner.max_output_tokens_stage1
+        room = asked or 250 + 25 * _timeline(runs) + 150 * _findings(runs)
+        return self._query(Stage.TRACE_ANALYSIS, text, answers.GroupAnswer, room, asked, search)
+
+    def _other(self, stage: Stage, parts: Iterable[str], answer: type[BaseModel], search: Search | None) -> Query:
+        asked = self._manner.max_output_tokens_other
+        return self._query(stage, "\n".join(filter(None, parts)), answer, asked or _OTHER_STAGES, asked, search)
+
+    def _query(
+        self,
+        stage: Stage,
+        text: str,
+        answer: type[BaseModel],
+        room: int,
+        asked: int | None,
+        search: Search | None,
+    ) -> Query:
+        return Query(
+            stage=stage,
+            model=self._manner.model,
+            instructions=prompt_texts.text("analyst"),
+            text=text,
+            answer=answer,
+            max_output_tokens=max(_LEAST_OUTPUT, room),
+            temperature=self._manner.temperature,
+            has_fixed_room=asked is not None,
+            search=search,
+        )
+
+    def _found(self, findings: Sequence[Finding]) -> str:
+        numbers = self._case.trace.numbers
+        heaviest = sorted(findings, key=lambda finding: -finding.weight)[:_MOST_CANDIDATES]
+        shown = [finding for finding in findings if finding in heaviest]
+        rows = [json.dumps(_row(finding, numbers), ensure_ascii=False) for finding in shown]
+        return _fenced_lines("candidate errors", rows) or "No candidate errors were found.\n"
+
+    def _prompts(self) -> list[str]:
+        told = [(each.path, each.text) for each in self._case.prompt_files]
+        told = told or [("what the agent was told", each.text) for each in self._case.prompts]
+        left, found = _PROMPT_TOKENS, []
+        for title, text in told:
+            shown = next(tokens.cut(text, most=left), "") if left > 0 else ""
+            left -= tokens.estimate(shown)
+            found += [prompt_texts.fenced(title, shown)] if shown else []
+        return found
+
+
+def _timeline(runs: int) -> int:
+    return min(_LONGEST_TIMELINE, runs)
+
+
+def _findings(runs: int) -> int:
+    return min(_MOST_FINDINGS, 2 + runs // 2)
+
+
+def _fenced_lines(title: str, lines: Iterable[str]) -> str:
+    data = "\n".join(lines)
+    return prompt_texts.fenced(title, data) if data else ""
+
+
+def _row(finding: Finding, numbers: Mapping[str, int]) -> dict[str, object]:
+    return {
+        "run": numbers[finding.run_id],
+        "what": finding.what,
+        "failure_type": finding.failure_type.value,
+        "severity": next(name for least, name in _SEVERITIES if finding.weight >= least),
+        "quotes": [
+            {"run": numbers.get(each.run_id), "quote": each.quote[:_QUOTE_CHARACTERS]} for each in finding.evidence
+        ],
+    }

@@ -1,0 +1,110 @@
+"""Why a service gave no answer, in our own words.
+
+::
+
+    AnalysisError
+      Unanswered            one request got no answer; ``str()`` is a sentence for the user
+        Limited             a 429: later it may pass
+        PassingTrouble      the service or the way to it broke; asking again may help
+        Refused             asking again cannot help
+          NotAccepted       the service does not take one of the parameters
+          NotFound          something that the request names does not exist
+          AccountRefused    nothing that this account asks will be answered
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from pytest_refinery.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LONGEST_MESSAGE = 300
+_NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, 425})
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What a service said instead of an answer.
+
+    Attributes:
+        status: Of the HTTP answer.
+        message: The error's own sentence.
+        param: The parameter that it is about.
+    """
+
+    status: int
+    message: str
+    code: str = ""
+    param: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Unanswered(AnalysisError):  # noqa: N818  (what happened to the request)
+    """A request got no answer."""
+
+    def __init__(self, sentence: str, complaint: Complaint | None = None) -> None:
+        super().__init__(sentence)
+        self.complaint = complaint or Complaint(0, sentence)
+
+
+class Limited(Unanswered):
+    """The limit of the account is reached; ``complaint`` says for how long."""
+
+
+class PassingTrouble(Unanswered):
+    """The service or the way to it broke."""
+
+
+class Refused(Unanswered):
+    """The service will never answer this request."""
+
+    is_final = True
+
+
+class NotAccepted(Refused):
+    """The service does not take the parameter ``complaint.param``."""
+
+
+class NotFound(Refused):
+    """What the request names does not exist."""
+
+
+class AccountRefused(Refused):
+    """The service answers nothing that this account asks."""
+
+
+def read(complaint: Complaint) -> Unanswered:
+    """Return what a service's complaint means."""
+    said = _shortened(complaint.message)
+    if complaint.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _read_429(complaint, said)
+    if complaint.status == HTTPStatus.UNAUTHORIZED:
+        return AccountRefused(f"The service did not accept the key (401): {said} Set OPENAI_API_KEY anew.", complaint)
+    if complaint.status == HTTPStatus.FORBIDDEN:
+        return Refused(f"The service denies access (403): {said}", complaint)
+    if complaint.status == HTTPStatus.NOT_FOUND:
+        return NotFound(f"The service does not know what was asked for (404): {said}", complaint)
+    if complaint.status in _PASSING or complaint.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return PassingTrouble(f"The service failed ({complaint.status}): {said}", complaint)
+    kind = NotAccepted if complaint.param else Refused
+    return kind(f"The service did not accept the request ({complaint.status}): {said}", complaint)
+
+
+def _read_429(complaint: Complaint, said: str) -> Unanswered:
+    if complaint.code in _NO_MONEY or "exceeded your current quota" in complaint.message:
+        sentence = f"The account has no credit left ({complaint.code or 429}): {said} Add credit, or use another key."
+        return AccountRefused(sentence, complaint)
+    return Limited(f"The service is at its limit (429): {said}", complaint)
+
+
+def _shortened(message: str) -> str:
+    folded = " ".join(message.split())
+    if len(folded) > _LONGEST_MESSAGE:
+        folded = folded[:_LONGEST_MESSAGE].rstrip() + "…"
+    return folded if folded.endswith((".", "!", "?", "…")) else f"{folded}."

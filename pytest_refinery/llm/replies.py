@@ -1,0 +1,116 @@
+"""What stands in the answer of the Responses API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_refinery.llm.refusals import Complaint, Limited, PassingTrouble, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_refinery.llm.refusals import Unanswered
+
+_PASSING_CODES = frozenset({"server_error", "vector_store_timeout"})
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer: the JSON as the service sent it, and the headers (names in lower case)."""
+
+    body: dict[str, Any]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Retrieved:
+    """A passage that the file search gave to the model.
+
+    Attributes:
+        file_id: Some services name a document of their own here, and the file among the attributes.
+        attributes: Those of the file.
+    """
+
+    file_id: str
+    filename: str
+    text: str
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that came.
+
+    Attributes:
+        text: What the model wrote, ``""`` where it wrote nothing.
+        refusal: What the model said instead of answering.
+        cut_off_by: Why the answer ended before its end: ``max_output_tokens``, ``content_filter``.
+    """
+
+    text: str
+    refusal: str
+    cut_off_by: str
+    passages: tuple[Retrieved, ...]
+    input_tokens: int
+    output_tokens: int
+
+
+def read(body: Mapping[str, Any]) -> Reply:
+    """Read the JSON of a response.
+
+    Raises:
+        Unanswered: Its status is ``failed`` or ``cancelled``.
+    """
+    _raise_where_failed(body)
+    usage = body.get("usage") or {}
+    parts = list(_parts(body))
+    return Reply(
+        text="".join(part.get("text") or "" for part in parts if part.get("type") == "output_text"),
+        refusal="".join(part.get("refusal") or "" for part in parts if part.get("type") == "refusal"),
+        cut_off_by=_reason(body) if body.get("status") == "incomplete" else "",
+        passages=tuple(_passages(body)),
+        input_tokens=int(usage.get("input_tokens") or 0),
+        output_tokens=int(usage.get("output_tokens") or 0),
+    )
+
+
+def _raise_where_failed(body: Mapping[str, Any]) -> None:
+    if body.get("status") not in {"failed", "cancelled"}:
+        return
+    error = body.get("error") or {}
+    code, message = str(error.get("code") or ""), str(error.get("message") or "it gave no reason")
+    complaint = Complaint(200, message, code)
+    if code == "rate_limit_exceeded":
+        kind: type[Unanswered] = Limited
+    else:
+        kind = PassingTrouble if code in _PASSING_CODES else Refused
+    msg = f"The service failed to answer ({code or body['status']}): {message}"
+    raise kind(msg, complaint)
+
+
+def _reason(body: Mapping[str, Any]) -> str:
+    return str((body.get("incomplete_details") or {}).get("reason") or "an unknown reason")
+
+
+def _parts(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for item in body.get("output") or ():
+        if item.get("type") == "message":
+            yield from item.get("content") or ()
+
+
+def _passages(body: Mapping[str, Any]) -> Iterator[Retrieved]:
+    for item in body.get("output") or ():
+        if item.get("type") == "file_search_call":
+            yield from map(_passage, item.get("results") or ())
+
+
+def _passage(result: Mapping[str, Any]) -> Retrieved:
+    attributes = result.get("attributes") or {}
+    return Retrieved(
+        # The attributes first: who puts them there has put something else in the usual place.
+        file_id=str(attributes.get("file_id") or result.get("file_id") or ""),
+        filename=str(attributes.get("filename") or result.get("filename") or ""),
+        text=str(result.get("text") or ""),
+        attributes=attributes,
+    )

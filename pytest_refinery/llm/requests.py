@@ -1,0 +1,122 @@
+"""Requests for a response, as plain data: the same question always makes the same request."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_refinery.digest import tokens
+from pytest_refinery.llm import answers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import BaseModel
+
+    from pytest_refinery.analysis.ports import Stage
+    from pytest_refinery.llm.models import Abilities
+
+# What a message, a schema or a tool costs beside its text.
+_AROUND_A_TEXT = 4
+# What the file search costs beside what it finds; a recording with one short result counts 1,178 input tokens.
+_FOR_A_SEARCH = 1_100
+
+
+@dataclass(frozen=True)
+class Search:
+    """A file search that the model may make, or must.
+
+    Attributes:
+        filters: Which files it may find, by their attributes.
+        most: Results at most.
+        tokens: What the results will cost, by our own count.
+        is_forced: Whether the model has to search.
+    """
+
+    store_id: str
+    filters: dict[str, Any]
+    most: int
+    tokens: int
+    is_forced: bool = False
+
+    @property
+    def tool(self) -> dict[str, Any]:
+        """The tool as requests have it."""
+        return {
+            "type": "file_search",
+            "vector_store_ids": [self.store_id],
+            "max_num_results": self.most,
+            "filters": self.filters,
+        }
+
+
+@dataclass(frozen=True)
+class Query:
+    """One request for a structured answer.
+
+    Attributes:
+        max_output_tokens: Of the answer itself, without what a model thinks before.
+        has_fixed_room: Whether the user has set ``max_output_tokens``, so that it may not grow.
+    """
+
+    stage: Stage
+    model: str
+    instructions: str
+    text: str
+    answer: type[BaseModel]
+    max_output_tokens: int
+    temperature: float
+    has_fixed_room: bool = False
+    search: Search | None = None
+
+    def with_more_room(self) -> Query:
+        """Return the same question with twice the room for the answer."""
+        return replace(self, max_output_tokens=2 * self.max_output_tokens)
+
+    def body(self, abilities: Abilities) -> dict[str, Any]:
+        """Return the request."""
+        return {
+            "model": self.model,
+            "instructions": self.instructions,
+            "input": self.text,
+            "text": {"format": _format(self.answer)},
+            "store": False,
+            "prompt_cache_key": _short_hash(self.instructions),
+            **abilities.parameters(temperature=self.temperature, max_output_tokens=self.max_output_tokens),
+            **(_searching(self.search) if self.search else {}),
+        }
+
+    @property
+    def input_tokens(self) -> int:
+        """What the request carries, by our own count."""
+        texts = [self.instructions, self.text, json.dumps({"format": _format(self.answer)})]
+        found = sum(tokens.estimate(text) + _AROUND_A_TEXT for text in texts)
+        if self.search is not None:
+            found += tokens.estimate(json.dumps([self.search.tool])) + _FOR_A_SEARCH + self.search.tokens
+        return found
+
+
+def filters_for(**attributes: str | Sequence[str]) -> dict[str, Any]:
+    """Return a filter that lets files pass whose attributes are these: each the value, or one of the values."""
+    comparisons: list[dict[str, Any]] = [
+        {"type": "eq", "key": key, "value": value}
+        if isinstance(value, str)
+        else {"type": "in", "key": key, "value": list(value)}
+        for key, value in attributes.items()
+    ]
+    return comparisons[0] if len(comparisons) == 1 else {"type": "and", "filters": comparisons}
+
+
+def _format(answer: type[BaseModel]) -> dict[str, Any]:
+    return {"type": "json_schema", "name": answer.__name__, "schema": answers.schema(answer), "strict": True}
+
+
+def _searching(search: Search) -> dict[str, Any]:
+    forced = {"tool_choice": {"type": "file_search"}} if search.is_forced else {}
+    return {"tools": [search.tool], "include": ["file_search_call.results"], **forced}
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
