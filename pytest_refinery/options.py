@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pytest_refinery.errors import ConfigurationError
+from pytest_refinery.errors import ConfigurationError, did_you_mean
 from pytest_refinery.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
+_CONTEXTS = ("auto", "file_search", "inline")
+# The service's own limits.
+_MOST_RESULTS, _LEAST_OUTPUT_TOKENS, _HIGHEST_TEMPERATURE = 50, 16, 2
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,42 @@ def _seconds(text: str) -> float:
     raise ValueError(msg)
 
 
+def _results(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_RESULTS:
+        return int(text)
+    msg = f"is not a whole number from 1 to {_MOST_RESULTS}"
+    raise ValueError(msg)
+
+
+def _output_tokens(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) >= _LEAST_OUTPUT_TOKENS:
+        return int(text)
+    msg = f"is not a whole number of at least {_LEAST_OUTPUT_TOKENS}"
+    raise ValueError(msg)
+
+
+def _pause(text: str) -> float:
+    return 0.0 if text.strip() in {"0", "0.0"} else _seconds(text)
+
+
+def _temperature(text: str) -> float:
+    try:
+        temperature = float(text)
+    except ValueError:
+        temperature = -1.0
+    if 0 <= temperature <= _HIGHEST_TEMPERATURE:
+        return temperature
+    msg = f"is not a number from 0 to {_HIGHEST_TEMPERATURE}"
+    raise ValueError(msg)
+
+
+def _context(text: str) -> str:
+    if text in _CONTEXTS:
+        return text
+    msg = f"is none of {', '.join(_CONTEXTS)}.{did_you_mean(text, _CONTEXTS)}"
+    raise ValueError(msg)
+
+
 def _text(text: str) -> str:
     if text.strip():
         return text
@@ -103,12 +142,33 @@ OPTIONS = (
     ),
     Option(
         name="analyst",
-        help="Who answers the stages of a diagnosis: builtin (rules, no network, no key), or one that a plugin offers.",
+        help=(
+            "Who answers the stages of a diagnosis: openai (a model), builtin (rules, no network, no key), or one that a "
+            "plugin offers."
+        ),
         parse=_text,
         flag="--refinery-analyst",
         metavar="NAME",
         variable="REFINERY_ANALYST",
-        default="auto",
+        default="auto: openai with a key, else builtin",
+    ),
+    Option(
+        name="model",
+        help="The model that diagnoses and judges.",
+        parse=_text,
+        flag="--refinery-model",
+        metavar="NAME",
+        variable="REFINERY_MODEL",
+        default="gpt-5.4-mini",
+    ),
+    Option(
+        name="context",
+        help="How the model gets the trace: file_search (a hosted vector store), inline (in the prompt) or auto.",
+        parse=_context,
+        flag="--refinery-context",
+        metavar="WAY",
+        variable="REFINERY_CONTEXT",
+        default="auto: inline what fits one call, else file_search where the service has it",
     ),
     Option(
         name="report",
@@ -118,6 +178,14 @@ OPTIONS = (
         metavar="DIR",
         variable="REFINERY_REPORT",
         default="none",
+    ),
+    Option(
+        name="plan",
+        help="Say what the diagnoses of this run would cost in calls, tokens, minutes and money; spend nothing.",
+        parse=_switch,
+        flag="--refinery-plan",
+        says="true",
+        default="off",
     ),
     Option(
         name="diagnose",
@@ -135,6 +203,15 @@ OPTIONS = (
         flag="--refinery-max-diagnoses",
         metavar="N",
         variable="REFINERY_MAX_DIAGNOSES",
+        default="no limit",
+    ),
+    Option(
+        name="max_tokens",
+        help="Tokens that a session may use at most, over all workers.",
+        parse=_count,
+        flag="--refinery-max-tokens",
+        metavar="N",
+        variable="REFINERY_MAX_TOKENS",
         default="no limit",
     ),
     Option(
@@ -165,7 +242,42 @@ OPTIONS = (
         help="Tokens in a group at most.",
         parse=_count,
         variable="REFINERY_GROUP_TOKENS",
-        default="20000",
+        default="what fits the limit, 20000 at most",
+    ),
+    Option(
+        name="max_num_results",
+        help="Results of a file search at most, 1 to 50; a stage after the first takes no more than 3.",
+        parse=_results,
+        variable="REFINERY_MAX_NUM_RESULTS",
+        default="what covers the group",
+    ),
+    Option(
+        name="max_output_tokens_stage1",
+        help="Output tokens of a stage-1 answer at most.",
+        parse=_output_tokens,
+        variable="REFINERY_MAX_OUTPUT_TOKENS_STAGE1",
+        default="sized to the group",
+    ),
+    Option(
+        name="max_output_tokens_other",
+        help="Output tokens of any other answer at most.",
+        parse=_output_tokens,
+        variable="REFINERY_MAX_OUTPUT_TOKENS_OTHER",
+        default="1200",
+    ),
+    Option(
+        name="inter_group_sleep_s",
+        help="Seconds between two groups, which are then read one after the other.",
+        parse=_pause,
+        variable="REFINERY_INTER_GROUP_SLEEP_S",
+        default="0: the budget paces",
+    ),
+    Option(
+        name="temperature",
+        help="How freely the model answers, 0 to 2; not sent to models that refuse it.",
+        parse=_temperature,
+        variable="REFINERY_TEMPERATURE",
+        default="0.2",
     ),
 )
 

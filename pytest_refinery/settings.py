@@ -14,10 +14,19 @@ class Settings:
 
     refinery: bool = False
     analyst: str = "auto"
+    model: str = "gpt-5.4-mini"
+    context: str = "auto"
     report: str | None = None
+    plan: bool = False
     diagnose: bool = True
     max_diagnoses: int | None = None
+    max_tokens: int | None = None
     timeout: float = 300.0
     disable_chunking: bool = False
     group_size_runs: int | None = None
     group_tokens: int | None = None
+    max_num_results: int | None = None
+    max_output_tokens_stage1: int | None = None
+    max_output_tokens_other: int | None = None
+    inter_group_sleep_s: float = 0.0
+    temperature: float = 0.2

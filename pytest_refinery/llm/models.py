@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-DEFAULT = "gpt-5.4-mini"
-
 _CHATS = re.compile(r"chat|audio|search")
 _ALWAYS_THINKS = re.compile(r"o\d|gpt-5(?![.\d])|gpt-5\.[6-9]|gpt-[6-9]|codex")
 _MAY_THINK = re.compile(r"gpt-5\.[1-5](?!\d)")
