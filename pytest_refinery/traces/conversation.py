@@ -186,7 +186,7 @@ class _Reader:
                 number=len(self.steps) + 1,
                 run_id=run.id,
                 role=role,
-                speaker=speaker,
+                speaker=answers.name if answers is not None and speaker == "tool" else speaker,
                 text=message.text,
                 note=note,
                 calls=message.tool_calls,
@@ -209,10 +209,16 @@ class _Reader:
     def _answered(self, message: Message, fallback: ToolCall | None) -> ToolCall | None:
         for index, call in enumerate(self.pending):
             if call.id == message.tool_call_id if message.tool_call_id else call.name == message.name:
-                return self.pending.pop(index)
+                return self._taken(index)
         if fallback is None and self.pending and message.name is None:
-            return self.pending.pop(0)
+            return self._taken(0)
         return fallback
+
+    def _taken(self, index: int) -> ToolCall:
+        call = self.pending.pop(index)
+        if call.id is not None:
+            self.answered.add(call.id)
+        return call
 
 
 def _with_spoken_descendants(trace: Trace) -> set[str]:

@@ -30,8 +30,7 @@ _OTHER = Cause("The agent made a mistake.", "", "The agent did not do what was e
 _CAUSES = {
     "lasting_promise": Cause(
         "The agent promises to remember although it keeps nothing.",
-        "Nothing it was told says that nothing is kept from one conversation to the next, so it promised what it "
-        "cannot do.",
+        "",
         "The agent promised the user something lasting that the system does not do; the user will rely on it in vain.",
     ),
     "forbidden_change": Cause(
@@ -85,9 +84,29 @@ _CAUSES = {
         "Everything after it served the wrong task.",
         "The agents worked on something else than what was asked.",
     ),
+    "action_on_question": Cause(
+        "The agent acts where it was only asked.",
+        "A question is no order; the agent should have explained and waited.",
+        "The agent carried out what the customer had only asked about.",
+    ),
+    "checked_call": Cause(
+        "The agent calls a tool with other arguments than expected.",
+        "What followed was built on the result of the wrong call.",
+        "The agent looked up or changed something else than what was asked about.",
+    ),
+    "first_said": Cause(
+        "The agent states a figure that it has not been given, and relies on it later.",
+        "From there on the figure was taken for a fact.",
+        "The agent told the customer a figure that no system confirms, and went on to use it.",
+    ),
+    "retrieval_missed": Cause(
+        "The search does not find the right source.",
+        "The agent answered from what was found instead.",
+        "The right information was not found, and the customer got an answer from the wrong source.",
+    ),
     "failed_check": Cause(
         "The answer does not meet the expectation.",
-        "What the agent was told does not say how to answer here.",
+        "Either the agent was not told how to answer here, or it did not keep to it.",
         "The agent's answer is not what was expected.",
     ),
     "claimed_action": Cause(
@@ -198,7 +217,7 @@ _CAUSES = {
     ),
     "expected_topic": Cause(
         "The answer does not meet the expectation.",
-        "What the agent was told does not say how to answer here.",
+        "Either the agent was not told how to answer here, or it did not keep to it.",
         "The agent's answer is not what was expected.",
     ),
 }

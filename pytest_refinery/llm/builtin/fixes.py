@@ -16,6 +16,8 @@ _SUBJECT = re.compile(
     r"^(?:the|our|an?)?\s*(?:agent|assistant|bot|chatbot|model|answer|team|system)\s+(?P<rest>.+)$",
     re.IGNORECASE | re.DOTALL,
 )
+# A second verb would have to be turned as well, and may have another subject.
+_SECOND_VERB = re.compile(r"(?:,| and| but| or) (?:\w+ly )?(?:does|is|has|(?!its\b|this\b)[a-z]{3,}s)\b", re.IGNORECASE)
 _MODAL = re.compile(r"^(?:must|should|has to|needs to|is expected to|ought to|will|shall)\s+", re.IGNORECASE)
 _NEGATED = re.compile(r"^(?:does not|doesn't|do not|must not|should not)\s+", re.IGNORECASE)
 _NEVER = re.compile(r"^(?:must |should )?never\s+", re.IGNORECASE)
@@ -41,6 +43,12 @@ _RULES = {
     "it is an error message, go back to the question.",
     "failed_call": "When a step fails, find out why before you go on, and do not answer from what it should have "
     "returned.",
+    "action_on_question": "When the user asks what {subject} would mean, explain it; act only when they ask for it "
+    "to be done.",
+    "first_said": "State no figure that a tool has not returned; if it cannot be found, say so.",
+    "retrieval_missed": "Before you answer from an article or document, check that it is about what the user asked; "
+    "if not, search again "
+    "with other words, and if nothing fits, say so.",
     "wider_than_asked": "{subject} always affects the whole record. If the user wants only a part changed, say that "
     "this is not possible "
     "and ask before you act.",
@@ -79,11 +87,13 @@ def suggest(reading: Reading, sign: Sign) -> SuggestedFix | None:
         file=file.path if file else None,
         before=before,
         after=f"{before}{_separator(before)}{added}" if before else added,
-        why=f"Nothing in the prompt says this, and it would have prevented it: {sign.what}",
+        why=f"Said in the prompt, this would have prevented what happened: {sign.what}",
     )
 
 
-_SAYS_WHAT_IS_EXPECTED = frozenset({"lasting_promise", "expected_topic", "failed_check", "refused", "claimed_action"})
+_SAYS_WHAT_IS_EXPECTED = frozenset(
+    {"lasting_promise", "expected_topic", "failed_check", "checked_call", "refused", "claimed_action"}
+)
 
 
 def _prompt_file(reading: Reading) -> PromptFile | None:
@@ -106,7 +116,7 @@ def _as_instruction(expect: str) -> str:
     """Turn "The agent says that it cannot ..." into "Say that you cannot ..."."""
     sentence = expect.strip().rstrip(".")
     found = _SUBJECT.match(sentence)
-    if found is None:
+    if found is None or _SECOND_VERB.search(found["rest"]):
         return f"Required: {sentence}." if sentence else ""
     rest = _addressed(found["rest"])
     negated = _NEGATED.match(rest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis.schemas import Gap, GapAnalysis
+from pytest_refinery.analysis.schemas import FailureType, Gap, GapAnalysis
 from pytest_refinery.llm.builtin import words
 from pytest_refinery.traces import messages
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pytest_refinery.llm.builtin.reading import Reading, Sign
 
 _MOST_MISSING = 5
+# Failures that saying more could have prevented.
+_TOLD_MORE = frozenset({FailureType.PROMPT_ISSUE, FailureType.CONTEXT_ISSUE})
 
 
 def find(reading: Reading, ranked: Sequence[Ranked]) -> GapAnalysis:
@@ -46,7 +48,7 @@ def _missing(reading: Reading, signs: Sequence[Sign]) -> tuple[str, ...]:
         found.append("The prompt does not say that nothing is kept between conversations, and no tool could keep it.")
     if not reading.told.strip():
         found.append("The trace shows no system prompt: the agent was told nothing about its task.")
-    elif unsaid:
+    elif unsaid and any(sign.failure_type in _TOLD_MORE for sign in signs):
         listed = ", ".join(_written(word, reading.case.expect) for word in unsaid[:_MOST_MISSING])
         found.append(f"The prompt never mentions what the expectation speaks of: {listed}.")
     return tuple(found)
@@ -72,6 +74,9 @@ _ASSUMED = {
     "unavailable_choice": "The agent assumed that what it chose was available.",
     "invented_data": "The agent assumed data instead of finding it.",
     "off_topic_start": "The agents assumed that the task they were handed was the question that was asked.",
+    "action_on_question": "The agent assumed that a question is an order.",
+    "first_said": "The agent assumed a figure instead of looking it up.",
+    "retrieval_missed": "The agent assumed that the source it had found was the right one.",
     "wider_than_asked": "The agent assumed that the tool can change a part of the record.",
     "closed_door": "The agent assumed that the order of its changes does not matter.",
     "unknown_argument": "The agent assumed a value that it had not been given.",

@@ -38,7 +38,9 @@ def features(reading: Reading) -> list[dict[str, float]]:
 
 
 def _at_desk(reading: Reading, step: Step) -> dict[str, float]:
-    row = {"desk:depth": step.number / len(reading.steps)}
+    depth = step.number / len(reading.steps)
+    # Conversations rarely fail with the greeting or the farewell.
+    row = {"desk:depth": depth, "desk:middle": 1 - abs(2 * depth - 1)}
     if any(is_write(call) for call in step.calls):
         row["desk:change"] = 1.0
     if step.role == "assistant" and not step.calls:

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from pytest_refinery.llm.builtin.detectors.policy import repeated_changes, skipped_first_steps, unconfirmed_changes
+import pytest
+
+from pytest_refinery.llm.builtin.detectors.policy import (
+    actions_on_questions,
+    repeated_changes,
+    skipped_first_steps,
+    unconfirmed_changes,
+)
 from tests.unit.llm.scenes import agent, did, signs, system, user
 
 CONFIRM = system("You must obtain explicit user confirmation before you change anything.")
@@ -48,3 +55,22 @@ def test_a_change_that_had_to_be_made_twice_was_incomplete() -> None:
 
 def test_a_change_of_another_record_is_not_the_same_change() -> None:
     assert signs(repeated_changes, ONCE, user("Red."), CHANGE, did("change_order", {"id": "B2"}, "ok")) == []
+
+
+CLOSE = did("close_account", {"account": "A1"}, "closing")
+
+
+def test_an_act_in_answer_to_a_question_is_found() -> None:
+    question = user("What would happen if I closed my account?")
+    assert signs(actions_on_questions, question, CLOSE) == [("1", "action_on_question")]
+
+
+@pytest.mark.parametrize(
+    "request_text", ["Please close my account.", "Would it cost a fee? Please close it.", "Close it."]
+)
+def test_an_act_that_was_asked_for_is_fine(request_text: str) -> None:
+    assert signs(actions_on_questions, user(request_text), CLOSE) == []
+
+
+def test_looking_something_up_in_answer_to_a_question_is_fine() -> None:
+    assert signs(actions_on_questions, user("What would it cost?"), did("get_fees", {}, "5")) == []

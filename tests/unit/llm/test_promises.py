@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.llm.builtin.detectors.promises import claimed_actions, lasting_promises
-from tests.unit.llm.scenes import agent, did, signs, user
+from pytest_refinery.llm.builtin.reading import Reading
+from tests.unit.llm.scenes import agent, case, did, signs, system, talk, user
 
 ASKS = user("Please leave out the cash sweep redemptions.")
 
@@ -46,6 +48,20 @@ def test_a_promise_is_found_where_the_tool_was_there_but_not_used() -> None:
         lasting_promises, user("Blue, please."), other_turn, ASKS, agent("From now on I will leave them out.")
     )
     assert found == [("4", "lasting_promise")]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kind", "missing"),
+    [
+        ("Be kind.", FailureType.PROMPT_ISSUE, "memory"),
+        ("You have no memory of earlier conversations.", FailureType.MODEL_LIMITATION, ""),
+    ],
+)
+def test_the_prompt_is_to_blame_only_where_it_keeps_silent(prompt: str, kind: FailureType, missing: str) -> None:
+    (sign,) = lasting_promises(
+        Reading.of(case(talk(system(prompt), ASKS, agent("From now on I will leave them out."))))
+    )
+    assert (sign.failure_type, sign.subject) == (kind, missing)
 
 
 def test_a_claim_with_no_call_behind_it_is_found() -> None:

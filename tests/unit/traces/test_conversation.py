@@ -99,6 +99,12 @@ def test_a_tools_result_that_no_run_shows_is_told_by_the_model_that_read_it() ->
     ]
 
 
+def test_a_result_that_the_model_is_told_in_other_words_is_still_one_step() -> None:
+    reworded = {**RESULT, "content": '{"weather": "sunny", "wind": null}'}
+    found = read(*NESTED[:3], model("second", [SYSTEM, ASKS, CALL, reworded], SAYS))
+    assert [step.role for step in found.steps] == ["user", "assistant", "tool", "assistant"]
+
+
 def test_a_completion_model_was_told_its_prompts() -> None:
     found = read(
         run("llm", "llm", None, inputs={"prompts": ["Say hello."]}, outputs={"generations": [[{"text": "Hello."}]]})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_refinery.llm.builtin.detectors import (
     answers,
     calls,
+    checks,
     choices,
     endings,
     errors,
@@ -55,7 +56,11 @@ DETECTORS: tuple[Callable[[Reading], Iterator[Sign]], ...] = (
     answers.invented_data,
     answers.origins,
     relevance.expected_topics,
-    relevance.failed_checks,
+    checks.failed_checks,
+    checks.checked_calls,
+    checks.first_said,
+    checks.missed_searches,
+    policy.actions_on_questions,
     relevance.off_topic_starts,
     endings.unparsable_outputs,
 )

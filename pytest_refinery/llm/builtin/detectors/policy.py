@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.llm.builtin import words
 from pytest_refinery.llm.builtin.detectors.errors import is_failed
-from pytest_refinery.llm.builtin.reading import Sign, is_thought, is_write, values
+from pytest_refinery.llm.builtin.reading import Sign, is_handover, is_thought, is_write, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,11 @@ _YES = re.compile(
     r"looks good|let'?s|absolutely|of course|perfect|great)\b",
     re.IGNORECASE,
 )
+_WOULD = re.compile(
+    r"\b(what (would|will|does|do|happens)|how (much|long|does|do|would)|would it|what if|is it possible)\b[^.!]*\?",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(r"\b(please|(can|could|would) you|go ahead|i('d| would) like|i want|let's|yes)\b", re.IGNORECASE)
 _FIRST = re.compile(
     r"\b(at the (beginning|start)|first(ly)?,|before (anything|you) |begin by|start by|always start)\b", re.IGNORECASE
 )
@@ -52,6 +57,28 @@ def unconfirmed_changes(reading: Reading) -> Iterator[Sign]:
                 quoted=request,
                 subject=changes[0].name,
             )
+
+
+def actions_on_questions(reading: Reading) -> Iterator[Sign]:
+    """Find changes that the user had only asked about."""
+    for step in reading.steps:
+        request = reading.request(step)
+        changes = [call for call in step.calls if is_write(call) and not is_thought(call) and not is_handover(call)]
+        if changes and request is not None and _asks_only(request.text):
+            yield Sign(
+                step=step,
+                rule="action_on_question",
+                what=f"The user only asked a question, and the agent answered it with an act: {changes[0].name}.",
+                failure_type=FailureType.PROMPT_ISSUE,
+                quote=words.quote(request.text),
+                quoted=request,
+                subject=changes[0].name,
+            )
+
+
+def _asks_only(text: str) -> bool:
+    """Tell whether a text is a question about what would be, and asks for nothing to be done."""
+    return bool(_WOULD.search(text)) and not _ASKED.search(text)
 
 
 def skipped_first_steps(reading: Reading) -> Iterator[Sign]:

@@ -30,6 +30,12 @@ _DENIED = re.compile(
 _FIRST_PERSON = re.compile(
     r"\b(i|we)('ll|'ve| will| have| am| are| shall)\b|\b(will|are now|is now) \w+ed\b", re.IGNORECASE
 )
+# What a prompt says of an agent that keeps nothing.
+_FORGETS = re.compile(
+    r"\bno (long-term |lasting )?memory\b|(cannot|can't|do not|don't|never) (remember|store|keep|save)|"
+    r"nothing is (kept|stored|saved|remembered)|forget(s)? everything",
+    re.IGNORECASE,
+)
 _LONGEST_REPLY = 3000
 _TYPOGRAPHIC = "\N{RIGHT SINGLE QUOTATION MARK}"
 _KEEPS = re.compile(
@@ -53,22 +59,33 @@ def lasting_promises(reading: Reading) -> Iterator[Sign]:
     """Find promises for later conversations that no tool call keeps."""
     if reading.shape != "desk":
         return
-    keepers = [name for name in reading.tools if _KEEPS.search(name)]
+    lack, failure_type, subject = _lack(reading)
     for step in reading.steps:
         found = _promise(step)
-        if found is None or _is_kept(reading, step):
-            continue
-        lack = "no tool with which it could keep anything" if not keepers else "made no call that would keep it"
-        yield Sign(
-            step=step,
-            rule="lasting_promise",
-            what=f"The agent promised something for later (“{words.shown(found.group())}”), but it has {lack}."
-            if not keepers
-            else f"The agent promised something for later (“{words.shown(found.group())}”), but it {lack}.",
-            failure_type=FailureType.PROMPT_ISSUE if not keepers else FailureType.TOOL_ISSUE,
-            quote=words.quote(step.text, around=found.start()),
-            subject="memory" if not keepers else keepers[0],
-        )
+        if found is not None and not _is_kept(reading, step):
+            yield Sign(
+                step=step,
+                rule="lasting_promise",
+                what=f"The agent promised something for later (“{words.shown(found.group())}”), but {lack}",
+                failure_type=failure_type,
+                quote=words.quote(step.text, around=found.start()),
+                subject=subject,
+            )
+
+
+def _lack(reading: Reading) -> tuple[str, FailureType, str]:
+    """Return why the agent cannot keep a promise, whose fault that is, and what is missing."""
+    keeper = next((name for name in reading.tools if _KEEPS.search(name)), None)
+    if keeper is not None:
+        return f"it did not use {keeper}, which could have kept it.", FailureType.MODEL_LIMITATION, keeper
+    if _FORGETS.search(reading.told):
+        said = "it has no tool with which it could keep anything, and its prompt says that it keeps nothing."
+        return said, FailureType.MODEL_LIMITATION, ""
+    unsaid = (
+        "it has no tool with which it could keep anything. Its prompt does not say that nothing is kept from one "
+        "conversation to the next, so it promised what it cannot do."
+    )
+    return unsaid, FailureType.PROMPT_ISSUE, "memory"
 
 
 def _promise(step: Step) -> re.Match[str] | None:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _NEAR = 0.3
 _OFF_TOPIC = 0.5
 _FEWEST_WORDS = 6
-_QUOTED = re.compile(r"['\"“]([^'\"“”]{2,})['\"”]")
 _SPECIFIC = re.compile(r"(?<=[a-z,;:] )[A-Z][\w-]+|\b\d[\d.,]*\b|[\"“][^\"”]+[\"”]")
 # Where the task itself should stand, there is the output of something that failed.
 _ERROR_AS_TASK = re.compile(r"^(exitcode: [1-9].*|error: .*|traceback .*)$", re.IGNORECASE | re.MULTILINE)
@@ -48,32 +47,6 @@ def expected_topics(reading: Reading) -> Iterator[Sign]:
 def _nearest(text: str, expected: frozenset[str]) -> str:
     best = max(words.sentences(text), key=lambda sentence: len(words.content(sentence) & expected), default=text)
     return words.quote(best)
-
-
-def failed_checks(reading: Reading) -> Iterator[Sign]:
-    """Point at the answers that a check has found wrong."""
-    roots = {run.id for run in reading.case.trace.roots}
-    last = next((step for step in reversed(reading.steps) if step.role == "assistant"), None)
-    for gap in reading.case.failures:
-        for step in reading.steps:
-            if step.role == "assistant" and (step.run_id == gap.run_id or (gap.run_id in roots and step is last)):
-                yield Sign(
-                    step=step,
-                    rule="failed_check",
-                    what=f"A check failed on this answer: expected {words.shown(gap.expected)}; found "
-                    f"{words.shown(gap.actual)}.",
-                    failure_type=FailureType.PROMPT_ISSUE,
-                    quote=_checked(step.text, gap.expected) or _nearest(step.text, reading.expected) or step.speaker,
-                )
-
-
-def _checked(text: str, check: str) -> str:
-    """Return the sentence of ``text`` that has what a check puts in quotation marks, or an empty string."""
-    for quoted in _QUOTED.findall(check):
-        place = text.lower().find(quoted.lower())
-        if place >= 0:
-            return words.quote(text, around=place)
-    return ""
 
 
 def off_topic_starts(reading: Reading) -> Iterator[Sign]:

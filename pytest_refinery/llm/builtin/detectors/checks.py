@@ -1,0 +1,159 @@
+"""What the failed checks point at: the answer, the call, or the search that found something else."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis.schemas import FailureType
+from pytest_refinery.llm.builtin import words
+from pytest_refinery.llm.builtin.reading import Sign, walk
+from pytest_refinery.traces.model import RunKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_refinery.analysis.schemas import Gap
+    from pytest_refinery.llm.builtin.reading import Reading
+    from pytest_refinery.traces.conversation import Step
+
+_QUOTED = re.compile(r"'([^']{2,})'|\"([^\"]{2,})\"|“([^”]{2,})”")
+_TEXT_KEYS = ("page_content", "text", "content", "title")
+_SEARCHES = re.compile(r"search|retriev|look_?up|query|article|document|knowledge|faq|wiki", re.IGNORECASE)
+
+
+def failed_checks(reading: Reading) -> Iterator[Sign]:
+    """Point at the answers that a check has found wrong."""
+    for gap, step in _checked(reading):
+        if step.role == "assistant":
+            said = _objected(step.text, gap) or _nearest(step.text, reading.expected) or step.speaker
+            yield Sign(
+                step=step,
+                rule="failed_check",
+                what=f"The answer is “{words.shown(said)}”, but a check {_demanded(gap)}.",
+                failure_type=FailureType.PROMPT_ISSUE,
+                quote=said,
+            )
+
+
+def _demanded(gap: Gap) -> str:
+    return words.shown(gap.expected if gap.expected.startswith("expected") else f"expected {gap.expected}", limit=160)
+
+
+def checked_calls(reading: Reading) -> Iterator[Sign]:
+    """Point at the step that made a call which a check has found wrong."""
+    for gap, step in _checked(reading):
+        caller = reading.caller(step)
+        if caller is not None:
+            yield Sign(
+                step=caller,
+                rule="checked_call",
+                what=f"The call of {step.speaker} made here is not the expected one: "
+                f"{words.shown(gap.actual, limit=160)}.",
+                failure_type=FailureType.PROMPT_ISSUE,
+                quote=step.speaker,
+                quoted=step,
+                subject=step.speaker,
+            )
+
+
+def first_said(reading: Reading) -> Iterator[Sign]:
+    """Lead a figure in an answer that failed a check back to the agent's words where it first stands."""
+    for gap, step in _checked(reading):
+        for figure in words.figures(_objected(step.text, gap)):
+            number = reading.figures[words.normal(figure)][0]
+            origin = reading.steps[number - 1] if 0 < number < step.number else None
+            if origin is not None and origin.role == "assistant":
+                yield Sign(
+                    step=origin,
+                    rule="first_said",
+                    what=f"The figure {figure}, which a check found wrong later, is first said here.",
+                    failure_type=FailureType.MODEL_LIMITATION,
+                    quote=words.quote(origin.text, around=_place(origin.text, figure)),
+                    subject=figure,
+                )
+                break
+
+
+def _place(text: str, figure: str) -> int:
+    """Return where a figure stands in a text that may write it with separators."""
+    found = re.search(r",?".join(map(re.escape, figure)), text)
+    return found.start() if found else 0
+
+
+def missed_searches(reading: Reading) -> Iterator[Sign]:
+    """Find searches of which none returned what the expectation names."""
+    wanted = _named(reading)
+    results = [step for step in reading.steps if step.role == "tool"]
+    searches = [step for step in results if _is_search(reading, step)]
+    if not wanted or not searches or any(word in step.text for word in wanted for step in results):
+        return
+    step = searches[-1]
+    found = _first_text(reading, step)
+    yield Sign(
+        step=step,
+        rule="retrieval_missed",
+        what=f"{step.speaker} found “{words.shown(found, limit=80)}”, but nothing with “{wanted[0]}”.",
+        failure_type=FailureType.RETRIEVAL_ISSUE,
+        quote=found,
+        subject=step.speaker,
+    )
+
+
+def _first_text(reading: Reading, step: Step) -> str:
+    """Return the first sentence of what a search found, out of its documents where there are some."""
+    texts = (document.get(key) for document in walk(reading.result(step)) for key in _TEXT_KEYS)
+    return words.quote(next((text for text in texts if isinstance(text, str) and text.strip()), step.text))
+
+
+def _is_search(reading: Reading, step: Step) -> bool:
+    return reading.case.trace.by_id[step.run_id].kind == RunKind.RETRIEVER or bool(_SEARCHES.search(step.speaker))
+
+
+def _named(reading: Reading) -> list[str]:
+    """Return the figures of the expectation, and what checks missed in an answer, in their own writing."""
+    missed = [
+        quoted
+        for gap in reading.case.failures
+        if "to contain" in gap.expected and "not to" not in gap.expected
+        for quoted in _quotations(gap.expected)
+    ]
+    return [*missed, *(found for found in words.figures(reading.case.expect) if len(found) > 1)]
+
+
+def _checked(reading: Reading) -> Iterator[tuple[Gap, Step]]:
+    """Yield each failed check with the step that it names; a root run stands for its last answer."""
+    roots = {run.id for run in reading.case.trace.roots}
+    last = next((step for step in reversed(reading.steps) if step.role == "assistant"), None)
+    for gap in reading.case.failures:
+        named = [step for step in reading.steps if step.run_id == gap.run_id and step.role in {"assistant", "tool"}]
+        if named:
+            yield gap, named[-1]
+        elif gap.run_id in roots and last is not None:
+            yield gap, last
+
+
+def _objected(text: str, gap: Gap) -> str:
+    """Return the sentence of ``text`` that a check objects to, or an empty string."""
+    for quoted in _quotations(gap.expected):
+        place = text.lower().find(quoted.lower())
+        matched = _match(quoted, text) if place < 0 else None
+        if place >= 0 or matched is not None:
+            return words.quote(text, around=matched.start() if matched else place)
+    return ""
+
+
+def _match(pattern: str, text: str) -> re.Match[str] | None:
+    try:
+        return re.search(pattern, text)
+    except re.error:
+        return None
+
+
+def _quotations(text: str) -> list[str]:
+    return [next(filter(None, groups)) for groups in _QUOTED.findall(text)]
+
+
+def _nearest(text: str, expected: frozenset[str]) -> str:
+    best = max(words.sentences(text), key=lambda sentence: len(words.content(sentence) & expected), default=text)
+    return words.quote(best)
