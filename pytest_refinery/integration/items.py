@@ -38,6 +38,9 @@ class ExpectationFile(pytest.File):
             found = loader.load(self.path, custom=self._workbench.custom_checks)
         except ExpectationFileError as error:
             raise self.CollectError(str(error)) from error
+        for tag in sorted({tag for expectation in found for tag in expectation.tags}):
+            # --strict-markers would refuse a mark that nobody has declared.
+            self.config.addinivalue_line("markers", f"{tag}: a tag of expectation files.")
         for expectation in found:
             yield ExpectationItem.from_parent(
                 self, name=expectation.id, expectation=expectation, workbench=self._workbench
@@ -57,7 +60,6 @@ class ExpectationItem(pytest.Item):
         self._workbench = workbench
         self._case: Case | None = None
         for tag in expectation.tags:
-            self.config.addinivalue_line("markers", f"{tag}: a tag of expectation files.")
             self.add_marker(tag)
 
     def blank_record(self) -> ItemRecord:

@@ -12,7 +12,7 @@ import hashlib
 import os
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources import json_stream, langsmith_records
@@ -33,7 +33,10 @@ _WHAT_A_TRACE_IS = (
 
 
 class JsonFiles:
-    """Loads traces from local files."""
+    """Loads traces from local files; the last one is kept, since expectations about one trace stand together."""
+
+    def __init__(self) -> None:
+        self._last: tuple[_Version, Trace] | None = None
 
     def load(self, reference: str, *, base: Path) -> Trace:
         """Return the trace in the file ``reference``, relative to ``base``.
@@ -42,13 +45,29 @@ class JsonFiles:
             TraceError: There is no such file, or what is in it is no trace.
         """
         path = _from_here(base / reference)
-        contents = _Contents(path)
         try:
-            for piece in json_stream.pieces(path, wrappers=_WRAPPERS):
-                contents.add(piece)
+            version = _version(path)
+            if self._last is None or self._last[0] != version:
+                self._last = version, _read(path)
         except OSError as error:
             raise TraceError(_unreadable(path, error)) from error
-        return contents.trace()
+        return self._last[1]
+
+
+# A file, when it was written, and its size.
+_Version: TypeAlias = tuple[Path, int, int]
+
+
+def _version(path: Path) -> _Version:
+    status = path.stat()
+    return path.absolute(), status.st_mtime_ns, status.st_size
+
+
+def _read(path: Path) -> Trace:
+    contents = _Contents(path)
+    for piece in json_stream.pieces(path, wrappers=_WRAPPERS):
+        contents.add(piece)
+    return contents.trace()
 
 
 def _from_here(path: Path) -> Path:

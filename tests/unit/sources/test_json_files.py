@@ -340,3 +340,19 @@ def test_recorded_transcripts_load(path: Path) -> None:
     assert [message.text for run in trace.runs for message in messages.read([run.outputs]).messages] == [
         turn["content"] for turn in spoken
     ]
+
+
+def test_a_trace_is_read_once_for_all_its_expectations(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text('[{"role": "user", "content": "one"}]', encoding="utf-8")
+    source = JsonFiles()
+    assert source.load("t.json", base=tmp_path) is source.load("t.json", base=tmp_path)
+
+
+def test_a_trace_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text('[{"role": "user", "content": "one"}]', encoding="utf-8")
+    source = JsonFiles()
+    first = source.load("t.json", base=tmp_path)
+    path.write_text('[{"role": "user", "content": "another"}]', encoding="utf-8")
+    assert source.load("t.json", base=tmp_path) != first
