@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks import machine
 from benchmarks.accuracy import fit, readers, report, trial
-from pytest_refinery import wiring
+from pytest_refinery import options, wiring
+from pytest_refinery.analysis.engine import Engine, Limits
 from pytest_refinery.llm.builtin import ranking
 from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
 
@@ -37,22 +38,25 @@ def main() -> None:
     )
     parser.add_argument("--without-answers", action="store_true", help="keep the right answers from the analyst")
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/accuracy-*.{json,md}")
-    options = parser.parse_args()
-    cases = readers.read(options.data, answers=not options.without_answers, kind=options.kind)
-    arms = _arms(options.analyst, cases)
+    chosen = parser.parse_args()
+    cases = readers.read(chosen.data, answers=not chosen.without_answers, kind=chosen.kind)
+    arms = _arms(chosen.analyst, cases)
     found = report.data(cases, arms)
-    about = _about(options)
+    about = _about(chosen)
     print(page := report.page(found, cases, arms, about=about))
-    if options.write:
-        _write(options, {"about": about, "results": found, "confidence": _reliability(cases, arms)}, page)
+    if chosen.write:
+        _write(chosen, {"about": about, "results": found, "confidence": _reliability(cases, arms)}, page)
 
 
 def _arms(name: str, cases: Sequence[Labelled]) -> list[report.Arm]:
     if name != "builtin":
-        return [report.Arm(name, trial.ask(wiring.build_analyst(name), cases))]
+        settings = options.read_environment()
+        engine = wiring.build_engine(settings, wiring.build_analyst(name, settings))
+        return [report.Arm(name, trial.ask(engine, cases))]
+    shipped = ranking.Weights.shipped()
     return [
         report.Arm("builtin, cross-validated", cross_validated(cases)),
-        report.Arm("builtin, as shipped", trial.ask(BuiltinAnalyst(), cases)),
+        report.Arm("builtin, as shipped", trial.ask(_builtin(shipped), cases)),
     ]
 
 
@@ -61,16 +65,20 @@ def cross_validated(cases: Sequence[Labelled]) -> list[Answer]:
     examples = [fit.example(case) for case in cases]
     shipped = ranking.Weights.shipped()
     weights = [replace(shipped, features=features) for features in fit.cross_validated(examples)]
-    return [trial.ask_one(BuiltinAnalyst(used), case) for used, case in zip(weights, cases, strict=True)]
+    return [trial.ask_one(_builtin(used), case) for used, case in zip(weights, cases, strict=True)]
+
+
+def _builtin(weights: ranking.Weights) -> Engine:
+    return Engine(BuiltinAnalyst(weights), Limits())
 
 
 def _reliability(cases: Sequence[Labelled], arms: Sequence[report.Arm]) -> dict[str, object]:
     return {arm.name: report.reliability(cases, arm.answers) for arm in arms}
 
 
-def _about(options: argparse.Namespace) -> list[str]:
-    given = "not given" if options.without_answers else "given"
-    measured = f"Analyst {options.analyst}; {machine.sentence()}. Conversations recorded as {options.kind}; "
+def _about(chosen: argparse.Namespace) -> list[str]:
+    given = "not given" if chosen.without_answers else "given"
+    measured = f"Analyst {chosen.analyst}; {machine.sentence()}. Conversations recorded as {chosen.kind}; "
     asked = f"the right answers to the teams' questions were {given} to the analyst as part of the expectation."
     return [measured + asked, "", _READING]
 
@@ -81,9 +89,9 @@ _READING = (
 )
 
 
-def _write(options: argparse.Namespace, found: object, page: str) -> None:
-    name = f"accuracy-{options.analyst}{'' if options.kind == 'nested' else '-' + options.kind}"
-    name += "-without-answers" if options.without_answers else ""
+def _write(chosen: argparse.Namespace, found: object, page: str) -> None:
+    name = f"accuracy-{chosen.analyst}{'' if chosen.kind == 'nested' else '-' + chosen.kind}"
+    name += "-without-answers" if chosen.without_answers else ""
     RESULTS.mkdir(exist_ok=True)
     RESULTS.joinpath(f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     RESULTS.joinpath(f"{name}.md").write_text(page, encoding="utf-8")

@@ -34,6 +34,7 @@ _BY_RULE = {
     "unconfirmed_change": _INSTRUCTION,
     "skipped_first_step": _INSTRUCTION,
     "unasked_choice": _INSTRUCTION,
+    "contradicted_wish": _PLAN,
     "failed_change": _CALL,
     "failed_call": _CALL,
     "missed_lookup": _CALL,

@@ -15,6 +15,7 @@ PRIOR: dict[str, float] = {
     "skipped_first_step": 1.0,
     "incomplete_change": 2.0,
     "unasked_choice": 1.5,
+    "contradicted_wish": 2.0,
     "unavailable_choice": 2.0,
     "wrong_extreme": 2.5,
     "origin_of_answer": 0.3,

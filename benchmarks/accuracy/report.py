@@ -80,7 +80,7 @@ def page(found: Mapping[str, object], cases: Sequence[Labelled], arms: Sequence[
             lines += _table(name, result)
     answers = arms[0].answers
     lines += [*_reliability(cases, arms), *_confusion(cases, answers), *_worst(cases, answers)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).rstrip() + "\n"
 
 
 _COLUMNS = (

@@ -7,25 +7,24 @@ from typing import TYPE_CHECKING
 
 from benchmarks.accuracy import categories
 from benchmarks.accuracy.labelled import Answer
-from pytest_refinery.analysis.engine import Engine, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.accuracy.labelled import Labelled
-    from pytest_refinery.analysis.ports import Analyst
+    from pytest_refinery.analysis.engine import Engine
     from pytest_refinery.analysis.schemas import Diagnosis
 
 
-def ask(analyst: Analyst, cases: Sequence[Labelled]) -> list[Answer]:
-    """Return what ``analyst`` says about each case."""
-    return [ask_one(analyst, case) for case in cases]
+def ask(engine: Engine, cases: Sequence[Labelled]) -> list[Answer]:
+    """Return what the analyst of ``engine`` says about each case."""
+    return [ask_one(engine, case) for case in cases]
 
 
-def ask_one(analyst: Analyst, case: Labelled) -> Answer:
-    """Return what ``analyst`` says about one case."""
+def ask_one(engine: Engine, case: Labelled) -> Answer:
+    """Return what the analyst of ``engine`` says about one case."""
     started = time.perf_counter()
-    diagnosis = Engine(analyst, Limits()).diagnose(case.case)
+    diagnosis = engine.diagnose(case.case)
     return _answer(case, diagnosis, seconds=time.perf_counter() - started)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis.schemas import Evidence, Finding, GapAnalysis, GroupAnalysis
+from pytest_refinery.analysis.schemas import Finding, GapAnalysis, GroupAnalysis
 from pytest_refinery.llm.builtin import conclusion, gaps, ranking, words
 from pytest_refinery.llm.builtin.detectors import DETECTORS
 from pytest_refinery.llm.builtin.reading import Reading
@@ -109,13 +109,8 @@ def _finding(sign: Sign, weight: float) -> Finding:
         failure_type=sign.failure_type,
         rule=sign.rule,
         weight=round(weight, 4),
-        evidence=evidence(sign),
+        evidence=sign.evidence,
     )
-
-
-def evidence(sign: Sign) -> tuple[Evidence, ...]:
-    """Return the quote of a sign as evidence, if it has one."""
-    return (Evidence(run_id=(sign.quoted or sign.step).run_id, quote=sign.quote, why=sign.what),) if sign.quote else ()
 
 
 def _line(ranked: Ranked) -> str:

@@ -59,6 +59,11 @@ _CAUSES = {
         "The user should have been asked.",
         "The agent decided something for the customer that the customer should have decided.",
     ),
+    "contradicted_wish": Cause(
+        "The agent does something else than the user asked for.",
+        "The user's words were clear; the call does not follow them.",
+        "The customer asked for one thing and the agent carried out another.",
+    ),
     "unavailable_choice": Cause(
         "The agent picks what cannot be had.",
         "The tool's result said so before.",

@@ -64,22 +64,12 @@ def _unexplained(reading: Reading, decisive: Ranked) -> Conclusion:
 
 
 def _evidence(reading: Reading, decisive: Ranked) -> tuple[Evidence, ...]:
-    found = [
-        Evidence(run_id=(sign.quoted or sign.step).run_id, quote=sign.quote, why=sign.what)
-        for sign in decisive.signs
-        if sign.quote
-    ]
+    found = [evidence for sign in decisive.signs for evidence in sign.evidence]
     request = reading.request(decisive.step)
     if request is not None and request.text.strip():
-        asked = _asked(request.text, words.content(decisive.step.text) | reading.expected)
+        asked = words.nearest(request.text, words.content(decisive.step.text) | reading.expected)
         found.append(Evidence(run_id=request.run_id, quote=asked, why="What the user had asked for."))
     return tuple({evidence.quote: evidence for evidence in reversed(found)}.values())[::-1][:_MOST_EVIDENCE]
-
-
-def _asked(text: str, about: frozenset[str]) -> str:
-    """Return the sentence of a request that has most in common with what it is ``about``, of equals the last."""
-    best = max(reversed(words.sentences(text)), key=lambda sentence: len(words.content(sentence) & about), default=text)
-    return words.quote(best)
 
 
 def _summary(reading: Reading, business: str, component: str) -> str:

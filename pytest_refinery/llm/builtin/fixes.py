@@ -35,6 +35,7 @@ _RULES = {
     "skipped_first_step": "Do not call {subject} or any other tool before the first step above is done.",
     "incomplete_change": "Before {subject}, ask whether this is everything to be changed: it works only once.",
     "unasked_choice": "Where there is more than one possibility, such as {subject}, ask the user which one to use.",
+    "contradicted_wish": "Before you act, compare the call with what the user last asked for, word for word.",
     "unavailable_choice": "Offer and use only entries that the tool marks as available.",
     "wrong_extreme": "When you name the cheapest or the most expensive, compare all entries that are available.",
     "invented_data": "Never work with assumed, simulated or placeholder data; if the data cannot be found, say so.",

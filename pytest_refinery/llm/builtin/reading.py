@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_refinery.analysis.schemas import Evidence
 from pytest_refinery.llm.builtin import words
 from pytest_refinery.traces import conversation
 from pytest_refinery.traces.model import RunKind
@@ -25,6 +26,7 @@ _READS = re.compile(
     r"view|browse|open|load|validate|verify|compare|compute|plan|reason|summari[sz]e|select|ask)(_|-|[A-Z]|$)",
 )
 _THINKS = re.compile(r"^(think|plan|reason|reflect|calculate|calc|scratchpad)", re.IGNORECASE)
+_SPOKEN_ID = re.compile(r"^(?P<words>[a-z]+(?:[_-][a-z]+)*)[_-]\d+$", re.IGNORECASE)
 _CODE = re.compile(r"```(python|sh|bash|py)\b")
 _HANDS_OVER = re.compile(r"transfer\w*(agent|person|support)|escalat|hand_?(off|over)|human|live_?agent", re.IGNORECASE)
 
@@ -49,6 +51,12 @@ class Sign:
     quoted: Step | None = None
     strength: float = 1.0
     subject: str = ""
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The quote as evidence, none where there is no quote."""
+        run_id = (self.quoted or self.step).run_id
+        return (Evidence(run_id=run_id, quote=self.quote, why=self.what),) if self.quote else ()
 
 
 @dataclass(frozen=True)
@@ -224,6 +232,12 @@ def is_thought(call: ToolCall) -> bool:
 def is_handover(call: ToolCall) -> bool:
     """Tell whether a call hands the conversation to a human or another agent."""
     return bool(_HANDS_OVER.search(call.name))
+
+
+def spoken_name(identifier: str) -> str:
+    """Return the words that a user would say for ``credit_card_7952624``, or an empty string where there are none."""
+    found = _SPOKEN_ID.match(identifier)
+    return re.sub(r"[_-]", " ", found["words"]).lower() if found else ""
 
 
 def values(value: object) -> Iterator[str]:

@@ -90,6 +90,12 @@ def quote(text: str, *, around: int = 0) -> str:
     return _cut(text[around:].strip() or text.strip())
 
 
+def nearest(text: str, about: frozenset[str]) -> str:
+    """Return the sentence of ``text`` that has most words in common with ``about``, of equals the last."""
+    best = max(reversed(sentences(text)), key=lambda sentence: len(content(sentence) & about), default=text)
+    return quote(best)
+
+
 def _cut(text: str) -> str:
     if len(text) <= LONGEST_QUOTE:
         return text

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.accuracy import categories, fit, floors, metrics, readers, report, trial
 from benchmarks.accuracy.labelled import Answer, Labelled
 from benchmarks.accuracy.prior import PRIOR
+from pytest_refinery.analysis.engine import Engine, Limits
 from pytest_refinery.analysis.schemas import Confidence, Coverage, Diagnosis, FailureType, Finding
 from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
 from tests.data_paths import require
@@ -118,7 +119,7 @@ def test_without_a_rule_the_failure_type_tells_the_category() -> None:
 
 
 def test_an_analyst_is_asked_through_the_engine() -> None:
-    found = trial.ask_one(BuiltinAnalyst(), labelled())
+    found = trial.ask_one(Engine(BuiltinAnalyst(), Limits()), labelled())
     assert (found.step, found.agent) == (1, "Solver")
     assert (found.coverage, found.tokens) == (1.0, 0)
     assert found.verified == found.quotes > 0

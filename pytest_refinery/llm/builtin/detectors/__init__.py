@@ -20,6 +20,7 @@ from pytest_refinery.llm.builtin.detectors import (
     promises,
     relevance,
     requests,
+    wishes,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ DETECTORS: tuple[Callable[[Reading], Iterator[Sign]], ...] = (
     policy.unconfirmed_changes,
     policy.skipped_first_steps,
     policy.repeated_changes,
+    wishes.contradicted_wishes,
     requests.changed_requests,
     requests.refusals_without_looking,
     requests.early_handovers,

@@ -26,7 +26,7 @@ def failed_checks(reading: Reading) -> Iterator[Sign]:
     """Point at the answers that a check has found wrong."""
     for gap, step in _checked(reading):
         if step.role == "assistant":
-            said = _objected(step.text, gap) or _nearest(step.text, reading.expected) or step.speaker
+            said = _objected(step.text, gap) or words.nearest(step.text, reading.expected) or step.speaker
             yield Sign(
                 step=step,
                 rule="failed_check",
@@ -152,8 +152,3 @@ def _match(pattern: str, text: str) -> re.Match[str] | None:
 
 def _quotations(text: str) -> list[str]:
     return [next(filter(None, groups)) for groups in _QUOTED.findall(text)]
-
-
-def _nearest(text: str, expected: frozenset[str]) -> str:
-    best = max(words.sentences(text), key=lambda sentence: len(words.content(sentence) & expected), default=text)
-    return words.quote(best)

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.llm.builtin import words
-from pytest_refinery.llm.builtin.reading import Sign, is_write, values, walk
+from pytest_refinery.llm.builtin.reading import Sign, is_write, spoken_name, values, walk
 
 if TYPE_CHECKING:
     from pytest_refinery.llm.builtin.reading import Reading
     from pytest_refinery.traces.conversation import Step
 
-# "credit_card_7952624": words that a user would say, and a number.
-_SPOKEN_ID = re.compile(r"^(?P<words>[a-z]+(?:[_-][a-z]+)*)[_-]\d+$", re.IGNORECASE)
 _LEAST = re.compile(r"\b(cheapest|least expensive|lowest[- ]priced?|most affordable|lowest price)\b", re.IGNORECASE)
 _MOST = re.compile(r"\b(most expensive|priciest|highest[- ]priced?|highest price|dearest)\b", re.IGNORECASE)
 
 # How many messages back somebody may have spoken of a choice.
 _RECENT = 40
+_TALKING = frozenset({"user", "assistant"})
 
 
 @dataclass(frozen=True)
@@ -62,22 +61,16 @@ def _alternatives(result: object) -> dict[str, str]:
     """Return for each speakable key of a result another one that stands beside it."""
     found: dict[str, str] = {}
     for item in walk(result):
-        keys = [str(key) for key in item if _SPOKEN_ID.match(str(key))]
+        keys = [str(key) for key in item if spoken_name(str(key))]
         found |= dict(zip(keys, keys[1:] + keys[:1], strict=True)) if len(keys) > 1 else {}
     return found
 
 
 def _is_spoken(reading: Reading, step: Step, value: str) -> bool:
     """Tell whether user or agent has said the words of an id, or "original", before ``step``."""
-    found = _SPOKEN_ID.match(value)
-    name = re.sub(r"[_-]", " ", found["words"]).lower() if found else value.lower()
-    said = (
-        earlier.text.lower()
-        for earlier in reading.conversation.backwards(step)
-        if earlier.role in {"user", "assistant"}
-    )
-    recent = itertools.islice(said, _RECENT)
-    return any(name in text.replace("-", " ") or "original" in text for text in recent)
+    name = spoken_name(value)
+    said = (earlier.text.lower() for earlier in reading.conversation.backwards(step) if earlier.role in _TALKING)
+    return any(name in text.replace("-", " ") or "original" in text for text in itertools.islice(said, _RECENT))
 
 
 def unavailable_choices(reading: Reading) -> Iterator[Sign]:

@@ -37,16 +37,11 @@ def expected_topics(reading: Reading) -> Iterator[Sign]:
             yield Sign(
                 step=step,
                 rule="expected_topic",
-                what="This is where the agent speaks of what the expectation is about, and does not meet it.",
+                what=f"This is where {step.speaker} speaks of what the expectation is about, and does not meet it.",
                 failure_type=FailureType.PROMPT_ISSUE,
-                quote=_nearest(step.text, reading.expected),
+                quote=words.nearest(step.text, reading.expected),
                 strength=share,
             )
-
-
-def _nearest(text: str, expected: frozenset[str]) -> str:
-    best = max(words.sentences(text), key=lambda sentence: len(words.content(sentence) & expected), default=text)
-    return words.quote(best)
 
 
 def off_topic_starts(reading: Reading) -> Iterator[Sign]:
