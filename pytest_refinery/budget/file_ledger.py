@@ -90,10 +90,12 @@ class FileLedger(StateLedger):
         The newest slot is not the one that is written next, so whoever reads it has a whole state.
         """
         last = self._looks.get(request.id)
+        now = self._clock()
+        if last and now >= last.at + last.step.start_in:
+            return None
         try:
             with self._path.open("rb", buffering=0) as file:
-                now = self._clock()
-                if last and now < _end_of(last) and two_slots.newest_number(file) == last.version:
+                if last and now < last.at + _UNCHANGED_SECONDS and two_slots.newest_number(file) == last.version:
                     return last.step
                 version = two_slots.read(file)
                 state = self._decoded(version)
@@ -152,10 +154,6 @@ class FileLedger(StateLedger):
             f"The token budget in {self._path} could not be read: {error}. It was moved to {aside.name} beside it, "
             "and for the next minute the limit counts as used up."
         )
-
-
-def _end_of(look: _Look) -> float:
-    return look.at + min(look.step.start_in, _UNCHANGED_SECONDS)
 
 
 @contextmanager

@@ -19,14 +19,19 @@ VERSION = 1
 GRACE = 1.0
 PATIENCE = 10.0
 # Due tickets start one after the other, so that they arrive in order.
-_TURN = 0.002
-# How often a waiting ticket looks whether it may start early: seldom, the more are ahead of it.
+_TURN = 0.001
+# How often a waiting ticket looks whether it may start early, since others needed less than they had booked: the
+# more seldom the more are ahead of it, and the more often the nearer its start.
 _LOOK = 0.05
 _SELDOM = 5.0
+_NEARER = 0.25
 # After a refusal: how much wider the guard is and for how many minutes; how long a bucket is not trusted.
 _WIDER = 10
 _WIDER_MINUTES = 5
 _DISTRUST_MINUTES = 60
+
+# What an answer says about its time can be compared with the book for so many minutes.
+_OBSERVED_MINUTES = 0.5
 
 _ELSEWHERE = "elsewhere"
 
@@ -137,7 +142,7 @@ class State:
         ahead = self._ahead_of(ticket, is_alive, now)
         slot, due = self._slot_of(ticket, ahead, limits, now)
         if slot > now:
-            look_in = min(slot - now, _LOOK * (1 + len(ahead)), _SELDOM)
+            look_in = _look_in(slot - now, len(ahead))
             return Step(ticket.place, is_granted=False, start_in=slot - now, look_in=look_in)
         if due:
             return Step(ticket.place, is_granted=False, look_in=min(_TURN * due, _LOOK))
@@ -178,7 +183,7 @@ class State:
         learned = (seen.limit_tokens or tokens, seen.limit_requests or requests)
         if learned != self.learned:
             self.learned, self.has_changed = learned, True
-        if age > limits.minute:
+        if age > _OBSERVED_MINUTES * limits.minute:
             return
         token_limit, request_limit = self.limits_in_force(limits)
         meters = self._meters(limits, now)
@@ -215,11 +220,8 @@ class State:
         return [charge for charge in self.charges if charge.at + limits.minute > now]
 
     def _forget(self, limits: Limits, now: float) -> None:
-        """Drop what is over; a bucket's debt from before that remains.
-
-        Kept for two minutes: an observation may be a minute old.
-        """
-        horizon = now - 2 * limits.minute
+        """Drop what is over and too old for any observation; a bucket's debt from before that remains."""
+        horizon = now - (1 + _OBSERVED_MINUTES) * limits.minute
         if not self.charges or min(map(attrgetter("at"), self.charges)) > horizon:
             return
         old = sorted((charge for charge in self.charges if charge.at <= horizon), key=attrgetter("at"))
@@ -313,6 +315,10 @@ class State:
         for at, amount in charges:
             bucket.charge(amount, at)
         return bucket
+
+
+def _look_in(start_in: float, ahead: int) -> float:
+    return min(start_in, max(_TURN * (1 + ahead), start_in * _NEARER), _LOOK * (1 + ahead), _SELDOM)
 
 
 def _missing(limit: int | None, remaining: int | None, used: float) -> int:

@@ -133,7 +133,7 @@ class SharedBudget:
         if wait.seconds_left <= 0:
             raise BudgetError(wording.timed_out(request.tokens, wait.seconds, self._ledger.status()))
         if wait.is_notice_due():
-            self._tell(wording.waiting(request.tokens, step.start_in, self._ledger.status()))
+            self._tell(wording.waiting(request.tokens, wait.seconds + step.start_in, self._ledger.status()))
         self._sleep(min(step.look_in, wait.seconds_left), wait.cancelled)
 
 

@@ -77,7 +77,10 @@ class Ledgers(RuleBasedStateMachine):
         # As a process does: read what was written, and write what has changed.
         self.state = State.decode(self.state.encode())
         alive = lambda other: other not in self.dead  # noqa: E731
+        before = {ticket.id for ticket in self.state.tickets} - {request.id}
         step = self.state.step(request, owner=owner, limits=self.limits, now=self.now, is_alive=alive)
+        # Who did not come when due has left the queue.
+        self.freed += bool(before - {ticket.id for ticket in self.state.tickets})
         if step.is_granted:
             self.queue.pop(request.id, None)
             self.assert_nobody_awake_is_overtaken(step.place)

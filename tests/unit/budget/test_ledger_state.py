@@ -191,12 +191,12 @@ def test_the_debt_of_a_bucket_outlives_the_entries_that_made_it() -> None:
     assert not book.step("too soon", 100).is_granted
 
 
-def test_entries_are_kept_for_two_minutes() -> None:
+def test_entries_are_kept_for_a_minute_and_a_half() -> None:
     book = Book()
     for number in range(100):
         book.step(f"r{number}", 1)
         book.now += 5.0
-    assert len(book.state.charges) == 25
+    assert len(book.state.charges) == 19
 
 
 def test_limits_are_learned_where_none_was_set() -> None:
@@ -230,9 +230,9 @@ def test_an_old_answer_is_compared_with_what_was_used_then() -> None:
     assert book.step("b", 1000).is_granted
 
 
-def test_an_answer_older_than_a_minute_says_nothing_about_what_is_used() -> None:
+def test_an_answer_older_than_half_a_minute_says_nothing_about_what_is_used() -> None:
     book = Book()
-    book.observe(Observation(limit_tokens=1000, remaining_tokens=0), age=61.0)
+    book.observe(Observation(limit_tokens=1000, remaining_tokens=0), age=31.0)
     assert book.step("a", 1000).is_granted
 
 
