@@ -78,6 +78,6 @@ def _diagnose(given: argparse.Namespace) -> None:
         prompts=prompts.extract(trace),
         prompt_files=wiring.read_prompt_files(given.prompts, base=here, root=here),
     )
-    engine = wiring.build_engine(settings, wiring.build_analyst(settings.analyst))
+    engine = wiring.build_engine(settings, wiring.build_analyst(settings.analyst, settings))
     found = engine.diagnose(case)
     print(found.model_dump_json(indent=2) if given.json else text.diagnosis(found, width=_WIDTH, is_whole=True))

@@ -143,8 +143,8 @@ OPTIONS = (
     Option(
         name="analyst",
         help=(
-            "Who answers the stages of a diagnosis: openai (a model), builtin (rules, no network, no key), or one that a "
-            "plugin offers."
+            "Who answers the stages of a diagnosis: openai (a model), builtin (rules, no network, no key), or one that "
+            "a plugin offers."
         ),
         parse=_text,
         flag="--refinery-analyst",

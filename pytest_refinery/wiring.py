@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_refinery.errors import ConfigurationError, did_you_mean
+from pytest_refinery.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pytest_refinery.analysis.engine import Engine
-    from pytest_refinery.analysis.ports import Analyst, PromptFile
-    from pytest_refinery.settings import Settings
+    from pytest_refinery.analysis.ports import Analyst, PreparingAnalyst, PromptFile, TokenBudget
+    from pytest_refinery.llm.openai_responses import OpenAIAnalyst
+    from pytest_refinery.llm.openai_service import OpenAIService
+    from pytest_refinery.llm.store_index import StoreIndex
+    from pytest_refinery.llm.vector_stores import Library
     from pytest_refinery.traces.source import TraceSource
 
-ANALYSTS = ("auto", "builtin")
+ANALYSTS = ("auto", "openai", "builtin")
+_OPENAI = "https://api.openai.com/v1"
 
 
-def build_engine(settings: Settings, analyst: Analyst) -> Engine:
+def _nobody_listens(_: str) -> None:
+    """Tell nobody."""
+
+
+def build_engine(
+    settings: Settings, analyst: Analyst | PreparingAnalyst, *, watch: Callable[[str], None] = _nobody_listens
+) -> Engine:
     """Return the engine that diagnoses with ``analyst`` under the limits of the settings."""
     from pytest_refinery.analysis.engine import Engine, Limits
 
-    default = Limits()
-    return Engine(
-        analyst,
-        Limits(
-            group_tokens=settings.group_tokens or default.group_tokens,
-            group_size_runs=settings.group_size_runs,
-            disable_chunking=settings.disable_chunking,
-            timeout_seconds=settings.timeout,
-        ),
+    limits = Limits(
+        group_tokens=settings.group_tokens,
+        group_size_runs=settings.group_size_runs,
+        disable_chunking=settings.disable_chunking,
+        timeout_seconds=settings.timeout,
+        pause_seconds=settings.inter_group_sleep_s,
     )
+    return Engine(analyst, limits, watch=watch)
 
 
-def build_analyst(name: str) -> Analyst:
-    """Return one of our own analysts.
+def build_analyst(
+    name: str, settings: Settings | None = None, *, tell: Callable[[str], None] = _nobody_listens
+) -> Analyst | PreparingAnalyst:
+    """Return one of our own analysts; ``tell`` hears why it waits, if it does.
 
     Raises:
         ConfigurationError: There is none of this name.
@@ -43,9 +56,81 @@ def build_analyst(name: str) -> Analyst:
     if name not in ANALYSTS:
         msg = f"There is no analyst {name!r}.{did_you_mean(name, ANALYSTS)} There are: {', '.join(ANALYSTS)}."
         raise ConfigurationError(msg)
+    if name == "openai" or (name == "auto" and os.environ.get("OPENAI_API_KEY")):
+        return _build_openai(settings or Settings(), tell)
     from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
 
     return BuiltinAnalyst()
+
+
+def _build_openai(settings: Settings, tell: Callable[[str], None]) -> OpenAIAnalyst:
+    from pytest_refinery.budget.estimates import Estimates
+    from pytest_refinery.llm.calls import Calls
+    from pytest_refinery.llm.openai_responses import OpenAIAnalyst
+    from pytest_refinery.llm.questions import Manner
+
+    service = _service()
+    manner = Manner(
+        model=settings.model,
+        temperature=settings.temperature,
+        max_num_results=settings.max_num_results,
+        max_output_tokens_stage1=settings.max_output_tokens_stage1,
+        max_output_tokens_other=settings.max_output_tokens_other,
+    )
+    library = None if settings.context == "inline" else _build_library(settings, service)
+    return OpenAIAnalyst(Calls(service, build_budget(settings, tell=tell), Estimates()), manner, library)
+
+
+def _service() -> Callable[[], OpenAIService]:
+    """Return what connects to the service on first use: the SDK is heavy, and most runs need no diagnosis."""
+
+    @cache
+    def service() -> OpenAIService:
+        from pytest_refinery.llm.openai_service import OpenAIService
+
+        return OpenAIService()
+
+    return service
+
+
+def _build_library(settings: Settings, service: Callable[[], OpenAIService]) -> Library:
+    from pytest_refinery.llm.vector_stores import Library
+
+    return Library(
+        service,
+        _store_index(),
+        is_wanted=settings.context == "file_search",
+        max_num_results=settings.max_num_results,
+    )
+
+
+def _store_index() -> StoreIndex:
+    from pytest_refinery.budget import locations
+    from pytest_refinery.llm.store_index import StoreIndex
+
+    account = _account(model="")
+    return StoreIndex(locations.state_file(account, os.environ).parent / f"stores-{account}")
+
+
+def _account(*, model: str) -> str:
+    """Return a name for the account that the environment names, from which nobody can tell the key."""
+    from pytest_refinery.budget import locations
+
+    base_url = os.environ.get("OPENAI_BASE_URL") or _OPENAI
+    return locations.account(base_url=base_url, model=model, key=os.environ.get("OPENAI_API_KEY", ""))
+
+
+def build_budget(settings: Settings, *, tell: Callable[[str], None]) -> TokenBudget:
+    """Return the budget that all processes share which use the same account and model."""
+    from pytest_refinery.budget import locations
+    from pytest_refinery.budget.file_ledger import FileLedger
+    from pytest_refinery.budget.limits import Limits
+    from pytest_refinery.budget.shared import SharedBudget
+
+    tpm = os.environ.get("REFINERY_TPM", "")
+    limits = Limits(tokens=int(tpm) if tpm.isdecimal() else None)
+    path = locations.state_file(_account(model=settings.model), os.environ)
+    return SharedBudget(FileLedger(path, limits, tell=tell), tell=tell)
 
 
 def build_source() -> TraceSource:

@@ -9,7 +9,7 @@ from pytest_refinery.analysis.evidence import Verifier
 from pytest_refinery.analysis.job import TimedJob
 from pytest_refinery.analysis.ports import PreparingAnalyst
 from pytest_refinery.analysis.schemas import Conclusion, Confidence, Diagnosis, FailureType, Finding
-from pytest_refinery.analysis.stages import Stages
+from pytest_refinery.analysis.stages import Stages, nobody_watches
 from pytest_refinery.digest import grouping, render
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Engine:
     """
 
     def __init__(
-        self, analyst: Analyst | PreparingAnalyst, limits: Limits, *, watch: Callable[[str], None] | None = None
+        self, analyst: Analyst | PreparingAnalyst, limits: Limits, *, watch: Callable[[str], None] = nobody_watches
     ) -> None:
         self._analyst = analyst
         self._limits = limits
@@ -85,8 +85,6 @@ class Engine:
         if not isinstance(self._analyst, PreparingAnalyst):
             return Stages(self._analyst, case, groups, job)
         answering = self._analyst.prepare(case, groups, job)
-        if self._watch is None:
-            return Stages(answering, case, groups, job, pause=self._limits.pause_seconds)
         return Stages(answering, case, groups, job, watch=self._watch, pause=self._limits.pause_seconds)
 
     def diagnose(self, case: Case) -> Diagnosis:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_refinery.analysis.engine import Analysis, Engine
-    from pytest_refinery.analysis.ports import Analyst, Case, PromptFile
+    from pytest_refinery.analysis.ports import Analyst, Case, PreparingAnalyst, PromptFile
     from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.analysis.schemas import Diagnosis
     from pytest_refinery.settings import Settings
@@ -40,9 +40,9 @@ class Workbench:
         worker: dict[str, Any] = getattr(config, "workerinput", {})
         self._allowance = Allowance(settings.max_diagnoses, session_id=worker.get("testrunuid"))
 
-    def _chosen_analyst(self, name: str) -> Analyst:
+    def _chosen_analyst(self, name: str) -> Analyst | PreparingAnalyst:
         offered: Analyst | None = self._config.hook.pytest_refinery_analyst(name=name)
-        return offered or wiring.build_analyst(name)
+        return offered or wiring.build_analyst(name, self._settings)
 
     @cached_property
     def _engine(self) -> Engine:

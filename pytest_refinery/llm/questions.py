@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_refinery.analysis import prompt_texts
 from pytest_refinery.analysis.ports import Stage
 from pytest_refinery.digest import tokens
+from pytest_refinery.digest.lines import fold
 from pytest_refinery.llm import answers
 from pytest_refinery.llm.requests import Query
 
@@ -29,6 +30,8 @@ _MOST_FINDINGS = 8
 _MOST_CANDIDATES = 24
 _QUOTE_CHARACTERS = 300
 _PROMPT_TOKENS = 1_500
+# So much of the beginning of a text tells it from others.
+_TELLING = 60
 _SEVERITIES = ((0.75, "critical"), (0.45, "major"), (0.0, "minor"))
 
 
@@ -61,9 +64,10 @@ class Questions:
         """Return the question of stage 1; without a ``search`` the group stands in it."""
         scope = f"only files whose names begin with {group.name}_, all of their content."
         text = self._of_group("trace_analysis", group, scope=scope if search else "the whole of it stands below.")
+        parts = [text, *self._instructions_missing_in(group)]
         if search is None:
-            text = f"{text}\n{prompt_texts.fenced(group.filename, group.text)}"
-        return self._stage1(text, runs=len(group.run_ids), search=search)
+            parts.append(prompt_texts.fenced(group.filename, group.text))
+        return self._stage1("\n".join(parts), runs=len(group.run_ids), search=search)
 
     def about_rest(self, group: Group, run_ids: Sequence[str]) -> Query:
         """Return the question about the runs of a group that a search did not find."""
@@ -85,9 +89,9 @@ class Questions:
         timelines: Iterable[str],
         search: Search | None = None,
     ) -> Query:
-        """Return the question of stage 3; without a ``search`` what the agent was told stands in it."""
+        """Return the question of stage 3; without a ``search`` the prompt files stand in it."""
         text = prompt_texts.filled("diagnosis", expectation=self._expectation)
-        told = [] if search else self._prompts()
+        told = [] if search else self._prompt_files()
         parts = [text, self._found(findings), _fenced_lines("gaps", gaps), _fenced_lines("timeline", timelines), *told]
         return self._other(Stage.DIAGNOSIS, parts, answers.ConclusionAnswer, search)
 
@@ -151,15 +155,24 @@ class Questions:
         rows = [json.dumps(_row(finding, numbers), ensure_ascii=False) for finding in shown]
         return _fenced_lines("candidate errors", rows) or "No candidate errors were found.\n"
 
-    def _prompts(self) -> list[str]:
-        told = [(each.path, each.text) for each in self._case.prompt_files]
-        told = told or [("what the agent was told", each.text) for each in self._case.prompts]
-        left, found = _PROMPT_TOKENS, []
-        for title, text in told:
-            shown = next(tokens.cut(text, most=left), "") if left > 0 else ""
-            left -= tokens.estimate(shown)
-            found += [prompt_texts.fenced(title, shown)] if shown else []
-        return found
+    def _instructions_missing_in(self, group: Group) -> list[str]:
+        """Return what the agent was told, for a group in which it does not stand: nobody could judge by it else."""
+        shown = fold(group.text)
+        told = [each.text for each in self._case.prompts if each.kind == "system"]
+        return _shown(("what the agent was told", text) for text in told if fold(text)[:_TELLING] not in shown)
+
+    def _prompt_files(self) -> list[str]:
+        return _shown((each.path, each.text) for each in self._case.prompt_files)
+
+
+def _shown(texts: Iterable[tuple[str, str]]) -> list[str]:
+    """Return texts behind fences, each with its title, as far as there is room for them."""
+    left, found = _PROMPT_TOKENS, []
+    for title, text in texts:
+        shown = next(tokens.cut(text, most=left), "") if left > 0 else ""
+        left -= tokens.estimate(shown)
+        found += [prompt_texts.fenced(title, shown)] if shown else []
+    return found
 
 
 def _timeline(runs: int) -> int:

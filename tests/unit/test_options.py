@@ -9,7 +9,7 @@ from pytest_refinery import options
 from pytest_refinery.options import OPTIONS
 from pytest_refinery.settings import Settings
 
-SAMPLES = ("true", "5", "builtin", "auto", "bucket", "redis://localhost:6379")
+SAMPLES = ("true", "0.2", "5", "20", "builtin", "auto", "bucket", "redis://localhost:6379")
 
 
 def test_each_setting_has_one_row_and_each_row_a_setting() -> None:
