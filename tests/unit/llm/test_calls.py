@@ -65,6 +65,10 @@ def test_an_identifier_that_nobody_mentioned_is_found() -> None:
     assert signs(unknown_arguments, user("My order is late."), invented) == [("1", "unknown_argument")]
 
 
+def test_a_date_may_follow_from_the_users_words() -> None:
+    assert signs(unknown_arguments, user("And last year?"), did("list_fees", {"since": "2025-01-01"}, [])) == []
+
+
 def test_an_identifier_that_the_user_gave_is_known() -> None:
     given = did("get_account", {"account_id": "acc_99812"}, {})
     assert signs(unknown_arguments, user("It is ACC_99812."), agent("One moment."), given) == []

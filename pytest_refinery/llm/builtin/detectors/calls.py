@@ -22,6 +22,8 @@ _ENDS_IT = re.compile(r"cancel|delete|remove|close|void|terminate|drop|refund", 
 
 # Shorter values with a digit in them are quantities.
 _SHORTEST_ID = 5
+# Dates follow from "last month" as well as from words in the trace.
+_DATE = re.compile(r"\d{4}-\d\d")
 _MOST_LISTED = 3
 
 
@@ -137,7 +139,8 @@ def _is_new(reading: Reading, value: str, step: Step) -> bool:
 
 
 def _is_identifier(value: str) -> bool:
-    return " " not in value and len(value) >= _SHORTEST_ID and any(char.isdigit() for char in value)
+    is_plain = " " in value or len(value) < _SHORTEST_ID or _DATE.match(value)
+    return not is_plain and any(char.isdigit() for char in value)
 
 
 def _listed(names: list[str]) -> str:

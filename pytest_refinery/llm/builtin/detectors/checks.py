@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _QUOTED = re.compile(r"'([^']{2,})'|\"([^\"]{2,})\"|“([^”]{2,})”")
 _TEXT_KEYS = ("page_content", "text", "content", "title")
-_SEARCHES = re.compile(r"search|retriev|look_?up|query|article|document|knowledge|faq|wiki", re.IGNORECASE)
+_SEARCHES = re.compile(r"search|retrieve|retrieval|look_?up|query|article|document|knowledge|faq|wiki", re.IGNORECASE)
 
 
 def failed_checks(reading: Reading) -> Iterator[Sign]:
