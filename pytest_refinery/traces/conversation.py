@@ -265,7 +265,7 @@ def _arguments(inputs: object) -> Mapping[str, Json] | str:
     if isinstance(inputs, str):
         try:
             parsed = json.loads(inputs)
-        except ValueError:
+        except (ValueError, RecursionError):
             return inputs
         return parsed if isinstance(parsed, dict) else inputs
     return str(inputs) if inputs is not None else {}

@@ -68,10 +68,7 @@ def figures(text: str) -> list[str]:
 
 def normal(figure: str) -> str:
     """Return a figure as all ways to write the same number have it: ``30.00`` and ``30`` are one."""
-    try:
-        return f"{float(figure):.12g}"
-    except ValueError:
-        return figure
+    return figure.rstrip("0").rstrip(".") if "." in figure else figure
 
 
 def tokens(text: str) -> set[str]:

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pytest_refinery.analysis.engine import Engine, Limits
 from pytest_refinery.analysis.ports import PromptFile
-from pytest_refinery.analysis.schemas import Confidence, FailureType
+from pytest_refinery.analysis.schemas import Confidence, FailureType, Gap
 from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
 from pytest_refinery.traces.model import Run, Trace
 from tests.unit.llm.scenes import agent, case, did, group, system, talk, user
@@ -60,6 +60,40 @@ def test_a_trace_without_any_message_is_diagnosed_as_that() -> None:
     diagnosis = Engine(BuiltinAnalyst(), Limits()).diagnose(case(empty))
     assert diagnosis.responsible_run_id in {"r", None}
     assert diagnosis.root_cause
+
+
+def test_a_record_without_any_run_is_diagnosed_as_that() -> None:
+    asked = case(Trace(id="t", name="t", runs=()))
+    analyst = BuiltinAnalyst()
+    concluded = analyst.conclude(asked, (), analyst.find_gaps(asked, ()))
+    assert concluded.cause == "The trace holds no messages."
+    assert concluded.responsible_run_id is None
+
+
+def test_a_text_of_brackets_alone_stops_nobody() -> None:
+    deep = did("get_data", {}, "[" * 100_000)
+    diagnosis = Engine(BuiltinAnalyst(), Limits()).diagnose(
+        case(talk(user("Go."), deep, agent("There are 3 entries.")))
+    )
+    assert diagnosis.partial is None
+
+
+def test_without_an_answer_the_gap_says_so() -> None:
+    asked = case(Trace(id="t", name="t", runs=(Run(id="r", name="agent", kind="chain"),)))
+    (gap,) = BuiltinAnalyst().find_gaps(asked, ()).gaps
+    assert gap.actual == "The trace ends without an answer."
+
+
+def test_what_is_at_stake_stands_in_the_summary() -> None:
+    asked = case(talk(*STORY), expect=EXPECT, business_context="Clients complain.")
+    diagnosis = Engine(BuiltinAnalyst(), Limits()).diagnose(asked)
+    assert "Why it matters: Clients complain." in diagnosis.executive_summary
+
+
+def test_failed_checks_are_the_gaps() -> None:
+    failed = Gap(expected="no 'from now on'", actual="it is there", run_id="6")
+    asked = case(talk(*STORY), expect=EXPECT, failures=(failed,))
+    assert BuiltinAnalyst().find_gaps(asked, ()).gaps == (failed,)
 
 
 def test_a_finding_that_the_engine_dropped_is_not_concluded_from() -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.llm.builtin.detectors.checks import checked_calls, failed_checks, first_said, missed_searches
 from pytest_refinery.llm.builtin.reading import Reading, Sign
+from pytest_refinery.traces.model import Run, Trace
 from tests.unit.llm.scenes import Message, agent, case, did, talk, user
 
 if TYPE_CHECKING:
@@ -41,6 +42,18 @@ def test_a_pattern_that_is_none_is_only_text() -> None:
     ]
 
 
+def test_a_failed_check_of_a_whole_run_points_at_its_last_answer() -> None:
+    ask = {"messages": [{"role": "user", "content": "The fee?"}]}
+    says = {"role": "assistant", "content": "It is 25."}
+    runs = (
+        Run(id="root", name="agent", kind="chain"),
+        Run(id="llm", name="m", kind="llm", parent_id="root", inputs=ask, outputs=says),
+    )
+    gap = Gap(expected="another fee", actual="It is 25.", run_id="root")
+    (sign,) = failed_checks(Reading.of(case(Trace(id="t", name="t", runs=runs), failures=(gap,))))
+    assert (sign.step.run_id, sign.quote) == ("llm", "It is 25.")
+
+
 def test_a_failed_check_about_another_run_points_at_no_answer() -> None:
     assert found(failed_checks, ASKS, agent("The fee is 25."), expected="x", run_id="99") == []
 
@@ -49,6 +62,7 @@ def test_a_failed_check_of_a_call_points_at_the_step_that_made_it() -> None:
     call = did("get_fees", {"kind": "domestic"}, {"fee": 25})
     assert found(checked_calls, ASKS, call, agent("25."), expected="other arguments", run_id="2") == [("1", "get_fees")]
     assert found(checked_calls, ASKS, call, agent("25."), expected="other arguments", run_id="3") == []
+    assert found(failed_checks, ASKS, call, agent("25."), expected="other arguments", run_id="2") == []
 
 
 def test_a_wrong_figure_is_led_back_to_where_the_agent_first_said_it() -> None:

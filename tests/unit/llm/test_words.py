@@ -21,6 +21,7 @@ def test_figures_lose_signs_and_separators() -> None:
 
 def test_ways_to_write_a_number_are_one_figure() -> None:
     assert words.normal("30.00") == words.normal("30") != words.normal("31")
+    assert words.normal("1944967211334") != words.normal("1944967211335")
 
 
 def test_a_quote_is_the_sentence_at_a_place() -> None:

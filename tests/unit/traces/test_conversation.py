@@ -71,6 +71,27 @@ def test_a_result_without_a_call_holds_what_the_tool_was_given() -> None:
     assert (result.answers.name, result.answers.arguments) == ("get_weather", "{'in': 'Bern'}")
 
 
+@pytest.mark.parametrize(
+    ("inputs", "arguments"),
+    [
+        ({"input": '{"in": "Bern"}'}, {"in": "Bern"}),
+        ("[1]", "[1]"),
+        (None, {}),
+        (7, "7"),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 2}),
+    ],
+)
+def test_what_a_tool_was_given_is_read_in_every_form(inputs: object, arguments: object) -> None:
+    (result,) = read(run("tool", "tool", None, inputs=inputs, outputs="sunny")).steps
+    assert result.answers is not None
+    assert result.answers.arguments == arguments
+
+
+def test_a_question_that_only_the_root_carries_as_text_belongs_to_the_root() -> None:
+    found = read(run("root", "chain", None, inputs="How is the weather?"), model("m", [ASKS], SAYS))
+    assert told(found)[0] == ("root", "user", "How is the weather?")
+
+
 def test_the_same_words_said_again_are_another_step() -> None:
     yes = {"role": "user", "content": "Yes."}
     again = {"role": "assistant", "content": "Sure?"}
