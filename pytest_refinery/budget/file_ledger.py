@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_refinery.budget import clocks, two_slots
@@ -32,6 +32,11 @@ class _Look:
     step: Step
     at: float
     version: int
+
+    def step_at(self, now: float) -> Step:
+        """Return the same, seen from a later time."""
+        start_in = self.step.start_in - (now - self.at)
+        return replace(self.step, start_in=start_in, look_in=min(self.step.look_in, start_in))
 
 
 class FileLedger(StateLedger):
@@ -96,7 +101,7 @@ class FileLedger(StateLedger):
         try:
             with self._path.open("rb", buffering=0) as file:
                 if last and now < last.at + _UNCHANGED_SECONDS and two_slots.newest_number(file) == last.version:
-                    return last.step
+                    return last.step_at(now)
                 version = two_slots.read(file)
                 state = self._decoded(version)
         except (OSError, two_slots.DamagedFileError, StateError):

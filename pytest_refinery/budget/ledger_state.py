@@ -141,11 +141,8 @@ class State:
             return Step(ticket.place, is_granted=False, too_large_for=limit)
         ahead = self._ahead_of(ticket, is_alive, now)
         slot, due = self._slot_of(ticket, ahead, limits, now)
-        if slot > now:
-            look_in = _look_in(slot - now, len(ahead))
-            return Step(ticket.place, is_granted=False, start_in=slot - now, look_in=look_in)
-        if due:
-            return Step(ticket.place, is_granted=False, look_in=min(_TURN * due, _LOOK))
+        if slot > now or due:
+            return told_to_wait(ticket.place, slot - now, ahead=len(ahead), due=due)
         self._grant(ticket, limits, now)
         return Step(ticket.place, is_granted=True)
 
@@ -317,8 +314,24 @@ class State:
         return bucket
 
 
-def _look_in(start_in: float, ahead: int) -> float:
-    return min(start_in, max(_TURN * (1 + ahead), start_in * _NEARER), _LOOK * (1 + ahead), _SELDOM)
+def told_to_wait(place: int, start_in: float, *, ahead: int, due: int) -> Step:
+    """Return what a waiting ticket is told; ``due`` of those ahead of it could start, and should do so first."""
+    if due and start_in <= 0:
+        return Step(place, is_granted=False, look_in=min(_TURN * due, _LOOK))
+    look_in = min(start_in, max(_TURN * (1 + ahead), start_in * _NEARER), _LOOK * (1 + ahead), _SELDOM)
+    return Step(place, is_granted=False, start_in=start_in, look_in=look_in)
+
+
+def constants() -> dict[str, float]:
+    """Return the constants of the transitions by name, for ledgers that keep their state elsewhere."""
+    return {
+        "grace": GRACE,
+        "patience": PATIENCE,
+        "wider": _WIDER,
+        "wider_minutes": _WIDER_MINUTES,
+        "distrust_minutes": _DISTRUST_MINUTES,
+        "observed_minutes": _OBSERVED_MINUTES,
+    }
 
 
 def _missing(limit: int | None, remaining: int | None, used: float) -> int:
