@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,14 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON Schema of expectation files, for editors")
     schema.set_defaults(run=_schema)
     _add_diagnose(commands.add_parser("diagnose", help="say why a trace does not meet an expectation"))
+    _add_budget(commands.add_parser("budget", help="show the token budget that all workers share"))
     return parser
+
+
+def _add_budget(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reset", action="store_true", help="forget what was used, who waits and what was learned")
+    parser.add_argument("--model", help="the model whose budget it is, if not the one of REFINERY_MODEL")
+    parser.set_defaults(run=_budget)
 
 
 def _add_diagnose(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +67,17 @@ def _schema(_: argparse.Namespace) -> None:
     from pytest_refinery.expectations import model
 
     print(json.dumps(model.json_schema(), indent=2, ensure_ascii=False))
+
+
+def _budget(given: argparse.Namespace) -> None:
+    from pytest_refinery.budget import wording
+
+    settings = options.read_environment()
+    settings = replace(settings, model=given.model or settings.model)
+    ledger = wiring.build_ledger(settings, tell=lambda sentence: print(sentence, file=sys.stderr))
+    if given.reset:
+        ledger.reset()
+    print(wording.page(settings.model, ledger.status()), end="")
 
 
 def _diagnose(given: argparse.Namespace) -> None:

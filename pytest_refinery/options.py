@@ -123,6 +123,26 @@ def _context(text: str) -> str:
     raise ValueError(msg)
 
 
+def _tpm_model(text: str) -> str:
+    if text in {"auto", "sliding", "bucket"}:
+        return text
+    msg = "is none of auto, sliding, bucket"
+    raise ValueError(msg)
+
+
+def _budget_url(text: str) -> str | None:
+    if text == "file":
+        return None
+    if text.startswith(("redis://", "rediss://", "unix://")):
+        return text
+    msg = "is neither file nor an address that begins with redis://, rediss:// or unix://"
+    raise ValueError(msg)
+
+
+def _switch_or_auto(text: str) -> bool | None:
+    return None if text == "auto" else _switch(text)
+
+
 def _text(text: str) -> str:
     if text.strip():
         return text
@@ -222,6 +242,45 @@ OPTIONS = (
         metavar="SECONDS",
         variable="REFINERY_TIMEOUT",
         default="300",
+    ),
+    Option(
+        name="tpm",
+        help="Tokens per minute that all workers together may use.",
+        parse=_count,
+        flag="--refinery-tpm",
+        metavar="N",
+        variable="REFINERY_TPM",
+        default="what the service says; 30000 until it has",
+    ),
+    Option(
+        name="rpm",
+        help="Requests per minute that all workers together may send.",
+        parse=_count,
+        flag="--refinery-rpm",
+        metavar="N",
+        variable="REFINERY_RPM",
+        default="what the service says",
+    ),
+    Option(
+        name="tpm_model",
+        help="How the service counts: bucket (refilled continuously, as OpenAI), sliding (safe everywhere) or auto.",
+        parse=_tpm_model,
+        variable="REFINERY_TPM_MODEL",
+        default="auto",
+    ),
+    Option(
+        name="budget_url",
+        help="Where the budget is kept: file (one machine), or redis://... for several; see share-the-budget.",
+        parse=_budget_url,
+        variable="REFINERY_BUDGET_URL",
+        default="file",
+    ),
+    Option(
+        name="reserves_output",
+        help="Whether the service counts the whole permitted output when a request arrives: true, false or auto.",
+        parse=_switch_or_auto,
+        variable="REFINERY_RESERVES_OUTPUT",
+        default="auto",
     ),
     Option(
         name="disable_chunking",

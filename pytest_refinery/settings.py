@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,12 @@ class Settings:
     max_diagnoses: int | None = None
     max_tokens: int | None = None
     timeout: float = 300.0
+    tpm: int | None = None
+    rpm: int | None = None
+    tpm_model: str = "auto"
+    # It may carry a password.
+    budget_url: str | None = field(default=None, repr=False)
+    reserves_output: bool | None = None
     disable_chunking: bool = False
     group_size_runs: int | None = None
     group_tokens: int | None = None

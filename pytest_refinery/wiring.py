@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pytest_refinery.errors import ConfigurationError, did_you_mean
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.engine import Engine
     from pytest_refinery.analysis.ports import Analyst, PreparingAnalyst, PromptFile, TokenBudget
+    from pytest_refinery.budget.ledger import Ledger
+    from pytest_refinery.budget.limits import Limits
     from pytest_refinery.llm.openai_responses import OpenAIAnalyst
     from pytest_refinery.llm.openai_service import OpenAIService
     from pytest_refinery.llm.store_index import StoreIndex
@@ -77,8 +80,9 @@ def _build_openai(settings: Settings, tell: Callable[[str], None]) -> OpenAIAnal
         max_output_tokens_stage1=settings.max_output_tokens_stage1,
         max_output_tokens_other=settings.max_output_tokens_other,
     )
+    estimates = Estimates(reserves_output=settings.reserves_output)
     library = None if settings.context == "inline" else _build_library(settings, service)
-    return OpenAIAnalyst(Calls(service, build_budget(settings, tell=tell), Estimates()), manner, library)
+    return OpenAIAnalyst(Calls(service, build_budget(settings, tell=tell), estimates), manner, library)
 
 
 def _service() -> Callable[[], OpenAIService]:
@@ -122,15 +126,68 @@ def _account(*, model: str) -> str:
 
 def build_budget(settings: Settings, *, tell: Callable[[str], None]) -> TokenBudget:
     """Return the budget that all processes share which use the same account and model."""
-    from pytest_refinery.budget import locations
-    from pytest_refinery.budget.file_ledger import FileLedger
-    from pytest_refinery.budget.limits import Limits
     from pytest_refinery.budget.shared import SharedBudget
 
-    tpm = os.environ.get("REFINERY_TPM", "")
-    limits = Limits(tokens=int(tpm) if tpm.isdecimal() else None)
-    path = locations.state_file(_account(model=settings.model), os.environ)
-    return SharedBudget(FileLedger(path, limits, tell=tell), tell=tell)
+    return SharedBudget(build_ledger(settings, tell=tell), tell=tell)
+
+
+def build_ledger(settings: Settings, *, tell: Callable[[str], None]) -> Ledger:
+    """Return the ledger of the account and model: in Redis, else in a file, else in this process.
+
+    Raises:
+        ConfigurationError: The settings name Redis, and its client is not installed.
+    """
+    name = _account(model=settings.model)
+    limits = _limits(settings)
+    on_this_machine = _build_file_ledger(name, limits, tell)
+    if settings.budget_url is None:
+        return on_this_machine
+    from pytest_refinery.budget.fallback_ledger import FallbackLedger
+
+    shared = _build_redis_ledger(settings.budget_url, name, limits)
+    meanwhile = "Until it answers again, this machine keeps a budget of its own."
+    return FallbackLedger(shared, on_this_machine, tell=tell, meanwhile=meanwhile)
+
+
+def _limits(settings: Settings) -> Limits:
+    from pytest_refinery.budget.limits import Limits, Model
+
+    # OpenAI's own refusals are those of a bucket; of others we know nothing.
+    auto = Model.TRUSTED_BUCKET if _is_openai() else Model.SLIDING
+    model = auto if settings.tpm_model == "auto" else Model(settings.tpm_model)
+    return Limits(tokens=settings.tpm, requests=settings.rpm, model=model)
+
+
+def _is_openai() -> bool:
+    from urllib.parse import urlsplit
+
+    return urlsplit(os.environ.get("OPENAI_BASE_URL") or _OPENAI).hostname == "api.openai.com"
+
+
+def _build_file_ledger(name: str, limits: Limits, tell: Callable[[str], None]) -> Ledger:
+    from pytest_refinery.budget import locations
+    from pytest_refinery.budget.fallback_ledger import FallbackLedger
+    from pytest_refinery.budget.file_ledger import FileLedger
+    from pytest_refinery.budget.memory_ledger import MemoryLedger
+
+    path = locations.state_file(name, os.environ)
+    if kind := locations.network_file_system(path.parent):
+        tell(
+            f"{path.parent} is on a network file system ({kind}), where locks cannot be relied on. "
+            "Set XDG_CACHE_HOME to a local folder, or share the token budget through Redis (REFINERY_BUDGET_URL)."
+        )
+    meanwhile = "Until then this process keeps a budget of its own, which other workers do not see."
+    file = FileLedger(path, limits, tell=tell)
+    return FallbackLedger(file, MemoryLedger(limits), tell=tell, meanwhile=meanwhile)
+
+
+def _build_redis_ledger(url: str, name: str, limits: Limits) -> Ledger:
+    if find_spec("redis") is None:
+        msg = "REFINERY_BUDGET_URL needs the Redis client: pip install 'pytest-refinery[redis]'"
+        raise ConfigurationError(msg)
+    from pytest_refinery.budget.redis_ledger import RedisLedger
+
+    return RedisLedger(url, name, limits)
 
 
 def build_source() -> TraceSource:

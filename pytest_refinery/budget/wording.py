@@ -34,9 +34,9 @@ def too_large(tokens: int, limit: int) -> str:
     )
 
 
-def page(status: Status) -> str:
-    """Return the ledger as text for a terminal."""
-    return "\n".join(_page(status)) + "\n"
+def page(model: str, status: Status) -> str:
+    """Return the ledger of a model as text for a terminal."""
+    return "\n".join([f"budget    of {model}, shared by all processes of this account", *_page(status)]) + "\n"
 
 
 def _page(status: Status) -> Iterator[str]:
