@@ -48,11 +48,9 @@ _RULES = {
     "to be done.",
     "first_said": "State no figure that a tool has not returned; if it cannot be found, say so.",
     "retrieval_missed": "Before you answer from an article or document, check that it is about what the user asked; "
-    "if not, search again "
-    "with other words, and if nothing fits, say so.",
+    "if not, search again with other words, and if nothing fits, say so.",
     "wider_than_asked": "{subject} always affects the whole record. If the user wants only a part changed, say that "
-    "this is not possible "
-    "and ask before you act.",
+    "this is not possible and ask before you act.",
     "closed_door": "If several changes to one record are asked for, make the one that forbids further changes last.",
     "unknown_argument": "Use only values in tool calls that the user or a tool has given; ask for the others.",
     "ungrounded_figure": "Give only figures that the user, these instructions or a tool have given.",
@@ -88,7 +86,7 @@ def suggest(reading: Reading, sign: Sign) -> SuggestedFix | None:
         file=file.path if file else None,
         before=before,
         after=f"{before}{_separator(before)}{added}" if before else added,
-        why=f"Said in the prompt, this would have prevented what happened: {sign.what}",
+        why="A rule that would have prevented this.",
     )
 
 
