@@ -48,7 +48,7 @@ def _missing(reading: Reading, signs: Sequence[Sign]) -> tuple[str, ...]:
         found.append("The prompt does not say that nothing is kept between conversations, and no tool could keep it.")
     if not reading.told.strip():
         found.append("The trace shows no system prompt: the agent was told nothing about its task.")
-    elif unsaid and any(sign.failure_type in _TOLD_MORE for sign in signs):
+    elif unsaid and not found and any(sign.failure_type in _TOLD_MORE for sign in signs):
         listed = ", ".join(_written(word, reading.case.expect) for word in unsaid[:_MOST_MISSING])
         found.append(f"The prompt never mentions what the expectation speaks of: {listed}.")
     return tuple(found)
