@@ -190,6 +190,20 @@ def _build_redis_ledger(url: str, name: str, limits: Limits) -> Ledger:
     return RedisLedger(url, name, limits)
 
 
+def build_prices() -> Callable[[str, int, int], float | None]:
+    """Return what says the price in dollars of a model's input and output tokens, ``None`` where it is unknown."""
+    if find_spec("genai_prices") is None:
+        return lambda *_: None
+
+    def dollars(model: str, input_tokens: int, output_tokens: int) -> float | None:
+        # Here: it loads an HTTP client, and most runs ask no model.
+        from pytest_refinery.llm import prices
+
+        return prices.dollars(model, input_tokens, output_tokens)
+
+    return dollars
+
+
 def build_source() -> TraceSource:
     """Return the source of traces."""
     from pytest_refinery.sources.json_files import JsonFiles

@@ -164,7 +164,7 @@ class Judgement:
 
 @runtime_checkable
 class Judge(Protocol):
-    """Decides whether a trace meets an expectation that no check decides."""
+    """Decides whether a trace meets an expectation that no check decides; an analyst that can do it is asked."""
 
     @property
     def model(self) -> str:
@@ -177,6 +177,10 @@ class Judge(Protocol):
         Raises:
             AnalysisError: There was no usable answer.
         """
+        ...
+
+    def forecast_judge(self, case: Case) -> Forecast:
+        """Return what one verdict on ``case`` would cost. Nothing is sent."""
         ...
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Diagnosis
+from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Diagnosis, Evidence, StageReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 
 class Outcome(StrEnum):
@@ -63,17 +63,53 @@ class CheckRecord(_Frozen):
     run_name: str | None = None
 
 
+class JudgeVerdict(StrEnum):
+    """What the judge says of an expectation."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    UNDECIDED = "undecided"
+
+
+class JudgeRecord(_Frozen):
+    """The model's verdict, where no check decides.
+
+    ``met`` and ``not_met`` count the trials that ended so; ``quotes`` were found again in the trace.
+    """
+
+    model: str
+    verdict: JudgeVerdict
+    trials: int = 1
+    met: int = 0
+    not_met: int = 0
+    pass_rate: float = 1.0
+    reasons: tuple[str, ...] = ()
+    quotes: tuple[Evidence, ...] = ()
+    cost: StageReport
+    notes: tuple[str, ...] = ()
+
+
+class PlanRecord(_Frozen):
+    """What an item would cost that was neither judged nor diagnosed: requests and tokens."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    least_output_tokens: int = 0
+    most_output_tokens: int = 0
+
+
 class ItemRecord(_Frozen):
-    """One item: ``error`` says why there is no verdict, or no (whole) diagnosis."""
+    """One item: ``error`` says why there is no verdict, or no (whole) diagnosis; ``plan`` what it would cost."""
 
     nodeid: str
     outcome: Outcome
     expectation: ExpectationRecord
     trace: TraceRecord | None = None
     checks: tuple[CheckRecord, ...] = ()
-    judge: None = None
+    judge: JudgeRecord | None = None
     diagnosis: Diagnosis | None = None
     error: str | None = None
+    plan: PlanRecord | None = None
 
 
 class RootCause(_Frozen):
@@ -84,8 +120,29 @@ class RootCause(_Frozen):
     nodeids: tuple[str, ...]
 
 
+class SessionPlan(PlanRecord):
+    """What a run would cost.
+
+    ``minutes`` is the least time at the limit of ``tokens_per_minute``; ``least_dollars`` and ``most_dollars`` are
+    ``None`` where the price of ``model`` is not known.
+    """
+
+    items: int
+    model: str
+    tokens_per_minute: int
+    minutes: float
+    least_dollars: float | None = None
+    most_dollars: float | None = None
+
+
 class SessionRecord(_Frozen):
-    """The run as a whole. ``tokens`` and ``seconds_waited`` are sums over all diagnoses."""
+    """The run as a whole: sums over all that was diagnosed and judged in it.
+
+    Attributes:
+        cached: Diagnoses that were made in an earlier session.
+        dollars: What the tokens cost, ``None`` where a price is not known.
+        plan: What the run would cost, where it was asked to spend nothing.
+    """
 
     plugin_version: str
     analysts: tuple[str, ...] = ()
@@ -94,8 +151,11 @@ class SessionRecord(_Frozen):
     failed: int
     undecided: int
     skipped: int = 0
+    cached: int = 0
     tokens: int = 0
+    dollars: float | None = None
     seconds_waited: float = 0.0
+    plan: SessionPlan | None = None
 
 
 class Report(_Frozen):
@@ -108,11 +168,20 @@ class Report(_Frozen):
     executive_summary: str
 
 
-def compile_report(records: Iterable[ItemRecord], *, plugin_version: str) -> Report:
-    """Return the report over all items, in the order of their files and lines."""
+def compile_report(
+    records: Iterable[ItemRecord],
+    *,
+    plugin_version: str,
+    dollars: Callable[[str, int, int], float | None] = lambda *_: None,
+    plan: SessionPlan | None = None,
+) -> Report:
+    """Return the report over all items, in the order of their files and lines.
+
+    ``dollars`` says the price of a model's input and output tokens, ``None`` where it is not known.
+    """
     items = tuple(sorted(records, key=lambda item: (item.expectation.file, item.expectation.line, item.nodeid)))
     causes = root_causes(items)
-    session = _session(items, plugin_version)
+    session = _session(items, plugin_version, dollars, plan)
     return Report(
         session=session,
         expectations=items,
@@ -146,10 +215,16 @@ def _cause(members: list[ItemRecord]) -> str:
     return diagnosis.root_cause if len(members) == 1 else diagnosis.cause or diagnosis.root_cause
 
 
-def _session(items: tuple[ItemRecord, ...], plugin_version: str) -> SessionRecord:
+def _session(
+    items: tuple[ItemRecord, ...],
+    plugin_version: str,
+    dollars: Callable[[str, int, int], float | None],
+    plan: SessionPlan | None,
+) -> SessionRecord:
     counts = {outcome: sum(item.outcome == outcome for item in items) for outcome in Outcome}
     diagnoses = [item.diagnosis for item in items if item.diagnosis is not None]
-    stages = [stage for diagnosis in diagnoses for stage in diagnosis.stages]
+    spent = [pair for item in items for pair in _spent(item)]
+    stages = [stage for _, stage in spent]
     return SessionRecord(
         plugin_version=plugin_version,
         analysts=tuple(sorted({diagnosis.analyst for diagnosis in diagnoses})),
@@ -159,8 +234,28 @@ def _session(items: tuple[ItemRecord, ...], plugin_version: str) -> SessionRecor
         undecided=counts[Outcome.UNDECIDED],
         skipped=counts[Outcome.SKIPPED],
         tokens=sum(stage.input_tokens + stage.output_tokens for stage in stages),
+        cached=sum(diagnosis.cached for diagnosis in diagnoses),
+        dollars=_dollars(spent, dollars),
         seconds_waited=round(sum(stage.seconds_waited for stage in stages), 3),
+        plan=plan,
     )
+
+
+def _spent(item: ItemRecord) -> Iterator[tuple[str, StageReport]]:
+    """Yield what was spent on an item in this session, each stage with the model that was asked."""
+    if item.judge is not None:
+        yield item.judge.model, item.judge.cost
+    if item.diagnosis is not None and not item.diagnosis.cached:
+        yield from ((item.diagnosis.model, stage) for stage in item.diagnosis.stages)
+
+
+def _dollars(
+    spent: Iterable[tuple[str, StageReport]], dollars: Callable[[str, int, int], float | None]
+) -> float | None:
+    """Return the price of all stages of a model, ``None`` where one of them is unknown or there are none."""
+    prices = [dollars(model, stage.input_tokens, stage.output_tokens) for model, stage in spent if model]
+    known = [price for price in prices if price is not None]
+    return round(sum(known), 6) if known and len(known) == len(prices) else None
 
 
 def _executive_summary(session: SessionRecord, causes: tuple[RootCause, ...]) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TextValue = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Count = Annotated[int, Field(strict=True, ge=0)]
+Trials = Annotated[int, Field(strict=True, ge=1, le=100)]
+Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 Seconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 

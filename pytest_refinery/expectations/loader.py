@@ -140,6 +140,8 @@ def _expectations(file: ExpectationFile, document: Document) -> Iterator[Expecta
             prompts=_joined(file.prompts, entry.prompts),
             tags=_joined(file.tags, entry.tags),
             checks=entry.checks,
+            trials=entry.trials or 1,
+            pass_rate=entry.pass_rate or 1.0,
             line=document.place(("expectations", index)).line,
         )
 

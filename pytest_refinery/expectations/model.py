@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from pytest_refinery.expectations.checks import Check
-from pytest_refinery.expectations.fields import Omittable, OneOrMany, Shape, TextValue, refuse
+from pytest_refinery.expectations.fields import Omittable, OneOrMany, Shape, Share, TextValue, Trials, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +52,8 @@ class Expectation(BaseModel):
         trace: The reference as written: a path relative to the file, an id or a URL.
         prompts: Globs of prompt files, relative to the file; the file's own come first.
         tags: Names of marks; the file's own come first.
+        trials: How often the judge is asked, where there are no checks.
+        pass_rate: The share of the trials that must find it met.
         line: The 1-based line of the expectation in its file.
     """
 
@@ -64,6 +66,8 @@ class Expectation(BaseModel):
     prompts: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    trials: int = 1
+    pass_rate: float = 1.0
     line: int
 
 
@@ -86,6 +90,12 @@ class ExpectationEntry(Shape):
     )
     tags: OneOrMany[Tag] = Field(default=(), description="Marks for -m, beside the file's.")
     checks: tuple[Check, ...] = Field(default=(), description="What code can decide; all of it must hold.")
+    trials: Omittable[Trials] = Field(
+        default=None, description="How often a model judges 'expect' where there are no checks; once by default."
+    )
+    pass_rate: Omittable[Share] = Field(
+        default=None, description="The share of the trials that must find it met; all of them by default."
+    )
 
 
 class ExpectationFile(Shape):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_refinery.errors import ExpectationFailed, ExpectationFileError, RefineryError
+from pytest_refinery.errors import ExpectationFailed, ExpectationFileError, RefineryError, Undecided
 from pytest_refinery.integration import attach
 from pytest_refinery.reports.escape import printable
 
@@ -69,17 +69,22 @@ class ExpectationItem(pytest.Item):
         return judging.blank_record(self.expectation, nodeid=self.nodeid, file=self._shown_path())
 
     def setup(self) -> None:
-        """Load the trace and run the checks.
+        """Load the trace, and run the checks or ask the judge.
 
         Raises:
             RefineryError: The expectation cannot be decided.
         """
+        from pytest_refinery.analysis.records import Outcome
         from pytest_refinery.integration import judging
 
         record, self._case = judging.judge(
             self.expectation, attach.record_of(self), self._workbench, base=self.path.parent
         )
         attach.keep(self, record)
+        if record.outcome == Outcome.SKIPPED:
+            pytest.skip(record.error or "")
+        if record.outcome == Outcome.UNDECIDED:
+            raise Undecided(record.error)
 
     def runtest(self) -> None:
         """Fail, with a diagnosis, where the expectation does not hold.

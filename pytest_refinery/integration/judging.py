@@ -1,11 +1,20 @@
-"""From an expectation to a verdict: its trace, its prompts, its checks."""
+"""From an expectation to a verdict: its trace, its prompts, its checks, or the judge."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.ports import Case
-from pytest_refinery.analysis.records import CheckRecord, ExpectationRecord, ItemRecord, Outcome, TraceRecord
+from pytest_refinery.analysis.records import (
+    CheckRecord,
+    ExpectationRecord,
+    ItemRecord,
+    JudgeRecord,
+    JudgeVerdict,
+    Outcome,
+    TraceRecord,
+)
 from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.errors import Undecided
 from pytest_refinery.expectations import checks
@@ -15,13 +24,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_refinery.expectations.model import Expectation
+    from pytest_refinery.expectations.verdicts import Verdict
     from pytest_refinery.integration.workbench import Workbench
     from pytest_refinery.traces.model import Trace
 
 NO_JUDGE = (
     "Nothing can decide this expectation: it has no checks, and no model is set up to judge the sentence. "
-    "Add `checks:` to the expectation."
+    "Set OPENAI_API_KEY (and leave --refinery-analyst at auto or openai), or add `checks:` to the expectation."
 )
+_OUTCOMES = {
+    JudgeVerdict.MET: Outcome.PASSED,
+    JudgeVerdict.NOT_MET: Outcome.FAILED,
+    JudgeVerdict.UNDECIDED: Outcome.UNDECIDED,
+}
 
 
 def blank_record(expectation: Expectation, *, nodeid: str, file: str) -> ItemRecord:
@@ -52,48 +67,71 @@ def judge(
 ) -> tuple[ItemRecord, Case | None]:
     """Return the record with its verdict, and the case to diagnose where the expectation does not hold.
 
+    Where the judge could not tell, the record's outcome is undecided, and its ``error`` says why.
+
     Raises:
         RefineryError: The expectation cannot be decided.
     """
     prompt_files = workbench.read_prompts(expectation.prompts, base=base)
     trace = workbench.load(expectation.trace, base=base)
-    if not expectation.checks:
-        raise Undecided(NO_JUDGE)
+    case = Case(
+        trace=trace,
+        expect=expectation.expect,
+        business_context=expectation.business_context,
+        prompts=prompts.extract(trace),
+        prompt_files=prompt_files,
+    )
+    record = record.model_copy(update={"trace": trace_record(trace)})
+    if expectation.checks:
+        record, failures = _checked(expectation, record, case, workbench, base=base)
+    else:
+        record, failures = _judged(expectation, record, case, workbench)
+    return record, replace(case, failures=failures) if record.outcome == Outcome.FAILED else None
+
+
+def _checked(
+    expectation: Expectation, record: ItemRecord, case: Case, workbench: Workbench, *, base: Path
+) -> tuple[ItemRecord, tuple[Gap, ...]]:
     results = checks.run_checks(
         expectation.checks,
-        trace,
+        case.trace,
         custom=workbench.custom_checks,
         import_from=tuple(dict.fromkeys((base, workbench.root))),
-    )
-    record = record.model_copy(
-        update={
-            "trace": trace_record(trace),
-            "checks": tuple(
-                CheckRecord(
-                    name=result.name,
-                    passed=result.passed,
-                    expected=result.expected,
-                    actual=result.actual,
-                    run_id=result.run_id,
-                    run_name=result.run_name,
-                )
-                for result in results
-            ),
-        }
     )
     failures = tuple(
         Gap(expected=result.expected, actual=result.actual, run_id=result.run_id)
         for result in results
         if not result.passed
     )
-    if not failures:
-        return record.model_copy(update={"outcome": Outcome.PASSED}), None
-    case = Case(
-        trace=trace,
-        expect=expectation.expect,
-        business_context=expectation.business_context,
-        failures=failures,
-        prompts=prompts.extract(trace),
-        prompt_files=prompt_files,
+    outcome = Outcome.FAILED if failures else Outcome.PASSED
+    return record.model_copy(update={"outcome": outcome, "checks": tuple(map(_check_record, results))}), failures
+
+
+def _check_record(result: Verdict) -> CheckRecord:
+    return CheckRecord(
+        name=result.name,
+        passed=result.passed,
+        expected=result.expected,
+        actual=result.actual,
+        run_id=result.run_id,
+        run_name=result.run_name,
     )
-    return record.model_copy(update={"outcome": Outcome.FAILED}), case
+
+
+def _judged(
+    expectation: Expectation, record: ItemRecord, case: Case, workbench: Workbench
+) -> tuple[ItemRecord, tuple[Gap, ...]]:
+    if not workbench.has_judge:
+        raise Undecided(NO_JUDGE)
+    if workbench.is_planning:
+        return workbench.planned_judge(record, case, trials=expectation.trials), ()
+    found = workbench.judged(record.nodeid, case, trials=expectation.trials, pass_rate=expectation.pass_rate)
+    record = record.model_copy(update={"judge": found, "outcome": _OUTCOMES[found.verdict]})
+    if found.verdict == JudgeVerdict.UNDECIDED:
+        return record.model_copy(update={"error": f"The judge could not decide it. {_reasons(found)}"}), ()
+    run_id = found.quotes[0].run_id if found.quotes else None
+    return record, (Gap(expected=case.expect, actual=_reasons(found), run_id=run_id),)
+
+
+def _reasons(found: JudgeRecord) -> str:
+    return " ".join(found.reasons) or "It gave no reason."

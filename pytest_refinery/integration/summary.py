@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from pytest_refinery import wiring
+from pytest_refinery.analysis import plans
 from pytest_refinery.analysis.records import ItemRecord, compile_report
 from pytest_refinery.reports import markdown, text
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_refinery.analysis.records import Report
+    from pytest_refinery.analysis.records import Report, SessionPlan
     from pytest_refinery.settings import Settings
 
 
@@ -21,6 +23,7 @@ class Summary:
     """Gathers the records that reports bring, from this process or from workers."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._settings = settings
         self._folder = config.invocation_params.dir / settings.report if settings.report else None
         self._records: dict[str, ItemRecord] = {}
         self._report: Report | None = None
@@ -37,9 +40,23 @@ class Summary:
         """Compile the report and write its files."""
         if not self._records:
             return
-        self._report = compile_report(self._records.values(), plugin_version=version("pytest-refinery"))
+        self._report = compile_report(
+            self._records.values(),
+            plugin_version=version("pytest-refinery"),
+            dollars=wiring.build_prices(),
+            plan=self._plan(),
+        )
         if self._folder is not None:
             self._write(self._folder, self._report)
+
+    def _plan(self) -> SessionPlan | None:
+        """Return what the run would cost, where it was asked to spend nothing."""
+        planned = [record.plan for record in self._records.values() if record.plan]
+        if not self._settings.plan or not planned:
+            return None
+        limit = wiring.build_budget(self._settings, tell=lambda _: None).largest_request
+        dollars = wiring.build_prices()
+        return plans.session(planned, model=self._settings.model, limit=limit, dollars=dollars)
 
     def _write(self, folder: Path, report: Report) -> None:
         files = {"report.json": report.model_dump_json(indent=2) + "\n", "report.md": markdown.render(report)}

@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_refinery import wiring
+from pytest_refinery.analysis.ports import Judge, PreparingAnalyst
+from pytest_refinery.analysis.records import Outcome
+from pytest_refinery.errors import Undecided
 from pytest_refinery.integration.allowance import Allowance
+from pytest_refinery.integration.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pytest_refinery.analysis.engine import Analysis, Engine
-    from pytest_refinery.analysis.ports import Analyst, Case, PreparingAnalyst, PromptFile
-    from pytest_refinery.analysis.records import ItemRecord
+    from pytest_refinery.analysis.ports import Analyst, Case, PromptFile
+    from pytest_refinery.analysis.records import ItemRecord, JudgeRecord
     from pytest_refinery.analysis.schemas import Diagnosis
+    from pytest_refinery.integration.diagnosis_cache import DiagnosisCache
     from pytest_refinery.settings import Settings
     from pytest_refinery.traces.model import Trace
 
+_PLANNING = "--refinery-plan spends nothing"
 _ENDS_THE_RUN = (KeyboardInterrupt, SystemExit, pytest.exit.Exception)
 
 
@@ -35,18 +41,30 @@ class Workbench:
         self.root = config.rootpath
         self._config = config
         self._settings = settings
-        self._analyst = self._chosen_analyst(settings.analyst)
-        self._source = wiring.build_source()
+        self._progress = Progress(config)
         worker: dict[str, Any] = getattr(config, "workerinput", {})
         self._allowance = Allowance(settings.max_diagnoses, session_id=worker.get("testrunuid"))
+        self._analyst = self._chosen_analyst(settings.analyst)
+        self._source = wiring.build_source()
 
     def _chosen_analyst(self, name: str) -> Analyst | PreparingAnalyst:
-        offered: Analyst | None = self._config.hook.pytest_refinery_analyst(name=name)
-        return offered or wiring.build_analyst(name, self._settings)
+        offered: Analyst | PreparingAnalyst | None = self._config.hook.pytest_refinery_analyst(name=name)
+        return offered or wiring.build_analyst(name, self._settings, tell=self._progress.show)
 
     @cached_property
     def _engine(self) -> Engine:
-        return wiring.build_engine(self._settings, self._analyst)
+        return wiring.build_engine(self._settings, self._analyst, watch=self._progress.show)
+
+    @cached_property
+    def _cache(self) -> DiagnosisCache | None:
+        """The diagnoses of earlier sessions, for an analyst whose diagnoses cost something."""
+        from pytest_refinery.integration.diagnosis_cache import DiagnosisCache
+
+        analyst, settings = self._analyst, self._settings
+        if not isinstance(analyst, PreparingAnalyst):
+            return None
+        cut = (settings.group_tokens, settings.group_size_runs, settings.disable_chunking)
+        return DiagnosisCache(self._config, f"{analyst.name} {analyst.model} {analyst.fingerprint} {cut}")
 
     @cached_property
     def custom_checks(self) -> dict[str, Callable[..., object]]:
@@ -69,17 +87,71 @@ class Workbench:
         """
         return wiring.read_prompt_files(patterns, base=base, root=self.root)
 
+    @property
+    def has_judge(self) -> bool:
+        """Whether a model can judge what no check decides."""
+        return isinstance(self._analyst, Judge)
+
+    @property
+    def is_planning(self) -> bool:
+        """Whether nothing may be spent."""
+        return self._settings.plan
+
+    def judged(self, nodeid: str, case: Case, *, trials: int, pass_rate: float) -> JudgeRecord:
+        """Return the judge's verdict on an expectation without checks."""
+        from pytest_refinery.analysis import deciding
+        from pytest_refinery.analysis.job import TimedJob
+
+        judge = self._judge()
+        job = TimedJob(self._settings.timeout)
+        with self._progress.about(nodeid):
+            self._progress.show("judging")
+            return deciding.decide(judge, case, job, trials=trials, pass_rate=pass_rate)
+
+    def planned_judge(self, record: ItemRecord, case: Case, *, trials: int) -> ItemRecord:
+        """Return the record of an item that is not judged, with what that would cost."""
+        from pytest_refinery.analysis import plans
+
+        plan = plans.times(plans.of(self._judge().forecast_judge(case)), trials)
+        return record.model_copy(
+            update={"outcome": Outcome.SKIPPED, "plan": plan, "error": f"Not judged: {_PLANNING}."}
+        )
+
+    def _judge(self) -> Judge:
+        if not isinstance(self._analyst, Judge):
+            msg = f"The analyst {self._analyst.name} judges nothing."
+            raise Undecided(msg)
+        return self._analyst
+
     def diagnosed(self, record: ItemRecord, case: Case) -> ItemRecord:
         """Return the record of a failed item with its diagnosis, or with why there is none."""
         if not self._settings.diagnose:
             return record
+        found = self._cache.find(case) if self._cache else None
+        if found is not None:
+            return self._told(record, found)
+        if self._settings.plan:
+            return self._planned(record, case)
         if not self._allowance.take():
             limit = f"the limit of --refinery-max-diagnoses {self._settings.max_diagnoses} is reached"
             return record.model_copy(update={"error": f"Not diagnosed: {limit}."})
-        diagnosis, error = self._diagnose(case)
-        if diagnosis is not None:
-            error = self._announce(record.nodeid, diagnosis)
-        return record.model_copy(update={"diagnosis": diagnosis, "error": error})
+        with self._progress.about(record.nodeid):
+            found, error = self._diagnose(case)
+        if found is None:
+            return record.model_copy(update={"error": error})
+        if self._cache:
+            self._cache.keep(case, found)
+        return self._told(record, found)
+
+    def _planned(self, record: ItemRecord, case: Case) -> ItemRecord:
+        from pytest_refinery.analysis import plans
+
+        forecast = self._engine.forecast(case)
+        plan = plans.of(forecast) if forecast else None
+        return record.model_copy(update={"plan": plan, "error": f"Not diagnosed: {_PLANNING}."})
+
+    def _told(self, record: ItemRecord, found: Diagnosis) -> ItemRecord:
+        return record.model_copy(update={"diagnosis": found, "error": self._announce(record.nodeid, found)})
 
     def _announce(self, nodeid: str, diagnosis: Diagnosis) -> str | None:
         try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.reports.escape import line, markdown, printable, shortened
-from pytest_refinery.reports.text import changes
+from pytest_refinery.reports.text import analyst, changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +64,12 @@ def _item(item: ItemRecord) -> Iterator[str]:
         if not check.passed:
             yield f"- {_code(check.name)}: expected {markdown(check.expected)}; was {markdown(check.actual)}"
     yield ""
+    if item.judge:
+        reasons = markdown(" ".join(item.judge.reasons))
+        yield f"**Judged** by {markdown(item.judge.model)}: {item.judge.verdict}. {reasons}"
+        yield ""
+        yield from (f"> {markdown(shortened(quote.quote, most=_QUOTE_CHARACTERS))}" for quote in item.judge.quotes)
+        yield ""
     if item.error:
         yield f"**{item.outcome.value.capitalize()}:** {markdown(item.error)}"
         yield ""
@@ -111,8 +117,10 @@ def _fix(fix: SuggestedFix) -> Iterator[str]:
 def _cost(found: Diagnosis) -> str:
     tokens = sum(stage.input_tokens + stage.output_tokens for stage in found.stages)
     covered = f"{found.coverage.runs_read} of {found.coverage.runs_total} runs read"
+    spent = "cached, nothing spent" if found.cached else f"{tokens:,} tokens"
+    notes = "".join(f" {markdown(note)}" for note in found.notes)
     partial = f" Not complete: {markdown(found.partial)}." if found.partial else ""
-    return f"<sub>{markdown(found.analyst)}: {covered}, {tokens:,} tokens.{partial}</sub>"
+    return f"<sub>{markdown(analyst(found))}: {covered}, {spent}.{notes}{partial}</sub>"
 
 
 def _code(text: str) -> str:

@@ -11,12 +11,20 @@ from pytest_refinery.reports.escape import line, printable, shortened
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_refinery.analysis.records import CheckRecord, ItemRecord, Report
-    from pytest_refinery.analysis.schemas import Diagnosis, Evidence, SuggestedFix
+    from pytest_refinery.analysis.records import (
+        CheckRecord,
+        ItemRecord,
+        JudgeRecord,
+        Report,
+        SessionPlan,
+        SessionRecord,
+    )
+    from pytest_refinery.analysis.schemas import Diagnosis, Evidence, StageReport, SuggestedFix
 
 _QUOTES = 3
 _QUOTE_CHARACTERS = 300
 _LABEL = 11
+_WORTH_SAYING = 0.05
 
 
 def verdict(item: ItemRecord, *, width: int = 80) -> str:
@@ -26,7 +34,19 @@ def verdict(item: ItemRecord, *, width: int = 80) -> str:
         *_field("because", item.expectation.business_context, width),
     ]
     failed = [check for check in item.checks if not check.passed]
-    return "\n".join([*wanted, *(text for check in failed for text in ("", *_check(check, width)))])
+    judged = ["", *_judge(item.judge, width)] if item.judge else []
+    return "\n".join([*wanted, *(text for check in failed for text in ("", *_check(check, width))), *judged])
+
+
+def _judge(judge: JudgeRecord, width: int) -> Iterator[str]:
+    trials = f", {judge.met} of {judge.trials} trials met" if judge.trials > 1 else ""
+    yield f"judged by {line(judge.model)}: {judge.verdict}{trials}"
+    for reason in judge.reasons:
+        yield from _field("  because", reason, width)
+    for quote in judge.quotes:
+        yield from _field("  evidence", f'"{shortened(" ".join(quote.quote.split()), most=_QUOTE_CHARACTERS)}"', width)
+    for note in judge.notes:
+        yield from _field("  note", note, width)
 
 
 def _check(check: CheckRecord, width: int) -> Iterator[str]:
@@ -115,19 +135,40 @@ def _findings(found: Diagnosis, width: int) -> list[str]:
 
 
 def _cost(found: Diagnosis, width: int) -> list[str]:
-    tokens = sum(stage.input_tokens + stage.output_tokens for stage in found.stages)
-    seconds = sum(stage.seconds for stage in found.stages)
-    waited = sum(stage.seconds_waited for stage in found.stages)
-    covered = f"{found.coverage.runs_read} of {found.coverage.runs_total} runs read ({found.coverage.percentage:g} %)"
-    cost = f"{found.analyst}: {covered}, {tokens:,} tokens, {seconds:.1f} s{_waited(waited)}"
     return [
-        *_field("analyst", cost, width),
-        *(_field("partial", found.partial, width) if found.partial else ()),
+        *_field("analyst", f"{analyst(found)}: {covered(found)}, {_spent(found)}", width),
+        *_field("stages", "; ".join(map(_stage, found.stages)) if found.model and not found.cached else "", width),
+        *(text for note in found.notes for text in _field("note", note, width)),
+        *_field("partial", found.partial or "", width),
     ]
 
 
+def analyst(found: Diagnosis) -> str:
+    """Return who made the diagnosis, and with which model."""
+    return f"{found.analyst} ({line(found.model)})" if found.model else found.analyst
+
+
+def covered(found: Diagnosis) -> str:
+    """Return how much of the trace was read."""
+    return f"{found.coverage.runs_read} of {found.coverage.runs_total} runs read ({found.coverage.percentage:g} %)"
+
+
+def _spent(found: Diagnosis) -> str:
+    if found.cached:
+        return "cached, nothing spent"
+    tokens = sum(stage.input_tokens + stage.output_tokens for stage in found.stages)
+    seconds = sum(stage.seconds for stage in found.stages)
+    return f"{tokens:,} tokens, {seconds:.1f} s{_waited(sum(stage.seconds_waited for stage in found.stages))}"
+
+
+def _stage(stage: StageReport) -> str:
+    calls = "1 call" if stage.calls == 1 else f"{stage.calls} calls"
+    waited = f", waited {stage.seconds_waited:.1f} s" if stage.seconds_waited >= _WORTH_SAYING else ""
+    return f"{stage.name} {calls}, {stage.input_tokens:,} tokens in, {stage.output_tokens:,} out{waited}"
+
+
 def _waited(seconds: float) -> str:
-    return f", of which {seconds:.1f} s waiting for the limit" if seconds else ""
+    return f", of which {seconds:.1f} s waiting for the limit" if seconds >= _WORTH_SAYING else ""
 
 
 def _field(label: str, text: str, width: int) -> list[str]:
@@ -158,11 +199,36 @@ def summary(report: Report, *, files: Sequence[str] = (), width: int = 80) -> li
         lines += _wrapped(f"{cause.cause} ({cause.failure_type.replace('_', ' ')})", width, first=f"{count:<{_LABEL}}")
         lines += [f"{'':<{_LABEL}}{line(nodeid)}" for nodeid in cause.nodeids]
     if session.analysts:
-        waited = f", {session.seconds_waited:.1f} s waiting for the limit" if session.seconds_waited else ""
-        spent = f"{session.tokens:,} tokens{waited}"
-        lines.append(f"{'diagnosed':<{_LABEL}}by {', '.join(session.analysts)}: {spent}")
+        lines += _field("diagnosed", f"by {', '.join(session.analysts)}: {_session_cost(session)}", width)
+    elif session.tokens:
+        lines += _field("spent", _session_cost(session), width)
+    if session.plan:
+        lines += _field("plan", plan(session.plan), width)
     lines += [f"{'written':<{_LABEL}}{file}" for file in files]
     return lines
+
+
+def _session_cost(session: SessionRecord) -> str:
+    waited = session.seconds_waited
+    parts = [
+        f"{session.tokens:,} tokens",
+        f"{session.cached} cached" if session.cached else "",
+        f"${session.dollars:.4f}" if session.dollars is not None else "",
+        f"{waited:.1f} s waiting for the limit" if waited >= _WORTH_SAYING else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def plan(found: SessionPlan) -> str:
+    """Return what a run would cost."""
+    items = "1 item" if found.items == 1 else f"{found.items} items"
+    least, most = found.least_dollars, found.most_dollars
+    money = "cost unknown" if least is None or most is None else f"${least:.4f} to ${most:.4f}"
+    return (
+        f"{items}, {found.calls} calls to {line(found.model)}, about {found.input_tokens:,} tokens in and "
+        f"{found.least_output_tokens:,} to {found.most_output_tokens:,} out; at {found.tokens_per_minute:,} tokens per "
+        f"minute {found.minutes:.1f} minutes at least; {money}. Nothing was spent."
+    )
 
 
 def problems(items: Iterable[ItemRecord], *, width: int = 80) -> list[str]:

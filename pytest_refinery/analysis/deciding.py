@@ -1,0 +1,94 @@
+"""The judge's verdict on an expectation: one trial or several, counted."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis.concurrency import CutShort, run_all
+from pytest_refinery.analysis.evidence import Verifier
+from pytest_refinery.analysis.ports import Judgement, Stage
+from pytest_refinery.analysis.records import JudgeRecord, JudgeVerdict
+from pytest_refinery.analysis.schemas import StageReport
+from pytest_refinery.digest import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_refinery.analysis.job import TimedJob
+    from pytest_refinery.analysis.ports import Case, Judge
+    from pytest_refinery.analysis.schemas import Evidence
+
+_TRIALS_AT_ONCE = 4
+_SHOWN = 3
+
+
+def decide(judge: Judge, case: Case, job: TimedJob, *, trials: int = 1, pass_rate: float = 1.0) -> JudgeRecord:
+    """Ask the judge ``trials`` times, and say whether at least the share ``pass_rate`` found the expectation met.
+
+    A trial without a usable answer counts neither way: the verdict is undecided where it might have turned it.
+    """
+    started = job.clock()
+    judgements = _judgements(judge, case, job, trials)
+    met, unmet = ([each for each in judgements if each.is_met is wanted] for wanted in (True, False))
+    verdict = _verdict(len(met), len(unmet), trials, pass_rate)
+    spoken = {JudgeVerdict.MET: met, JudgeVerdict.NOT_MET: unmet}.get(
+        verdict, [each for each in judgements if each.is_met is None]
+    )
+    return JudgeRecord(
+        model=judge.model,
+        verdict=verdict,
+        trials=trials,
+        met=len(met),
+        not_met=len(unmet),
+        pass_rate=pass_rate,
+        reasons=tuple(dict.fromkeys(reason for each in spoken for reason in each.reasons))[:_SHOWN],
+        quotes=_verified(case, spoken)[:_SHOWN],
+        cost=_cost(job, trials, job.clock() - started),
+        notes=job.notes,
+    )
+
+
+def _judgements(judge: Judge, case: Case, job: TimedJob, trials: int) -> list[Judgement]:
+    calls = [partial(judge.judge, case, job)] * trials
+    found: list[Judgement] = []
+    try:
+        for _, result in run_all(calls, workers=_TRIALS_AT_ONCE, seconds_left=job.seconds_left):
+            found.append(_failed(result, job) if isinstance(result, Exception) else result)
+    finally:
+        job.cancelled.set()
+    return found
+
+
+def _failed(error: Exception, job: TimedJob) -> Judgement:
+    if isinstance(error, CutShort):
+        return Judgement(None, (f"The judge did not answer within {job.seconds:g} s (--refinery-timeout).",))
+    return Judgement(None, (f"The judge gave no answer: {error}",))
+
+
+def _verdict(met: int, unmet: int, trials: int, pass_rate: float) -> JudgeVerdict:
+    # Rates such as 2/3 are written as 0.66 or 0.67.
+    wanted = round(pass_rate * trials, 1)
+    if met >= wanted:
+        return JudgeVerdict.MET
+    return JudgeVerdict.NOT_MET if trials - unmet < wanted else JudgeVerdict.UNDECIDED
+
+
+def _verified(case: Case, judgements: Sequence[Judgement]) -> tuple[Evidence, ...]:
+    quotes = [quote for each in judgements for quote in each.quotes]
+    if not quotes:
+        return ()
+    shown = {entry.run_id: entry.text for entry in render.digest(case.trace).entries}
+    return tuple(each for each in Verifier(case.trace, shown=shown).verified(quotes) if each.verified)
+
+
+def _cost(job: TimedJob, trials: int, seconds: float) -> StageReport:
+    costs = job.costs(Stage.JUDGE)
+    return StageReport(
+        name=Stage.JUDGE,
+        calls=costs.calls or trials,
+        input_tokens=costs.input_tokens,
+        output_tokens=costs.output_tokens,
+        seconds=round(seconds, 3),
+        seconds_waited=round(costs.seconds_waited, 3),
+    )
