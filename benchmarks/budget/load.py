@@ -87,7 +87,7 @@ def plan(windows: float) -> Plan:
     return Plan(tuple(costs), tuple(round(cost * draw.uniform(1 - _ERROR, 1 + _ERROR)) for cost in costs))
 
 
-def run(limiter: str, *, model: str, processes: int, minute: float, windows: float, redis_url: str) -> Outcome:  # noqa: PLR0913
+def run(limiter: str, *, model: str, processes: int, minute: float, windows: float, redis_url: str) -> Outcome:
     """Send the requests and return what came of it."""
     requests = plan(windows)
     with (
@@ -153,7 +153,7 @@ def _work(limiter: str, task: Task, requests: Plan, port: int) -> list[Call]:
     return calls
 
 
-def _worker(limiter: str, task: Task, requests: Plan, port: int, counter: Any, results: Any, ready: Any) -> None:  # noqa: ANN401, PLR0913
+def _worker(limiter: str, task: Task, requests: Plan, port: int, counter: Any, results: Any, ready: Any) -> None:  # noqa: ANN401
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.connect()
     chosen = LIMITERS[limiter](task)
@@ -173,10 +173,11 @@ def _next(counter: Any) -> int:  # noqa: ANN401  (multiprocessing names no type)
 
 def _call(limiter: Limiter, connection: http.client.HTTPConnection, request: int, requests: Plan) -> Call:
     asked = time.monotonic()
+    granted = None
     for refusals in range(_GIVE_UP * len(requests.costs)):
         limiter.acquire(requests.estimates[request])
         sent = time.monotonic()
-        granted = sent if refusals == 0 else granted
+        granted = granted or sent
         connection.request("POST", "/", json.dumps({"id": request, "tokens": requests.costs[request]}))
         answer = connection.getresponse()
         body = answer.read().decode()

@@ -151,7 +151,8 @@ class _Server:
             await asyncio.sleep(_SERVICE_SECONDS)
             return _response(200, {"tokens": request["tokens"]})
         message = f"Rate limit reached on tokens per min (TPM): Limit {self._limit}. Please try again in {wait:.3f}s."
-        return _response(429, {"error": {"message": message, "code": "rate_limit_exceeded"}}, f"Retry-After: {wait}\r\n")
+        error = {"message": message, "code": "rate_limit_exceeded"}
+        return _response(429, {"error": error}, f"Retry-After: {wait}\r\n")
 
 
 def _response(status: int, body: object, headers: str = "") -> bytes:

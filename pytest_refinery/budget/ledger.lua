@@ -178,7 +178,9 @@ function operations.step()
   end
   at = book(tokens, requests, ticket, at)
   if at > now or due > 0 then
-    return {place = ticket.place, start_in = at - now, ahead = ahead, due = due}
+    ticket.due = 0
+    local is_quiet = #keep(state.charges, function(entry) return entry.open end) == 0
+    return {place = ticket.place, start_in = at - now, ahead = ahead, due = due, is_quiet = is_quiet}
   end
   state.tickets = keep(state.tickets, function(other) return other.id ~= ticket.id end)
   local guard = limits.guard * (was_refused_within(constants.wider_minutes) and constants.wider or 1)

@@ -20,9 +20,11 @@ GRACE = 1.0
 PATIENCE = 10.0
 # Due tickets start one after the other, so that they arrive in order.
 _TURN = 0.001
+_CROWD = 16
 # How often a waiting ticket looks whether it may start early, since others needed less than they had booked: the
 # more seldom the more are ahead of it, and the more often the nearer its start.
 _LOOK = 0.05
+_QUIET = 0.5
 _SELDOM = 5.0
 _NEARER = 0.25
 # After a refusal: how much wider the guard is and for how many minutes; how long a bucket is not trusted.
@@ -142,7 +144,9 @@ class State:
         ahead = self._ahead_of(ticket, is_alive, now)
         slot, due = self._slot_of(ticket, ahead, limits, now)
         if slot > now or due:
-            return told_to_wait(ticket.place, slot - now, ahead=len(ahead), due=due)
+            self._mark(ticket, 0.0)
+            is_quiet = not any(charge.is_open for charge in self.charges)
+            return told_to_wait(ticket.place, slot - now, ahead=len(ahead), due=due, is_quiet=is_quiet)
         self._grant(ticket, limits, now)
         return Step(ticket.place, is_granted=True)
 
@@ -266,14 +270,15 @@ class State:
         for other in ahead:
             at = book(zip(meters, (other.tokens, other.requests), strict=True), not_before=at)
             if at <= now:
-                due += self._mark_due(other, now) > now - GRACE
+                self._mark(other, other.due or now)
+                due += (other.due or now) > now - GRACE
         return book(zip(meters, (ticket.tokens, ticket.requests), strict=True), not_before=at), due
 
-    def _mark_due(self, ticket: Ticket, now: float) -> float:
-        if not ticket.due:
-            self.tickets[self.tickets.index(ticket)] = ticket._replace(due=now)
+    def _mark(self, ticket: Ticket, due: float) -> None:
+        """Write down since when a ticket could have started; 0 for one that is awake and waits for those ahead."""
+        if ticket.due != due:
+            self.tickets[self.tickets.index(ticket)] = ticket._replace(due=due)
             self.has_changed = True
-        return ticket.due or now
 
     def _grant(self, ticket: Ticket, limits: Limits, now: float) -> None:
         self.tickets = [other for other in self.tickets if other.id != ticket.id]
@@ -314,12 +319,17 @@ class State:
         return bucket
 
 
-def told_to_wait(place: int, start_in: float, *, ahead: int, due: int) -> Step:
-    """Return what a waiting ticket is told; ``due`` of those ahead of it could start, and should do so first."""
+def told_to_wait(place: int, start_in: float, *, ahead: int, due: int, is_quiet: bool) -> Step:
+    """Return what a waiting ticket is told.
+
+    ``due`` of those ahead of it could start, and should do so first. While it is quiet, no request is under way
+    that could turn out cheaper than booked.
+    """
     if due and start_in <= 0:
-        return Step(place, is_granted=False, look_in=min(_TURN * due, _LOOK))
-    look_in = min(start_in, max(_TURN * (1 + ahead), start_in * _NEARER), _LOOK * (1 + ahead), _SELDOM)
-    return Step(place, is_granted=False, start_in=start_in, look_in=look_in)
+        return Step(place, is_granted=False, look_in=min(_TURN * due * (1 + due / _CROWD), _SELDOM))
+    look = (_QUIET if is_quiet else _LOOK) * (1 + ahead / 4)
+    near = max(_TURN * (1 + ahead), start_in * _NEARER)
+    return Step(place, is_granted=False, start_in=start_in, look_in=min(start_in, near, look, _SELDOM))
 
 
 def constants() -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -54,8 +54,14 @@ class RedisLedger:
             return Step(place, is_granted=True)
         if told.get("too_large_for"):
             return Step(place, is_granted=False, too_large_for=int(told["too_large_for"]))
-        step = ledger_state.told_to_wait(place, float(told["start_in"]), ahead=int(told["ahead"]), due=int(told["due"]))
-        return Step(place, is_granted=False, start_in=step.start_in, look_in=_bounded(step))
+        step = ledger_state.told_to_wait(
+            place,
+            float(told["start_in"]),
+            ahead=int(told["ahead"]),
+            due=int(told["due"]),
+            is_quiet=bool(told["is_quiet"]),
+        )
+        return replace(step, look_in=_bounded(step))
 
     def settle(self, request_id: str, tokens: int) -> None:
         """Correct a granted request to what it really cost."""

@@ -76,12 +76,17 @@ def write(file: BinaryIO, version: Version) -> None:
     if len(version.text) > SLOT_BYTES - _HEADER.size:
         msg = "too many requests at once for one file"
         raise OSError(msg)
-    header = _HEADER.pack(_MAGIC, version.number, len(version.text), zlib.crc32(version.text))
-    record = header + version.text
+    checksum = _checksum(version.number, version.text)
+    record = _HEADER.pack(_MAGIC, version.number, len(version.text), checksum) + version.text
     file.seek(version.number % 2 * SLOT_BYTES)
     if file.write(record) != len(record):
         msg = "no space left on the disk"
         raise OSError(msg)
+
+
+def _checksum(number: int, text: bytes) -> int:
+    # The number is part of it: the checksum of nothing would be the 0 of a header that is half written.
+    return zlib.crc32(text, zlib.crc32(b"%d:" % number))
 
 
 def _header(file: BinaryIO, index: int) -> tuple[bytes, int, int, int]:
@@ -96,6 +101,6 @@ def _read_slot(file: BinaryIO, index: int) -> Version | None:
     if (magic, number, length, checksum) == _HEADER.unpack(_NOTHING):
         return Version(0)
     text = file.read(min(length, SLOT_BYTES))
-    if magic != _MAGIC or len(text) != length or zlib.crc32(text) != checksum or number % 2 != index:
+    if magic != _MAGIC or len(text) != length or _checksum(number, text) != checksum or number % 2 != index:
         return None
     return Version(number, text)
