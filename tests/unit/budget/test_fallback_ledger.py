@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_refinery.budget.fallback_ledger import FallbackLedger
+from pytest_refinery.budget.ledger import Ledger, LedgerUnavailableError, Request, Status, Step
+from pytest_refinery.budget.limits import Limits, Observation
+from pytest_refinery.budget.memory_ledger import MemoryLedger
+
+LIMITS = Limits(tokens=1000)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Shaky:
+    """A ledger that can be out of reach."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.is_up = True
+
+    def _reached(self) -> Ledger:
+        if not self.is_up:
+            raise LedgerUnavailableError("no answer")
+        return self.ledger
+
+    def step(self, request: Request) -> Step:
+        return self._reached().step(request)
+
+    def settle(self, request_id: str, tokens: int) -> None:
+        self._reached().settle(request_id, tokens)
+
+    def withdraw(self, request_id: str) -> None:
+        self._reached().withdraw(request_id)
+
+    def charge(self, tokens: int, requests: int) -> None:
+        self._reached().charge(tokens, requests)
+
+    def limited(self, seconds: float) -> None:
+        self._reached().limited(seconds)
+
+    def observe(self, seen: Observation, *, age: float) -> None:
+        self._reached().observe(seen, age=age)
+
+    def status(self) -> Status:
+        return self._reached().status()
+
+    def reset(self) -> None:
+        self._reached().reset()
+
+
+class House:
+    """A shaky ledger, another one for the meantime, and both behind one door."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.first = Shaky(MemoryLedger(LIMITS, clock=self.clock))
+        self.second = MemoryLedger(LIMITS, clock=self.clock)
+        self.said: list[str] = []
+        self.ledger = FallbackLedger(
+            self.first, self.second, tell=self.said.append, meanwhile="We go on.", clock=self.clock
+        )
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_while_the_first_is_reached_the_second_knows_nothing(house: House) -> None:
+    house.ledger.step(Request("a", 400, 1))
+    house.ledger.settle("a", 300)
+    house.ledger.charge(100, 1)
+    house.ledger.limited(0.0)
+    house.ledger.observe(Observation(), age=0.0)
+    assert house.ledger.status().used_tokens == 400
+    assert house.second.status().used_tokens == 0
+    assert house.said == []
+
+
+def test_without_the_first_the_second_is_asked_and_the_user_told_once(house: House) -> None:
+    house.first.is_up = False
+    assert house.ledger.step(Request("a", 1000, 1)).is_granted
+    assert not house.ledger.step(Request("b", 1, 1)).is_granted
+    assert house.said == ["The shared token budget is out of reach: no answer. We go on."]
+
+
+def test_on_the_return_what_was_granted_meanwhile_is_booked_in_the_first(house: House) -> None:
+    house.first.is_up = False
+    house.ledger.step(Request("a", 1000, 1))
+    house.ledger.settle("a", 700)
+    house.first.is_up = True
+    house.clock.now += 20.0
+    assert not house.ledger.step(Request("b", 301, 1)).is_granted
+    assert house.first.ledger.status().used_tokens == 700
+    assert house.said[1] == "The shared token budget is in use again."
+
+
+def test_what_is_over_by_then_is_not_booked(house: House) -> None:
+    house.first.is_up = False
+    house.ledger.step(Request("a", 1000, 1))
+    house.first.is_up = True
+    house.clock.now += 61.0
+    assert house.ledger.step(Request("b", 1000, 1)).is_granted
+
+
+def test_the_first_is_not_asked_again_at_once(house: House) -> None:
+    house.first.is_up = False
+    house.ledger.step(Request("a", 1, 1))
+    house.first.is_up = True
+    house.ledger.step(Request("b", 1, 1))
+    assert house.first.ledger.status().used_tokens == 0
+
+
+def test_a_request_that_waits_moves_with_the_others(house: House) -> None:
+    house.ledger.step(Request("a", 1000, 1))
+    place = house.ledger.step(Request("b", 600, 1)).place
+    house.first.is_up = False
+    house.second.step(Request("other", 1000, 1))
+    there = house.ledger.step(Request("b", 600, 1, place))
+    assert not there.is_granted
+    house.first.is_up = True
+    house.clock.now += 61.0
+    assert house.ledger.step(Request("b", 600, 1, there.place)).is_granted
+    assert house.second.status().waiting == ()
+
+
+def test_a_lease_of_the_first_that_ends_meanwhile_disturbs_nobody(house: House) -> None:
+    house.ledger.step(Request("a", 1000, 1))
+    house.ledger.step(Request("b", 1000, 1))
+    house.first.is_up = False
+    house.ledger.settle("a", 1)
+    house.ledger.withdraw("b")
+    assert house.said == ["The shared token budget is out of reach: no answer. We go on."]
+    assert house.ledger.status().used_tokens == 0
+
+
+def test_a_lease_of_the_second_can_be_cancelled(house: House) -> None:
+    house.first.is_up = False
+    house.ledger.step(Request("a", 1000, 1))
+    house.ledger.withdraw("a")
+    assert house.ledger.step(Request("b", 1000, 1)).is_granted
+
+
+def test_a_reset_clears_both(house: House) -> None:
+    house.ledger.step(Request("a", 1000, 1))
+    house.second.step(Request("b", 1000, 1))
+    house.ledger.reset()
+    assert house.first.ledger.status().used_tokens == house.second.status().used_tokens == 0

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_refinery.budget import wording
+from pytest_refinery.budget.ledger import Entry, Request, Status
+from pytest_refinery.budget.limits import Limits
+from pytest_refinery.budget.memory_ledger import MemoryLedger
+from pytest_refinery.budget.shared import SharedBudget
+
+if TYPE_CHECKING:
+    from threading import Event
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float, _: Event) -> None:
+        self.now += seconds
+
+
+def test_a_long_wait_is_told_now_and_then_with_its_reason() -> None:
+    clock = Clock()
+    ledger = MemoryLedger(Limits(tokens=30_000), clock=clock)
+    said: list[str] = []
+    budget = SharedBudget(ledger, tell=said.append, clock=clock, sleep=clock.sleep)
+    budget.reserve(27_900).settle(27_900)
+    budget.reserve(12_400)
+    assert said[0] == "waiting 60 s for 12,400 tokens: 27,900 of 30,000 used in the last minute by 1 worker"
+    assert len(said) == 4
+
+
+def test_a_short_wait_is_not_told() -> None:
+    clock = Clock()
+    budget = SharedBudget(
+        MemoryLedger(Limits(tokens=10, minute=4.0), clock=clock), tell=pytest.fail, clock=clock, sleep=clock.sleep
+    )
+    budget.reserve(10)
+    assert 4.0 < budget.reserve(10).seconds_waited < 5.0
+
+
+def test_while_the_service_wants_a_pause_the_reason_is_that() -> None:
+    ledger = MemoryLedger(Limits(tokens=10), clock=Clock())
+    ledger.limited(30.0)
+    assert wording.waiting(1, 30.0, ledger.status()).startswith(
+        "waiting 30 s for 1 tokens: the service asked everybody to wait; 0 of 10 used"
+    )
+
+
+def test_without_a_clock_of_ours_it_waits_in_real_time() -> None:
+    ledger = MemoryLedger(Limits(tokens=10, minute=0.05, guard=0.0))
+    budget = SharedBudget(ledger, tell=pytest.fail)
+    budget.reserve(10)
+    assert 0.04 < budget.reserve(10).seconds_waited < 5.0
+
+
+def test_a_fork_of_a_ledger_in_memory_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = MemoryLedger(Limits(tokens=10))
+    ledger.step(Request("a", 10, 1))
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    assert ledger.step(Request("b", 10, 1)).is_granted
+
+
+def test_the_page_shows_the_whole_ledger() -> None:
+    status = Status(
+        model="bucket",
+        limit_tokens=30_000,
+        limit_requests=500,
+        is_assumed=False,
+        used_tokens=27_900,
+        used_requests=5,
+        closed_for=1.25,
+        waiting=(Entry("812.7.1", 12_400, 1, 3.0),),
+        granted=(Entry("812.7.1", 9_000, 1, 4.0), Entry("elsewhere", 18_900, 4, 20.0, is_open=False)),
+    )
+    assert wording.page("gpt-5.4-mini", status) == (
+        "budget    of gpt-5.4-mini, shared by all processes of this account\n"
+        "limit     30,000 tokens per minute, 500 requests per minute; bucket\n"
+        "used      27,900 tokens, 5 requests, 2 workers\n"
+        "closed    for 1.2 s more: the service refused a request\n"
+        "queue     1 waiting\n"
+        "     12,400 tokens  waits       3.0 s  process 812\n"
+        "leases    1 under way, 1 settled\n"
+        "      9,000 tokens  granted     4.0 s  process 812\n"
+        "     18,900 tokens  settled    20.0 s  elsewhere\n"
+    )
