@@ -11,6 +11,7 @@
       AnalysisError           no diagnosis, or not a whole one: the outcome is unchanged
         BudgetError           a request was not granted: not in time, or given up
           RequestTooLargeError  it never could be: it is larger than the limit
+          CeilingReachedError  the session has used what it may
     ExpectationFailed         the agent did wrong: a result, not an error of ours
 
 "The agent failed" is a result; "we could not find out" is an error. Neither passes silently.
@@ -79,6 +80,12 @@ class BudgetError(AnalysisError):
 
 class RequestTooLargeError(BudgetError):
     """A request costs more tokens than the limit lets through in a minute."""
+
+    is_final = True
+
+
+class CeilingReachedError(BudgetError):
+    """The session has used as many tokens as it may."""
 
     is_final = True
 

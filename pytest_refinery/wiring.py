@@ -49,9 +49,19 @@ def build_engine(
 
 
 def build_analyst(
-    name: str, settings: Settings | None = None, *, tell: Callable[[str], None] = _nobody_listens
+    name: str,
+    settings: Settings | None = None,
+    *,
+    tell: Callable[[str], None] = _nobody_listens,
+    shared_folder: Path | None = None,
 ) -> Analyst | PreparingAnalyst:
-    """Return one of our own analysts; ``tell`` hears why it waits, if it does.
+    """Return one of our own analysts.
+
+    Args:
+        name: One of ``ANALYSTS``.
+        settings: Those of the run.
+        tell: Hears why the analyst waits, if it does.
+        shared_folder: Where the workers of a session count the tokens of all of them.
 
     Raises:
         ConfigurationError: There is none of this name.
@@ -60,13 +70,13 @@ def build_analyst(
         msg = f"There is no analyst {name!r}.{did_you_mean(name, ANALYSTS)} There are: {', '.join(ANALYSTS)}."
         raise ConfigurationError(msg)
     if name == "openai" or (name == "auto" and os.environ.get("OPENAI_API_KEY")):
-        return _build_openai(settings or Settings(), tell)
+        return _build_openai(settings or Settings(), tell, shared_folder)
     from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
 
     return BuiltinAnalyst()
 
 
-def _build_openai(settings: Settings, tell: Callable[[str], None]) -> OpenAIAnalyst:
+def _build_openai(settings: Settings, tell: Callable[[str], None], shared_folder: Path | None) -> OpenAIAnalyst:
     from pytest_refinery.budget.estimates import Estimates
     from pytest_refinery.llm.calls import Calls
     from pytest_refinery.llm.openai_responses import OpenAIAnalyst
@@ -82,7 +92,8 @@ def _build_openai(settings: Settings, tell: Callable[[str], None]) -> OpenAIAnal
     )
     estimates = Estimates(reserves_output=settings.reserves_output)
     library = None if settings.context == "inline" else _build_library(settings, service)
-    return OpenAIAnalyst(Calls(service, build_budget(settings, tell=tell), estimates), manner, library)
+    budget = build_budget(settings, tell=tell, shared_folder=shared_folder)
+    return OpenAIAnalyst(Calls(service, budget, estimates), manner, library)
 
 
 def _service() -> Callable[[], OpenAIService]:
@@ -124,11 +135,17 @@ def _account(*, model: str) -> str:
     return locations.account(base_url=base_url, model=model, key=os.environ.get("OPENAI_API_KEY", ""))
 
 
-def build_budget(settings: Settings, *, tell: Callable[[str], None]) -> TokenBudget:
+def build_budget(
+    settings: Settings, *, tell: Callable[[str], None], shared_folder: Path | None = None
+) -> TokenBudget:
     """Return the budget that all processes share which use the same account and model."""
+    from pytest_refinery.budget.ceiling import SessionBudget
     from pytest_refinery.budget.shared import SharedBudget
 
-    return SharedBudget(build_ledger(settings, tell=tell), tell=tell)
+    budget = SharedBudget(build_ledger(settings, tell=tell), tell=tell)
+    if settings.max_tokens is None:
+        return budget
+    return SessionBudget(budget, settings.max_tokens, folder=shared_folder)
 
 
 def build_ledger(settings: Settings, *, tell: Callable[[str], None]) -> Ledger:

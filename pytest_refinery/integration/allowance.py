@@ -12,12 +12,15 @@ class Allowance:
 
     Workers of one session share a folder under a name that pytest-xdist gives them; a place is
     a file in it that only one of them can create.
+
+    Attributes:
+        folder: What the workers share, ``None`` where there are none.
     """
 
     def __init__(self, most: int | None, *, session_id: str | None = None) -> None:
         self._most = most
         self._taken = 0
-        self._folder = Path(tempfile.gettempdir(), f"refinery-{session_id}") if session_id else None
+        self.folder = Path(tempfile.gettempdir(), f"refinery-{session_id}") if session_id else None
 
     def take(self) -> bool:
         """Take a place; tell whether there was one."""
@@ -25,7 +28,7 @@ class Allowance:
             return True
         while self._taken < self._most:
             self._taken += 1
-            if self._folder is None or self._claim(self._folder, self._taken):
+            if self.folder is None or self._claim(self.folder, self._taken):
                 return True
         return False
 
@@ -40,5 +43,5 @@ class Allowance:
 
     def close(self) -> None:
         """Remove what the workers shared."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)

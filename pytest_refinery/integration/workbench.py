@@ -49,7 +49,9 @@ class Workbench:
 
     def _chosen_analyst(self, name: str) -> Analyst | PreparingAnalyst:
         offered: Analyst | PreparingAnalyst | None = self._config.hook.pytest_refinery_analyst(name=name)
-        return offered or wiring.build_analyst(name, self._settings, tell=self._progress.show)
+        return offered or wiring.build_analyst(
+            name, self._settings, tell=self._progress.show, shared_folder=self._allowance.folder
+        )
 
     @cached_property
     def _engine(self) -> Engine:

@@ -287,14 +287,20 @@ def _replaced(found: Any, name: str, value: float | str) -> Any:  # noqa: ANN401
         return [_replaced(item, name, value) for item in found]
     if not isinstance(found, dict):
         return found
-    return {key: _like(item, value) if name in key else _replaced(item, name, value) for key, item in found.items()}
+    return {
+        key: _like(item, value) if name in key and _is_plain(item) else _replaced(item, name, value)
+        for key, item in found.items()
+    }
+
+
+def _is_plain(item: object) -> bool:
+    """Tell whether there are no objects in it, whose own fields say what they are."""
+    return not isinstance(item, dict) and not (isinstance(item, list) and any(isinstance(one, dict) for one in item))
 
 
 def _like(old: object, new: float | str) -> object:
     if isinstance(old, list):
         return [_like(item, new) for item in old]
-    if isinstance(old, dict):
-        return {key: _like(item, new) for key, item in old.items()}
     return None if old is None else type(old)(new)  # type: ignore[call-arg]
 
 

@@ -167,8 +167,8 @@ def test_findings_about_runs_that_do_not_exist_are_dropped(diagnose: Diagnose, s
 def test_quotes_that_do_not_exist_are_no_evidence(diagnose: Diagnose, server: OpenAIServer) -> None:
     server.faults.add(faults.unknown_quotes(), times=None)
     result, found = diagnose()
-    assert found["evidence"] == []
-    assert found["confidence"] == "low"
+    assert (found["evidence"], found["confidence"], found["partial"]) == ([], "low", None)
+    assert found["responsible_run_id"] == "4"
     result.stdout.no_fnmatch_line("*These words stand nowhere*")
 
 

@@ -1,0 +1,137 @@
+"""A ceiling on the tokens of a whole session, over all of its workers."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from pytest_refinery.budget.file_lock import FileLock
+from pytest_refinery.errors import CeilingReachedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+    from threading import Event
+
+    from pytest_refinery.analysis.ports import Lease, TokenBudget
+
+
+class SessionBudget:
+    """The port ``TokenBudget`` over another one, which lets no more than ``most`` tokens through in all.
+
+    Args:
+        folder: A folder that the workers of the session share, ``None`` where there are none.
+    """
+
+    def __init__(self, budget: TokenBudget, most: int, *, folder: Path | None = None) -> None:
+        self._budget = budget
+        self._most = most
+        self._used = _Used(folder)
+
+    @property
+    def largest_request(self) -> int:
+        """The tokens that one request may cost at most."""
+        return self._budget.largest_request
+
+    def reserve(
+        self, tokens: int, requests: int = 1, *, timeout: float | None = None, cancelled: Event | None = None
+    ) -> Lease:
+        """Wait as the other budget does.
+
+        Raises:
+            CeilingReachedError: The tokens would go above the ceiling.
+            BudgetError: As the other budget raises it.
+        """
+        used = self._used.add_below(tokens, self._most)
+        if used is not None:
+            msg = (
+                f"The session may use {self._most:,} tokens (--refinery-max-tokens): {used:,} are used, and the next "
+                f"request takes about {tokens:,}."
+            )
+            raise CeilingReachedError(msg)
+        try:
+            lease = self._budget.reserve(tokens, requests, timeout=timeout, cancelled=cancelled)
+        except BaseException:
+            self._used.add(-tokens)
+            raise
+        return _CountedLease(lease, self._used, tokens)
+
+    def limited(self, retry_after: float) -> None:
+        """Hold every process back for so many seconds."""
+        self._budget.limited(retry_after)
+
+    def refused(self, headers: Mapping[str, str], message: str, *, code: str = "", attempt: int = 0) -> float | None:
+        """Take note of a 429."""
+        return self._budget.refused(headers, message, code=code, attempt=attempt)
+
+    def observe(self, headers: Mapping[str, str], *, age_seconds: float = 0.0) -> None:
+        """Learn from the headers of an answer."""
+        self._budget.observe(headers, age_seconds=age_seconds)
+
+
+class _CountedLease:
+    """A lease whose tokens are corrected in the session's count, too."""
+
+    def __init__(self, lease: Lease, used: _Used, reserved: int) -> None:
+        self._lease = lease
+        self._used = used
+        self._reserved = reserved
+
+    @property
+    def seconds_waited(self) -> float:
+        return self._lease.seconds_waited
+
+    def settle(self, tokens: int) -> None:
+        self._used.add(tokens - self._reserved)
+        self._lease.settle(tokens)
+
+    def cancel(self) -> None:
+        self._used.add(-self._reserved)
+        self._lease.cancel()
+
+
+class _Used:
+    """The tokens that a session has used or reserved: a number in memory, or in a file that workers share."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = folder / "tokens" if folder else None
+        self._in_memory = 0
+        self._lock = threading.Lock()
+
+    def add(self, tokens: int) -> None:
+        """Count ``tokens``; negative ones are given back."""
+        with self._locked():
+            self._write(self._read() + tokens)
+
+    def add_below(self, tokens: int, most: int) -> int | None:
+        """Count ``tokens`` if they stay below ``most``; return what is used already if they do not."""
+        with self._locked():
+            used = self._read()
+            if used + tokens > most:
+                return used
+            self._write(used + tokens)
+            return None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._lock, self._between_processes():
+            yield
+
+    def _between_processes(self) -> AbstractContextManager[None]:
+        if self._path is None:
+            return nullcontext()
+        self._path.parent.mkdir(mode=0o700, exist_ok=True)
+        return FileLock(self._path.with_suffix(".lock")).held()
+
+    def _read(self) -> int:
+        if self._path is None:
+            return self._in_memory
+        return int(self._path.read_text(encoding="ascii")) if self._path.exists() else 0
+
+    def _write(self, tokens: int) -> None:
+        if self._path is None:
+            self._in_memory = tokens
+        else:
+            self._path.write_text(str(tokens), encoding="ascii")
