@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     schema.set_defaults(run=_schema)
     _add_diagnose(commands.add_parser("diagnose", help="say why a trace does not meet an expectation"))
     _add_budget(commands.add_parser("budget", help="show the token budget that all workers share"))
+    cleanup = commands.add_parser("cleanup", help="remove what earlier runs left with the OpenAI account")
+    cleanup.add_argument("--list", action="store_true", help="only say what there is")
+    cleanup.set_defaults(run=_cleanup)
     return parser
 
 
@@ -61,6 +64,17 @@ def _add_diagnose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prompts", action="append", default=[], metavar="GLOB", help="prompt files (may be repeated)")
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON, as in report.json")
     parser.set_defaults(run=_diagnose)
+
+
+def _cleanup(given: argparse.Namespace) -> None:
+    left = wiring.build_leftovers()
+    found = list(left.found())
+    for each in found:
+        print(f"{each.kind:<13}{each.id}  {each.about}")
+    if not found:
+        print("Nothing of ours is left with the account.")
+    elif not given.list:
+        print(f"{left.remove(found)} of {len(found)} removed.")
 
 
 def _schema(_: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Analyst, PreparingAnalyst, PromptFile, TokenBudget
     from pytest_refinery.budget.ledger import Ledger
     from pytest_refinery.budget.limits import Limits
+    from pytest_refinery.llm.leftovers import Leftovers
     from pytest_refinery.llm.openai_responses import OpenAIAnalyst
     from pytest_refinery.llm.openai_service import OpenAIService
     from pytest_refinery.llm.store_index import StoreIndex
@@ -117,6 +118,13 @@ def _build_library(settings: Settings, service: Callable[[], OpenAIService]) -> 
         is_wanted=settings.context == "file_search",
         max_num_results=settings.max_num_results,
     )
+
+
+def build_leftovers() -> Leftovers:
+    """Return what finds and removes what earlier runs left with the account."""
+    from pytest_refinery.llm.leftovers import Leftovers
+
+    return Leftovers(_service(), _store_index())
 
 
 def _store_index() -> StoreIndex:

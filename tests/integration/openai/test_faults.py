@@ -168,7 +168,7 @@ def test_quotes_that_do_not_exist_are_no_evidence(diagnose: Diagnose, server: Op
     server.faults.add(faults.unknown_quotes(), times=None)
     result, found = diagnose()
     assert (found["evidence"], found["confidence"], found["partial"]) == ([], "low", None)
-    assert found["responsible_run_id"] == "4"
+    assert [(quote["run_id"], quote["verified"]) for quote in found["findings"][0]["evidence"]] == [("4", False)]
     result.stdout.no_fnmatch_line("*These words stand nowhere*")
 
 
