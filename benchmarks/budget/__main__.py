@@ -41,7 +41,7 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="without the unscaled minute, one run of each kind")
-    parser.add_argument("--repeat", type=int, default=2, help="runs of each kind of our own")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each kind of our own")
     given = parser.parse_args()
     with _redis() as url:
         figures = measure(url, repeat=1 if given.quick else given.repeat, unscaled=not given.quick)
@@ -55,18 +55,18 @@ def measure(url: str, *, repeat: int, unscaled: bool) -> dict[str, object]:
     figures: dict[str, object] = {
         "machine": machine.describe(),
         "latency": [asdict(_said(steps.latency(count))) for count in PROCESSES],
-        "waiting": [asdict(_said(steps.waiting(count, seconds=20.0))) for count in (1, 4, 16)],
-        "crowd": asdict(_said(steps.crowd(1000, seconds=20.0))),
+        "waiting": [asdict(_said(steps.waiting(count, seconds=10.0))) for count in (1, 4, 16)],
+        "crowd": asdict(_said(steps.crowd(200, seconds=10.0))),
         "crashes": _crashes(1000),
         "ours": [_run(OURS, model, count, url) for _ in range(repeat) for model in MODELS for count in PROCESSES],
-        "compared": [_run(name, model, 8, url) for name in LIMITERS for model in MODELS],
+        "compared": [_run(name, model, 8, url, windows=3.5) for name in LIMITERS for model in MODELS],
     }
     if unscaled:
         figures["unscaled"] = [_run(OURS, model, 8, url, minute=60.0, windows=2.5) for model in MODELS]
     return figures | {"load_average": [before, _load()]}
 
 
-def _run(  # noqa: PLR0913
+def _run(
     name: str, model: str, processes: int, url: str, *, minute: float = _MINUTE, windows: float = _WINDOWS
 ) -> dict[str, object]:
     outcome: Outcome = load.run(
@@ -101,7 +101,8 @@ def _emptied(url: str) -> str:
 def _redis() -> Iterator[str]:
     program = shutil.which("redis-server")
     if program is None:
-        raise SystemExit("The comparison needs redis-server.")
+        msg = "The comparison needs redis-server."
+        raise SystemExit(msg)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

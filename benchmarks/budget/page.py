@@ -17,7 +17,8 @@ _CAVEATS = """\
 - *Overtaken* is the most requests that were let go before one that had asked at least 10 ms earlier, as the workers
   saw it: it holds the delays of the system's scheduler too.
 - The minute is scaled to 6 seconds except where it says otherwise, so that every delay of the machine weighs ten times as
-  much as it would. Requests cost 150 to 450 tokens of 30,000, and 5.5 minutes' worth is sent.
+  much as it would. Requests cost 150 to 450 tokens of 30,000, and 5.5 minutes' worth is sent
+  (3.5 where limiters are compared, 2.5 in a real minute).
 - The other limiters do what they were made for, most of them something else: they do not correct estimates, and say
   nothing of order. Those without a blocking call are asked again every 10 ms, and each obeys refusals.
 - The machine has two cores and was used by others at the same time; the load average stands in the JSON beside each run.

@@ -178,9 +178,11 @@ function operations.step()
   end
   at = book(tokens, requests, ticket, at)
   if at > now or due > 0 then
-    ticket.due = 0
+    if ticket.due < now - constants.grace / 2 then ticket.due = 0 end
     local is_quiet = #keep(state.charges, function(entry) return entry.open end) == 0
-    return {place = ticket.place, start_in = at - now, ahead = ahead, due = due, is_quiet = is_quiet}
+    return {
+      place = ticket.place, start_in = at - now, ahead = ahead, due = due, queue = #state.tickets, is_quiet = is_quiet,
+    }
   end
   state.tickets = keep(state.tickets, function(other) return other.id ~= ticket.id end)
   local guard = limits.guard * (was_refused_within(constants.wider_minutes) and constants.wider or 1)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-# A ticket whose time has come is waited for this long before later ones may start, and kept for so long.
+# A ticket whose time has come is waited for this long before later ones may start, and kept for so long. Nobody
+# is passed who has looked within half of the former.
 GRACE = 1.0
 PATIENCE = 10.0
 # Due tickets start one after the other, so that they arrive in order.
 _TURN = 0.001
-_CROWD = 16
+_LONG = 64
 # How often a waiting ticket looks whether it may start early, since others needed less than they had booked: the
 # more seldom the more are ahead of it, and the more often the nearer its start.
 _LOOK = 0.05
@@ -144,9 +145,12 @@ class State:
         ahead = self._ahead_of(ticket, is_alive, now)
         slot, due = self._slot_of(ticket, ahead, limits, now)
         if slot > now or due:
-            self._mark(ticket, 0.0)
+            if 0 < ticket.due < now - GRACE / 2:
+                # It is awake, and waits for those ahead of it; not each time, since that has to be written.
+                self._mark(len(ahead), 0.0)
             is_quiet = not any(charge.is_open for charge in self.charges)
-            return told_to_wait(ticket.place, slot - now, ahead=len(ahead), due=due, is_quiet=is_quiet)
+            queue = len(self.tickets)
+            return told_to_wait(ticket.place, slot - now, ahead=len(ahead), due=due, queue=queue, is_quiet=is_quiet)
         self._grant(ticket, limits, now)
         return Step(ticket.place, is_granted=True)
 
@@ -267,17 +271,17 @@ class State:
         meters = self._meters(limits, now)
         at = max(now, self.closed_until)
         due = 0
-        for other in ahead:
+        for index, other in enumerate(ahead):
             at = book(zip(meters, (other.tokens, other.requests), strict=True), not_before=at)
             if at <= now:
-                self._mark(other, other.due or now)
+                self._mark(index, other.due or now)
                 due += (other.due or now) > now - GRACE
         return book(zip(meters, (ticket.tokens, ticket.requests), strict=True), not_before=at), due
 
-    def _mark(self, ticket: Ticket, due: float) -> None:
-        """Write down since when a ticket could have started; 0 for one that is awake and waits for those ahead."""
-        if ticket.due != due:
-            self.tickets[self.tickets.index(ticket)] = ticket._replace(due=due)
+    def _mark(self, index: int, due: float) -> None:
+        """Write down since when a ticket could have started without being looked at."""
+        if self.tickets[index].due != due:
+            self.tickets[index] = self.tickets[index]._replace(due=due)
             self.has_changed = True
 
     def _grant(self, ticket: Ticket, limits: Limits, now: float) -> None:
@@ -319,16 +323,18 @@ class State:
         return bucket
 
 
-def told_to_wait(place: int, start_in: float, *, ahead: int, due: int, is_quiet: bool) -> Step:
+def told_to_wait(place: int, start_in: float, *, ahead: int, due: int, queue: int, is_quiet: bool) -> Step:
     """Return what a waiting ticket is told.
 
     ``due`` of those ahead of it could start, and should do so first. While it is quiet, no request is under way
     that could turn out cheaper than booked.
     """
+    # A long queue takes long to read.
+    turn = _TURN * max(1.0, queue / _LONG)
     if due and start_in <= 0:
-        return Step(place, is_granted=False, look_in=min(_TURN * due * (1 + due / _CROWD), _SELDOM))
+        return Step(place, is_granted=False, look_in=min(turn * due, _SELDOM))
     look = (_QUIET if is_quiet else _LOOK) * (1 + ahead / 4)
-    near = max(_TURN * (1 + ahead), start_in * _NEARER)
+    near = max(turn * (1 + ahead), start_in * _NEARER)
     return Step(place, is_granted=False, start_in=start_in, look_in=min(start_in, near, look, _SELDOM))
 
 

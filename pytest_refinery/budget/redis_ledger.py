@@ -59,6 +59,7 @@ class RedisLedger:
             float(told["start_in"]),
             ahead=int(told["ahead"]),
             due=int(told["due"]),
+            queue=int(told["queue"]),
             is_quiet=bool(told["is_quiet"]),
         )
         return replace(step, look_in=_bounded(step))

@@ -42,7 +42,7 @@ def page(model: str, status: Status) -> str:
 def _page(status: Status) -> Iterator[str]:
     assumed = " (assumed until the service says)" if status.is_assumed else ""
     yield f"limit     {status.limit_tokens:,} tokens per minute{assumed}, {_requests(status)}; {status.model}"
-    yield f"used      {status.used_tokens:,} tokens, {status.used_requests:,} requests, {_workers(status)}"
+    yield f"used      {status.used_tokens:,} tokens, {_counted(status.used_requests, 'request')}, {_workers(status)}"
     if status.closed_for > 0:
         yield f"closed    for {status.closed_for:.1f} s more: the service refused a request"
     yield f"queue     {len(status.waiting)} waiting"
@@ -72,4 +72,8 @@ def _reason(status: Status) -> str:
 
 
 def _workers(status: Status) -> str:
-    return f"{status.workers} worker" if status.workers == 1 else f"{status.workers} workers"
+    return _counted(status.workers, "worker")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

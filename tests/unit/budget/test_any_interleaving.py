@@ -94,7 +94,7 @@ class Ledgers(RuleBasedStateMachine):
         for waiting in self.queue.values():
             # What was given back meanwhile may have made it due before the time it was told.
             due = waiting.looked_at if self.freed > waiting.freed else waiting.starts_at
-            assert waiting.place > place or self.now > due + GRACE - 0.001
+            assert waiting.place > place or self.now > due + GRACE / 2 - 0.001
 
     @rule(seat=SEATS, tokens=AMOUNTS, delay=st.floats(0.0, GUARD))
     def reserve(self, seat: int, tokens: int, delay: float) -> None:

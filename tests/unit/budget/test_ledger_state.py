@@ -253,7 +253,7 @@ def test_the_queue_looks_the_more_seldom_the_longer_it_is() -> None:
     book = Book()
     book.step("a", 1000)
     looks = [book.step(f"r{number}", 1).look_in for number in range(1000)]
-    assert looks[0] == 0.1
+    assert looks[0] == 0.05
     assert looks == sorted(looks)
     assert looks[-1] == 5.0
 
