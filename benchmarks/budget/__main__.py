@@ -19,6 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import redis
+
 from benchmarks import machine
 from benchmarks.budget import crashes, load, page, steps
 from benchmarks.budget.limiters import LIMITERS
@@ -91,8 +93,6 @@ def _load() -> float:
 
 
 def _emptied(url: str) -> str:
-    import redis
-
     redis.Redis.from_url(url).flushall()
     return url
 

@@ -6,13 +6,13 @@ book then says must agree: nothing of a survivor lost or counted twice, and of a
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import random
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_refinery.budget import clocks
@@ -22,6 +22,7 @@ from pytest_refinery.budget.limits import Limits
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
+    from pathlib import Path
 
 # About 1,500 requests a second: half of the time the workers wait for room, half of it they hold the lock.
 _LIMITS = Limits(tokens=150, minute=0.1, guard=0.0)
@@ -110,7 +111,7 @@ class _Crew:
         """Return the longest wait of a request, and the longest time in which nobody was granted any."""
         waits = [float(note.split()[3]) for notes in self._notes() for note in notes if note.startswith("granted")]
         times = sorted(float(n.split()[2]) for notes in self._notes() for n in notes if n.startswith("granted"))
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
         return max([*waits, *gaps])
 
     def complaints(self) -> tuple[str, ...]:

@@ -16,13 +16,13 @@ _CAVEATS = """\
   Above 1 is only possible by refusals (a refused request costs nothing here).
 - *Overtaken* is the most requests that were let go before one that had asked at least 10 ms earlier, as the workers
   saw it: it holds the delays of the system's scheduler too.
-- The minute is scaled to 6 seconds except where it says otherwise, so that every delay of the machine weighs ten times as
-  much as it would. Requests cost 150 to 450 tokens of 30,000, and 5.5 minutes' worth is sent
+- The minute is scaled to 6 seconds except where it says otherwise, so every delay of the machine weighs ten times as
+  much. Requests cost 150 to 450 tokens of 30,000, and 5.5 minutes' worth is sent
   (3.5 where limiters are compared, 2.5 in a real minute).
 - The other limiters do what they were made for, most of them something else: they do not correct estimates, and say
   nothing of order. Those without a blocking call are asked again every 10 ms, and each obeys refusals.
-- The machine has two cores and was used by others at the same time; the load average stands in the JSON beside each run.
-  Clients, service, and Redis share the cores.
+- The machine has two cores and was used by others at the same time; the load average stands in the JSON beside each
+  run, and the benchmark ran at a raised priority. Clients, service, and Redis share the cores.
 """
 
 
@@ -67,7 +67,8 @@ def _latency(rows: list[dict[str, Any]]) -> str:
 
 def _waiting(rows: list[dict[str, Any]]) -> str:
     lines = [
-        f"| {row['waiters']:,} {row['kind']} | {row['seconds']:.0f} | {100 * row['cpu_share']:.3f} | {row['late_seconds']:.3f} |"
+        f"| {row['waiters']:,} {row['kind']} | {row['seconds']:.0f} | {100 * row['cpu_share']:.3f} "
+        f"| {row['late_seconds']:.3f} |"
         for row in rows
     ]
     head = "| waiting | seconds | % of a core each | seconds until the last had started |\n|---|---|---|---|"
@@ -76,7 +77,7 @@ def _waiting(rows: list[dict[str, Any]]) -> str:
 
 def _crashes(row: dict[str, Any]) -> str:
     return (
-        f"## Killed at random instants\n\n{row['kills']:,} of the workers were killed with SIGKILL while 7 others went on; "
+        f"## Killed at random instants\n\n{row['kills']:,} workers were killed with SIGKILL while 7 others went on; "
         f"{row['granted']:,} requests were granted. Of {row['compared']:,} settled requests looked for in the book, "
         f"{len(row['wrong'])} were wrong. The longest wait for a grant was {row['longest_wait']:.3f} s. "
         f"Complaints about a damaged file: {len(row['complaints'])}."

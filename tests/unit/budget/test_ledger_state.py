@@ -258,6 +258,16 @@ def test_the_queue_looks_the_more_seldom_the_longer_it_is() -> None:
     assert looks[-1] == 5.0
 
 
+def test_a_thousand_tickets_start_in_order() -> None:
+    book = Book()
+    book.step("first", 1000)
+    for number in range(1000):
+        assert not book.step(f"r{number}", 1).is_granted
+    book.now += 60.2
+    assert not book.step("r999").is_granted
+    assert all(book.step(f"r{number}").is_granted for number in range(1000))
+
+
 def test_the_status_shows_who_uses_and_who_waits() -> None:
     book = Book(Limits(tokens=1000, requests=9))
     book.step("a", 600, owner="one")
