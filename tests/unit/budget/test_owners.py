@@ -44,3 +44,10 @@ def test_what_is_no_process_of_ours_counts_as_alive(owner: str) -> None:
 def test_people_are_told_the_process_id() -> None:
     assert owners.process_id_of(owners.this_process()) == f"process {os.getpid()}"
     assert owners.process_id_of("elsewhere") == "elsewhere"
+
+
+def test_without_proc_the_system_is_asked_by_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owners, "_namespace", lambda: "")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert owners.is_alive(f"{child.pid}.0.")
+    assert not owners.is_alive(f"{child.pid}.0.")
