@@ -124,13 +124,12 @@ def test_without_a_model_it_is_an_error_that_says_what_to_set(
 
 
 def test_a_trace_too_long_for_one_call_is_judged_by_remarks_on_its_parts(
-    pytester: pytest.Pytester, suite: Path, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, suite: Path, server: OpenAIServer
 ) -> None:
     write(suite)
     talk = json.loads((suite / "sweep.json").read_text(encoding="utf-8"))
-    talk += [{"role": "user", "content": " ".join(f"word{n}{m}" for m in range(100))} for n in range(20)]
+    talk += [{"role": "user", "content": " ".join(f"word{n}{m}" for m in range(100))} for n in range(80)]
     (suite / "sweep.json").write_text(json.dumps(talk), encoding="utf-8")
-    monkeypatch.setenv("REFINERY_TPM", "8000")
     run(pytester, "--refinery-no-diagnose").assert_outcomes(failed=1)
     names = [each.body["text"]["format"]["name"] for each in server.requests("POST", RESPONSES)]
     assert names[-1] == "JudgeAnswer"

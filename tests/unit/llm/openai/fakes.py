@@ -1,0 +1,116 @@
+"""A service, a budget and a job that do as they are told."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_refinery.analysis.ports import Stage
+from pytest_refinery.llm.answers import GroupAnswer
+from pytest_refinery.llm.replies import Answered
+from pytest_refinery.llm.requests import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from threading import Event
+
+OK: dict[str, Any] = {
+    "status": "completed",
+    "output": [{"type": "message", "content": [{"type": "output_text", "text": '{"findings": []}'}]}],
+    "usage": {"input_tokens": 100, "output_tokens": 10},
+}
+
+
+def make_query(model: str = "gpt-4.1-mini") -> Query:
+    return Query(
+        stage=Stage.TRACE_ANALYSIS,
+        model=model,
+        instructions="Be brief.",
+        text="Read it.",
+        answer=GroupAnswer,
+        max_output_tokens=500,
+        temperature=0.2,
+    )
+
+
+@dataclass
+class ScriptedService:
+    """Answers as told, in turn; an exception is raised."""
+
+    script: list[dict[str, Any] | Exception]
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    timeouts: list[float] = field(default_factory=list)
+    known: list[str] = field(default_factory=lambda: ["gpt-4.1-mini"])
+
+    def respond(self, request: Mapping[str, Any], *, timeout: float) -> Answered:
+        self.asked.append(dict(request))
+        self.timeouts.append(timeout)
+        answer = self.script.pop(0) if self.script else OK
+        if isinstance(answer, Exception):
+            raise answer
+        return Answered(answer, {"x-ratelimit-limit-tokens": "30000"})
+
+    def models(self) -> list[str]:
+        return self.known
+
+
+@dataclass
+class RecordingLease:
+    settled: list[int]
+    seconds_waited: float = 0.25
+
+    def settle(self, tokens: int) -> None:
+        self.settled.append(tokens)
+
+    def cancel(self) -> None:
+        self.settled.append(-1)
+
+
+@dataclass
+class RecordingBudget:
+    """Grants everything, and keeps what it was told; ``wait`` is what it says to a 429."""
+
+    wait: float | None = 0.0
+    reserved: list[int] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+    refusals: list[tuple[str, int]] = field(default_factory=list)
+    observed: list[dict[str, str]] = field(default_factory=list)
+    largest_request: int = 30_000
+
+    def reserve(
+        self, tokens: int, requests: int = 1, *, timeout: float | None = None, cancelled: Event | None = None
+    ) -> RecordingLease:
+        self.reserved.append(tokens)
+        return RecordingLease(self.settled)
+
+    def limited(self, retry_after: float) -> None:
+        raise AssertionError
+
+    def refused(self, headers: Mapping[str, str], message: str, *, code: str = "", attempt: int = 0) -> float | None:
+        self.refusals.append((message, attempt))
+        return self.wait
+
+    def observe(self, headers: Mapping[str, str], *, age_seconds: float = 0.0) -> None:
+        self.observed.append(dict(headers))
+
+
+@dataclass
+class OpenJob:
+    """A job with as much time as it is given."""
+
+    left: float = 300.0
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    costs: list[tuple[Stage, int, int, float]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def seconds_left(self) -> float:
+        return self.left
+
+    def spent(
+        self, stage: Stage, *, input_tokens: int = 0, output_tokens: int = 0, seconds_waited: float = 0.0
+    ) -> None:
+        self.costs.append((stage, input_tokens, output_tokens, seconds_waited))
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)

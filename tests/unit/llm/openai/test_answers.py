@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_refinery.analysis.schemas import FailureType
+from pytest_refinery.llm import answers
+from pytest_refinery.llm.answers import (
+    CandidateError,
+    ConclusionAnswer,
+    GapAnswer,
+    GapItem,
+    GroupAnswer,
+    JudgeAnswer,
+    Mapper,
+    Quote,
+    RemarksAnswer,
+    UnusableAnswerError,
+)
+from tests.fakes import make_trace
+from tests.openai_server.strict_schemas import refuse_unsupported_schema
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+KINDS = [GroupAnswer, GapAnswer, ConclusionAnswer, JudgeAnswer, RemarksAnswer]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_schema_is_strict(kind: type[BaseModel]) -> None:
+    refuse_unsupported_schema(answers.schema(kind), kind.__name__)
+
+
+def test_every_key_of_a_schema_is_required_and_none_has_a_default() -> None:
+    schema = answers.schema(ConclusionAnswer)
+    assert schema["required"] == list(schema["properties"])
+    assert '"default"' not in json.dumps(schema)
+
+
+@pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here it is: {} I hope it helps."])
+def test_an_answer_is_found_in_what_surrounds_it(around: str) -> None:
+    text = around.replace("{}", '{"findings": [], "timeline": ["1. begins"]}')
+    assert answers.parse(GroupAnswer, text).timeline == ("1. begins",)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Certainly!", 'begins "Certainly!"'),
+        ("", 'begins ""'),
+        ('{"timeline": []}', "findings: Field required"),
+        ('{"findings": [{"run": "one", "what": "", "failure_type": "tool_issue"}]}', "findings.0.run: "),
+        ('{"findings": [', "Invalid JSON"),
+    ],
+)
+def test_what_is_no_answer_is_said_with_its_beginning(text: str, problem: str) -> None:
+    with pytest.raises(UnusableAnswerError) as caught:
+        answers.parse(GroupAnswer, text)
+    assert problem in str(caught.value)
+
+
+@given(st.text())
+def test_no_text_does_more_than_be_refused(text: str) -> None:
+    with pytest.raises(UnusableAnswerError):
+        answers.parse(GroupAnswer, text)
+
+
+def candidate(run: int, severity: str = "major") -> CandidateError:
+    return CandidateError.model_validate(
+        {
+            "run": run,
+            "what": "It lied.",
+            "failure_type": "model_limitation",
+            "severity": severity,
+            "quotes": [{"run": run, "quote": "a lie"}],
+        }
+    )
+
+
+def test_numbers_become_ids() -> None:
+    mapper = Mapper(make_trace("one", "two"))
+    (finding,) = mapper.findings(GroupAnswer(findings=(candidate(2),)))
+    assert (finding.run_id, finding.evidence[0].run_id, finding.failure_type) == (
+        "r2",
+        "r2",
+        FailureType.MODEL_LIMITATION,
+    )
+    gaps = mapper.gaps(GapAnswer(gaps=(GapItem(expected="a", actual="b", run=1), GapItem(expected="c", actual="d"))))
+    assert [gap.run_id for gap in gaps.gaps] == ["r1", None]
+
+
+def test_the_more_severe_weighs_more() -> None:
+    mapper = Mapper(make_trace("one"))
+    found = mapper.findings(GroupAnswer(findings=tuple(candidate(1, each) for each in ("critical", "major", "minor"))))
+    weights = [finding.weight for finding in found]
+    assert weights == sorted(weights, reverse=True)
+    assert len(set(weights)) == 3
+
+
+@pytest.mark.parametrize("number", [0, -1, 3, 10**9])
+def test_a_number_that_the_trace_does_not_have_stays_recognisable(number: int) -> None:
+    mapper = Mapper(make_trace("one", "two"))
+    answer = GroupAnswer(findings=(candidate(number), candidate(1)))
+    assert mapper.findings(answer)[0].run_id == f"#{number}"
+    assert mapper.unknown_runs(answer) == (number,)
+    assert mapper.evidence([Quote(run=number, quote="x")])[0].run_id == f"#{number}"

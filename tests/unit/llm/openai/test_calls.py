@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_refinery.analysis.ports import Stage
+from pytest_refinery.budget.estimates import Estimates
+from pytest_refinery.llm import refusals
+from pytest_refinery.llm.calls import Calls
+from pytest_refinery.llm.refusals import AccountRefused, Complaint, PassingTrouble, Refused
+from tests.unit.llm.openai.fakes import OK, OpenJob, RecordingBudget, ScriptedService, make_query
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass
+class Desk:
+    """Calls over fakes, and the pauses that they make."""
+
+    script: Sequence[dict[str, Any] | Exception]
+    budget: RecordingBudget = field(default_factory=RecordingBudget)
+    job: OpenJob = field(default_factory=OpenJob)
+    pauses: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.service = ScriptedService(list(self.script))
+        self.calls = Calls(
+            lambda: self.service,
+            self.budget,
+            Estimates(),
+            sleep=lambda seconds, _: self.pauses.append(seconds),
+            jitter=lambda: 1.0,
+        )
+
+    def ask(self, model: str = "gpt-4.1-mini") -> str:
+        return self.calls.ask(make_query(model), self.job).text
+
+
+def complaint(status: int, message: str = "No.", **more: Any) -> refusals.Unanswered:  # noqa: ANN401  (of Complaint)
+    return refusals.read(Complaint(status, message, **more))
+
+
+LIMITED = complaint(429, "Rate limit reached. Please try again in 1.326s.", code="rate_limit_exceeded")
+
+
+def test_an_answer_is_reserved_settled_observed_and_booked() -> None:
+    desk = Desk([OK])
+    assert desk.ask() == '{"findings": []}'
+    assert desk.budget.reserved[0] > 250
+    assert desk.budget.settled == [110]
+    assert desk.budget.observed == [{"x-ratelimit-limit-tokens": "30000"}]
+    assert desk.job.costs == [(Stage.TRACE_ANALYSIS, 100, 10, 0.25)]
+
+
+def test_a_refusal_goes_to_the_budget_which_waits_and_costs_nothing() -> None:
+    desk = Desk([LIMITED, LIMITED, OK])
+    desk.ask()
+    assert [attempt for _, attempt in desk.budget.refusals] == [0, 1]
+    assert desk.budget.settled == [0, 0, 110]
+    assert desk.pauses == []
+
+
+def test_a_refusal_that_the_budget_calls_final_is_final() -> None:
+    desk = Desk([LIMITED], RecordingBudget(wait=None))
+    with pytest.raises(Refused, match="No waiting helps: make the groups smaller"):
+        desk.ask()
+    assert len(desk.service.asked) == 1
+
+
+def test_refusals_without_end_come_to_an_end() -> None:
+    desk = Desk([LIMITED] * 50)
+    with pytest.raises(Refused, match="It was asked 10 times"):
+        desk.ask()
+
+
+def test_trouble_is_tried_again_after_longer_and_longer_pauses() -> None:
+    desk = Desk([complaint(500)] * 3 + [OK])
+    desk.ask()
+    assert desk.pauses == [1.0, 2.0, 4.0]
+
+
+def test_the_services_own_pause_comes_first() -> None:
+    desk = Desk([complaint(503, headers={"retry-after": "7"}), OK])
+    desk.ask()
+    assert desk.pauses == [7.0]
+
+
+def test_trouble_that_stays_is_given_up() -> None:
+    desk = Desk([complaint(500)] * 9)
+    with pytest.raises(PassingTrouble):
+        desk.ask()
+    assert len(desk.service.asked) == 4
+
+
+def test_there_is_no_pause_that_ends_after_the_time_is_up() -> None:
+    desk = Desk([complaint(500)] * 9, job=OpenJob(left=1.2))
+    with pytest.raises(PassingTrouble):
+        desk.ask()
+    assert desk.pauses == []
+
+
+def test_an_answer_may_take_the_time_that_is_left_and_two_minutes_at_most() -> None:
+    for left, allowed in ((300.0, 120.0), (10.5, 10.0)):
+        desk = Desk([OK], job=OpenJob(left=left))
+        desk.ask()
+        assert desk.service.timeouts == [allowed]
+
+
+def test_what_was_read_and_not_answered_is_charged() -> None:
+    desk = Desk([PassingTrouble("The connection to the service broke."), OK])
+    desk.ask()
+    assert desk.budget.settled[0] > 50
+
+
+@pytest.mark.parametrize("error", [complaint(400), complaint(404)])
+def test_what_is_final_is_asked_once(error: Exception) -> None:
+    desk = Desk([error])
+    with pytest.raises(Refused):
+        desk.ask()
+    assert (len(desk.service.asked), desk.budget.settled) == (1, [0])
+
+
+def test_an_account_that_is_refused_is_not_asked_for_anything_else() -> None:
+    desk = Desk([complaint(401)])
+    for _ in range(3):
+        with pytest.raises(AccountRefused, match="Set OPENAI_API_KEY anew"):
+            desk.ask()
+    assert len(desk.service.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("param", "model", "left_out"),
+    [
+        ("temperature", "gpt-4.1-mini", "temperature"),
+        ("reasoning.effort", "o3-mini", "reasoning"),
+        ("reasoning", "gpt-5.4", "reasoning"),
+    ],
+)
+def test_a_parameter_that_is_not_accepted_is_left_out_from_then_on(param: str, model: str, left_out: str) -> None:
+    desk = Desk([complaint(400, param=param), OK, OK])
+    desk.ask(model)
+    desk.ask(model)
+    assert [left_out in body for body in desk.service.asked] == [True, False, False]
+    assert desk.job.notes == [f"The model {model} does not accept {param}: it was asked without."]
+
+
+def test_any_other_parameter_that_is_not_accepted_is_final() -> None:
+    desk = Desk([complaint(400, param="text.format.schema")])
+    with pytest.raises(Refused):
+        desk.ask()
+
+
+def test_an_unknown_model_is_said_with_the_nearest_name_also_where_names_cannot_be_had() -> None:
+    unknown = complaint(404, code="model_not_found")
+    with pytest.raises(AccountRefused, match=r"Did you mean 'gpt-4\.1-mini'\? Set --refinery-model"):
+        Desk([unknown]).ask("gpt-4.1-mni")
+    desk = Desk([unknown])
+    desk.service.known = []
+    with pytest.raises(AccountRefused, match=r"for this key\. Set --refinery-model"):
+        desk.ask("gpt-4.1-mni")
+
+
+def test_a_limit_told_in_a_200_is_a_limit() -> None:
+    failed = {"status": "failed", "error": {"code": "rate_limit_exceeded", "message": "Slow down."}}
+    desk = Desk([failed, OK])
+    desk.ask()
+    assert desk.budget.refusals == [("Slow down.", 0)]
+
+
+def test_estimates_learn_from_answers() -> None:
+    desk = Desk([OK] * 12)
+    for _ in range(12):
+        desk.ask()
+    assert desk.budget.reserved[-1] < desk.budget.reserved[0]
+    assert desk.budget.reserved[-1] >= 110

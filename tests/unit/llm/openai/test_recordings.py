@@ -1,0 +1,118 @@
+"""What the real service has said, read by what reads it here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_refinery.llm import refusals, replies
+from pytest_refinery.llm.refusals import AccountRefused, Complaint, Limited, NotAccepted, PassingTrouble, Unanswered
+from tests.data_paths import require
+from tests.unit.llm.openai import recordings
+
+if TYPE_CHECKING:
+    from tests.unit.llm.openai.recordings import Recorded
+
+
+def responses() -> list[Recorded]:
+    return [each for each in recordings.read(require("cassettes")) if each.body.get("object") == "response"]
+
+
+def test_every_response_is_read() -> None:
+    seen = set()
+    for each in responses():
+        if each.body["status"] in {"queued", "in_progress"}:
+            continue
+        reply = replies.read(each.body)
+        seen.add(each.file)
+        called = any(item["type"] == "function_call" for item in each.body["output"])
+        assert reply.text or reply.refusal or reply.cut_off_by or called, each.file
+        assert reply.input_tokens > 0, each.file
+    assert len(seen) >= 6
+
+
+def test_what_the_file_search_found_is_read() -> None:
+    found = [(each.file, passage) for each in responses() for passage in replies.read(each.body).passages]
+    assert found
+    for _, passage in found:
+        assert passage.file_id.startswith("file-")
+        assert passage.filename
+        assert passage.text
+
+
+def test_an_incomplete_response_says_why() -> None:
+    reasons = {replies.read(each.body).cut_off_by for each in responses() if each.body["status"] == "incomplete"}
+    assert reasons == {"max_output_tokens"}
+
+
+def test_every_error_of_a_recording_is_a_refusal_with_the_services_words() -> None:
+    errors = [each for each in recordings.read(require("cassettes")) if isinstance(each.body.get("error"), dict)]
+    assert errors
+    for each in errors:
+        said = each.body["error"]
+        refusal = refusals.read(
+            Complaint(each.status, said["message"], str(said.get("code") or ""), str(said.get("param") or ""))
+        )
+        assert " ".join(said["message"].split())[:60] in str(refusal)
+
+
+KINDS: dict[str, type[Unanswered]] = {
+    "rate_limit_exceeded": Limited,
+    "insufficient_quota": AccountRefused,
+    "throttling_error": Limited,
+}
+
+
+def test_every_captured_error_body_is_of_a_kind() -> None:
+    lines = require("cassettes", "openai-errors", "real_error_bodies.jsonl").read_text(encoding="utf-8").splitlines()
+    seen = 0
+    for line in map(json.loads, lines):
+        error = (line.get("body") or {}).get("error")
+        if not isinstance(error, dict):
+            continue
+        code, param = str(error.get("code") or ""), str(error.get("param") or "")
+        found = refusals.read(Complaint(line["status"], str(error["message"]), code, param))
+        wanted = KINDS.get(code) or (NotAccepted if line["status"] == 400 and param else Unanswered)
+        assert isinstance(found, wanted), line
+        seen += 1
+    assert seen >= 8
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, AccountRefused), (408, PassingTrouble), (409, PassingTrouble), (500, PassingTrouble), (529, PassingTrouble)],
+)
+def test_a_status_says_whether_asking_again_can_help(status: int, kind: type[Unanswered]) -> None:
+    found = refusals.read(Complaint(status, "Something"))
+    assert isinstance(found, kind)
+    assert found.is_final == (kind is AccountRefused)
+
+
+def test_a_long_message_is_shortened_and_every_sentence_ends() -> None:
+    said = str(refusals.read(Complaint(400, "word " * 500)))
+    assert len(said) < 400
+    assert said.endswith("…")
+    assert str(refusals.read(Complaint(400, "No"))).endswith("No.")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("rate_limit_exceeded", Limited), ("vector_store_timeout", PassingTrouble), ("invalid_prompt", refusals.Refused)],
+)
+def test_a_200_that_failed_is_no_answer(code: str, kind: type[Unanswered]) -> None:
+    with pytest.raises(kind, match=f"The service failed to answer \\({code}\\): Why"):
+        replies.read({"status": "failed", "error": {"code": code, "message": "Why"}})
+
+
+def test_the_true_file_stands_among_the_attributes() -> None:
+    result = {
+        "file_id": "document-1",
+        "filename": "",
+        "text": "x",
+        "attributes": {"file_id": "file-1", "filename": "a"},
+    }
+    body = {"status": "completed", "output": [{"type": "file_search_call", "results": [result]}]}
+    (passage,) = replies.read(body).passages
+    assert (passage.file_id, passage.filename) == ("file-1", "a")
