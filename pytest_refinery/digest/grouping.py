@@ -76,7 +76,7 @@ def group(
         group_tokens: The most tokens of a group's whole text. A run larger than that is split;
             a limit below the header and a few lines is exceeded by them.
         group_size_runs: So many runs in a group instead, fewer where ``group_tokens`` is given
-            too and they do not fit.
+            too and they do not fit. A rest of less than a fifth of that joins the last group.
         disable_chunking: One group whatever the size.
     """
     if disable_chunking or _is_one_group(digest, group_tokens, group_size_runs):
@@ -88,7 +88,7 @@ def group(
 
 
 def _is_one_group(digest: Digest, group_tokens: int | None, group_size_runs: int | None) -> bool:
-    is_short = group_size_runs is None or len(digest.entries) <= group_size_runs
+    is_short = group_size_runs is None or _is_rest(len(digest.entries) - group_size_runs, group_size_runs)
     return is_short and (group_tokens is None or digest.tokens + _FOR_TITLES <= group_tokens)
 
 
@@ -128,13 +128,20 @@ def _room(digest: Digest, group_tokens: int, for_previews: int) -> int:
     return max(_LEAST_ROOM, group_tokens - tokens.estimate(digest.header) - for_previews - _FOR_TITLES)
 
 
+def _is_rest(runs: int, group_size_runs: int) -> bool:
+    """Tell whether so few runs are left that they are not worth a group, and a call, of their own."""
+    return runs * 5 < group_size_runs
+
+
 def _batches(entries: Sequence[Entry], *, room: int | None, most_runs: int | None) -> Iterator[_Batch]:
     batch: _Batch = []
     used = runs = 0
     for piece in chain.from_iterable(_pieces(entry, room) for entry in entries):
         is_new_run = not batch or batch[-1].entry is not piece.entry
         is_full = room is not None and used + piece.tokens + 1 > room
-        if batch and (is_full or (is_new_run and runs == most_runs)):
+        left = len(entries) - piece.entry.number + 1
+        is_enough = most_runs is not None and is_new_run and runs >= most_runs and not _is_rest(left, most_runs)
+        if batch and (is_full or is_enough):
             yield batch
             batch, used, runs, is_new_run = [], 0, 0, True
         batch.append(piece)

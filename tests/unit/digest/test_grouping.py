@@ -105,6 +105,12 @@ def test_groups_of_so_many_runs() -> None:
     assert [each.run_ids for each in groups] == [("id-0", "id-1", "id-2"), ("id-3", "id-4", "id-5"), ("id-6",)]
 
 
+@pytest.mark.parametrize(("runs", "sizes"), [(6, [6]), (7, [7]), (8, [6, 2]), (13, [6, 7]), (14, [6, 6, 2])])
+def test_a_single_run_that_is_left_joins_the_last_group(runs: int, sizes: list[int]) -> None:
+    digested = _digest(*(f"Text {number}" for number in range(runs)))
+    assert [len(each.run_ids) for each in group(digested, group_size_runs=6)] == sizes
+
+
 def test_groups_of_so_many_runs_keep_the_limit_too() -> None:
     groups = group(_digest(*[_words(200, letter) for letter in "abcdef"]), group_size_runs=3, group_tokens=1500)
     assert len(groups) > 2
