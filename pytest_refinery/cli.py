@@ -66,6 +66,11 @@ def _add_diagnose(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_diagnose)
 
 
+def _say(words: str) -> None:
+    """Say what is being done; the answer alone goes to stdout."""
+    print(f"pytest-refinery: {words}", file=sys.stderr)
+
+
 def _cleanup(given: argparse.Namespace) -> None:
     left = wiring.build_leftovers()
     found = list(left.found())
@@ -111,6 +116,7 @@ def _diagnose(given: argparse.Namespace) -> None:
         prompts=prompts.extract(trace),
         prompt_files=wiring.read_prompt_files(given.prompts, base=here, root=here),
     )
-    engine = wiring.build_engine(settings, wiring.build_analyst(settings.analyst, settings))
+    analyst = wiring.build_analyst(settings.analyst, settings, tell=_say)
+    engine = wiring.build_engine(settings, analyst, watch=_say)
     found = engine.diagnose(case)
     print(found.model_dump_json(indent=2) if given.json else text.diagnosis(found, width=_WIDTH, is_whole=True))
