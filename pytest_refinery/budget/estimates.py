@@ -12,12 +12,15 @@ _ENOUGH = 10
 # Before that: our counts are at most this wrong, and an answer takes this share of what it may.
 _UNKNOWN_RATIO = 1.15
 _UNKNOWN_SHARE = 0.5
+# How far above the highest one goes, in spreads of those known: of evenly spread values, one in 20 times as many as are
+# known exceeds it.
+_BEYOND = 3.0
 # A refusal that counts at least this share of the permitted output shows that the service reserves it.
 _RESERVED_SHARE = 0.9
 
 
 class Estimates:
-    """Reserves what the dearest of the last answers would have cost: too much is given back at once.
+    """Reserves a little more than the dearest of the last answers would have cost: too much is given back at once.
 
     Args:
         reserves_output: Whether the service counts the whole of ``max_output_tokens`` when a request
@@ -53,5 +56,8 @@ class Estimates:
 
 
 def _highest(seen: deque[float] | deque[int], *, unknown: float) -> float:
-    known = max(seen, default=0)
+    """Return what the next one will hardly exceed: the fewer are known, the more above the highest of them."""
+    if not seen:
+        return unknown
+    known = max(seen) + (max(seen) - min(seen)) * _BEYOND / len(seen)
     return known if len(seen) >= _ENOUGH else max(known, unknown)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,15 @@ def test_too_few_answers_only_raise_it() -> None:
     assert learned(Estimates(), ratio=1.4, output=1900, answers=2).expected(
         "stage 1", input_tokens=1000, max_output_tokens=2000
     ) == (1400 + 1900)
+
+
+def test_the_fewer_answers_are_known_the_more_is_added_to_the_highest() -> None:
+    few, many = Estimates(), Estimates()
+    for estimates, answers in ((few, 10), (many, 100)):
+        for number in range(answers):
+            estimates.learn("stage 1", counted=1000, input_tokens=900 + 200 * (number % 2), output_tokens=0)
+    assert few.expected("stage 1", input_tokens=1000, max_output_tokens=0) == pytest.approx(1160, abs=1)
+    assert many.expected("stage 1", input_tokens=1000, max_output_tokens=0) == pytest.approx(1106, abs=1)
 
 
 def test_each_kind_learns_for_itself() -> None:
