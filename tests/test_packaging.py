@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text())["project"]
-EXTRAS = {"html", "jsonschema", "langsmith", "otel", "redis", "xdist"}
+EXTRAS = {"html", "jsonschema", "langsmith", "otel", "prices", "redis", "xdist"}
 
 
 def test_the_installed_version_is_the_one_of_this_checkout() -> None:
