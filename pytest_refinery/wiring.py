@@ -143,9 +143,7 @@ def _account(*, model: str) -> str:
     return locations.account(base_url=base_url, model=model, key=os.environ.get("OPENAI_API_KEY", ""))
 
 
-def build_budget(
-    settings: Settings, *, tell: Callable[[str], None], shared_folder: Path | None = None
-) -> TokenBudget:
+def build_budget(settings: Settings, *, tell: Callable[[str], None], shared_folder: Path | None = None) -> TokenBudget:
     """Return the budget that all processes share which use the same account and model."""
     from pytest_refinery.budget.ceiling import SessionBudget
     from pytest_refinery.budget.shared import SharedBudget

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,6 +41,8 @@ class OpenAIService:
         except openai.OpenAIError as error:
             msg = "There is no key for OpenAI. Set OPENAI_API_KEY, or choose --refinery-analyst builtin."
             raise refusals.AccountRefused(msg) from error
+        # Connections are kept open for the next request; an open socket that is just forgotten is a warning.
+        weakref.finalize(self, self._client.close)
 
     @property
     def base_url(self) -> str:
@@ -161,8 +164,8 @@ def _in_our_words(timeout: float) -> Iterator[None]:
         raise PassingTrouble(msg) from error
     except openai.APIConnectionError as error:
         raise PassingTrouble(_about_connection(error)) from error
-    except ValueError as error:
-        msg = "The service's answer is not JSON."
+    except (ValueError, KeyError, TypeError) as error:
+        msg = f"The service's answer cannot be understood ({type(error).__name__}: {error})."
         raise PassingTrouble(msg) from error
 
 
