@@ -15,7 +15,7 @@ from pytest_refinery.digest import grouping, render
 from pytest_refinery.llm import answers, coverage
 from pytest_refinery.llm.answers import Mapper, UnusableAnswerError
 from pytest_refinery.llm.questions import Questions
-from pytest_refinery.llm.refusals import NotFound
+from pytest_refinery.llm.refusals import StoreGone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -220,7 +220,7 @@ class Study:
             return self._asking.twice(question(None), kind)
         try:
             return self._asking.twice(question(shelf.search_anywhere()), kind)
-        except NotFound:
+        except StoreGone:
             self._lose_store()
             return self._asking.twice(question(None), kind)
 
@@ -229,7 +229,7 @@ class Study:
         try:
             query = self._questions.about_group(group, shelf.search_in(group))
             answer, reply = self._asking.once(query, answers.GroupAnswer)
-        except NotFound:
+        except StoreGone:
             self._lose_store()
             return None
         passages = [passage.text for passage in reply.passages if passage.attributes.get("group") == group.name]

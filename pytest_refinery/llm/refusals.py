@@ -9,6 +9,7 @@
         Refused             asking again cannot help
           NotAccepted       the service does not take one of the parameters
           NotFound          something that the request names does not exist
+            StoreGone       the vector store does not exist, or no longer
           AccountRefused    nothing that this account asks will be answered
 """
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _LONGEST_MESSAGE = 300
 _NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-_PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, 425})
 
 
 @dataclass(frozen=True)
@@ -75,28 +75,51 @@ class NotFound(Refused):
     """What the request names does not exist."""
 
 
+class StoreGone(NotFound):
+    """The vector store that the request names does not exist, or no longer."""
+
+
 class AccountRefused(Refused):
     """The service answers nothing that this account asks."""
 
 
+_KINDS: dict[int, tuple[type[Unanswered], str]] = {
+    HTTPStatus.UNAUTHORIZED: (AccountRefused, "The service did not accept the key"),
+    HTTPStatus.FORBIDDEN: (Refused, "The service denies access"),
+    HTTPStatus.NOT_FOUND: (NotFound, "The service does not know what was asked for"),
+    HTTPStatus.REQUEST_TIMEOUT: (PassingTrouble, "The service failed"),
+    HTTPStatus.CONFLICT: (PassingTrouble, "The service failed"),
+    HTTPStatus.TOO_EARLY: (PassingTrouble, "The service failed"),
+}
+
+
 def read(complaint: Complaint) -> Unanswered:
     """Return what a service's complaint means."""
-    said = _shortened(complaint.message)
     if complaint.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return _read_429(complaint, said)
-    if complaint.status == HTTPStatus.UNAUTHORIZED:
-        return AccountRefused(f"The service did not accept the key (401): {said} Set OPENAI_API_KEY anew.", complaint)
-    if complaint.status == HTTPStatus.FORBIDDEN:
-        return Refused(f"The service denies access (403): {said}", complaint)
+        return _read_429(complaint)
+    kind, words = _kind_and_words(complaint)
+    advice = " Set OPENAI_API_KEY anew." if kind is AccountRefused else ""
+    return kind(f"{words} ({complaint.status}): {_shortened(complaint.message)}{advice}", complaint)
+
+
+def _kind_and_words(complaint: Complaint) -> tuple[type[Unanswered], str]:
+    if _is_about_store(complaint):
+        return StoreGone, "There is no such vector store"
+    if complaint.status in _KINDS:
+        return _KINDS[complaint.status]
+    if complaint.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return PassingTrouble, "The service failed"
+    return (NotAccepted if complaint.param else Refused), "The service did not accept the request"
+
+
+def _is_about_store(complaint: Complaint) -> bool:
     if complaint.status == HTTPStatus.NOT_FOUND:
-        return NotFound(f"The service does not know what was asked for (404): {said}", complaint)
-    if complaint.status in _PASSING or complaint.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return PassingTrouble(f"The service failed ({complaint.status}): {said}", complaint)
-    kind = NotAccepted if complaint.param else Refused
-    return kind(f"The service did not accept the request ({complaint.status}): {said}", complaint)
+        return "vector store" in complaint.message.casefold()
+    return complaint.status == HTTPStatus.BAD_REQUEST and "vector_store_ids" in complaint.param
 
 
-def _read_429(complaint: Complaint, said: str) -> Unanswered:
+def _read_429(complaint: Complaint) -> Unanswered:
+    said = _shortened(complaint.message)
     if complaint.code in _NO_MONEY or "exceeded your current quota" in complaint.message:
         sentence = f"The account has no credit left ({complaint.code or 429}): {said} Add credit, or use another key."
         return AccountRefused(sentence, complaint)

@@ -60,9 +60,17 @@ def read(body: Mapping[str, Any]) -> Reply:
     """Read the JSON of a response.
 
     Raises:
-        Unanswered: Its status is ``failed`` or ``cancelled``.
+        Unanswered: Its status is ``failed`` or ``cancelled``, or it is not what the API describes.
     """
-    _raise_where_failed(body)
+    try:
+        _raise_where_failed(body)
+        return _reply(body)
+    except (AttributeError, TypeError, ValueError) as error:
+        msg = f"The service's answer cannot be understood ({error})."
+        raise PassingTrouble(msg) from error
+
+
+def _reply(body: Mapping[str, Any]) -> Reply:
     usage = body.get("usage") or {}
     parts = list(_parts(body))
     return Reply(

@@ -205,6 +205,14 @@ def test_a_store_that_vanishes_between_stages_is_done_without(diagnose: Diagnose
 
 
 @pytest.mark.usefixtures("grouped")
+def test_a_store_that_is_gone_before_stage_1_leaves_nothing_unread(diagnose: Diagnose, server: OpenAIServer) -> None:
+    server.faults.add(faults.vanished_store(), times=None, when=lambda sent: "tools" in sent.body)
+    _, found = diagnose()
+    assert (found["coverage"]["percentage"], found["partial"]) == (100.0, None)
+    assert found["responsible_run_id"] == "4"
+
+
+@pytest.mark.usefixtures("grouped")
 def test_a_store_that_vanished_between_sessions_is_made_anew(diagnose: Diagnose, server: OpenAIServer) -> None:
     diagnose()
     (store,) = server.requests("POST", "/vector_stores")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_refinery.llm import refusals, replies
 from pytest_refinery.llm.refusals import AccountRefused, Complaint, Limited, NotAccepted, PassingTrouble, Unanswered
@@ -58,6 +61,7 @@ def test_every_error_of_a_recording_is_a_refusal_with_the_services_words() -> No
         assert " ".join(said["message"].split())[:60] in str(refusal)
 
 
+WORDS = ["status", "output", "usage", "type", "content", "text", "message", "error", "results", "input_tokens"]
 KINDS: dict[str, type[Unanswered]] = {
     "rate_limit_exceeded": Limited,
     "insufficient_quota": AccountRefused,
@@ -104,6 +108,19 @@ def test_a_long_message_is_shortened_and_every_sentence_ends() -> None:
 def test_a_200_that_failed_is_no_answer(code: str, kind: type[Unanswered]) -> None:
     with pytest.raises(kind, match=f"The service failed to answer \\({code}\\): Why"):
         replies.read({"status": "failed", "error": {"code": code, "message": "Why"}})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(WORDS), JSON))
+def test_an_answer_of_any_shape_is_read_or_refused(body: dict[str, Any]) -> None:
+    with suppress(Unanswered):
+        assert isinstance(replies.read(body).input_tokens, int)
 
 
 def test_the_true_file_stands_among_the_attributes() -> None:
