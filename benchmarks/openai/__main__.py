@@ -70,7 +70,10 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="runs of each trace")
     asked = parser.parse_args()
     os.environ |= {"OPENAI_API_KEY": "benchmark"}
-    measured = list(all_rows(asked.data.resolve(), asked.sizes))
+    measured = []
+    for row in all_rows(asked.data.resolve(), asked.sizes):
+        print(row, flush=True)
+        measured.append(row)
     print(page(measured))
     figures = {"machine": machine.describe(), "limit": LIMIT, "rows": [asdict(row) for row in measured]}
     RESULTS.joinpath("openai.json").write_text(json.dumps(figures, indent=2) + "\n")

@@ -153,3 +153,28 @@ def test_an_interruption_is_said_and_the_finished_stages_stay() -> None:
 def test_stages_say_what_they_took() -> None:
     names = [(stage.name, stage.calls) for stage in diagnose(ScriptedAnalyst(), "one", "two").stages]
     assert names == [("trace analysis", 2), ("gap analysis", 1), ("diagnosis", 1)]
+
+
+def test_a_pause_between_groups_reads_them_one_after_the_other() -> None:
+    reading: list[str] = []
+    analyst = ScriptedAnalyst(before_group=reading.append)
+    found = diagnose(analyst, "one", "two", "three", limits=Limits(group_size_runs=1, pause_seconds=0.001))
+    assert reading == ["g01", "g02", "g03"]
+    assert found.coverage.percentage == 100.0
+
+
+def test_what_is_final_is_not_asked_again() -> None:
+    class FinalError(AnalysisError):
+        is_final = True
+
+    analyst = ScriptedAnalyst(groups={"g01": [FinalError("no"), GroupAnalysis(runs_read=("r1",))]})
+    found = diagnose(analyst, "one")
+    assert analyst.asked.count("g01") == 1
+    assert found.partial == "group g01: no"
+
+
+def test_one_reason_is_said_once_for_all_that_it_hit() -> None:
+    analyst = ScriptedAnalyst(
+        groups={"g01": [AnalysisError("no")] * 2, "g02": [AnalysisError("no")] * 2}, conclusion=AnalysisError("no")
+    )
+    assert diagnose(analyst, "one", "two").partial == "group g01, group g02, diagnosis: no"
