@@ -10,12 +10,6 @@ if TYPE_CHECKING:
     from pytest_refinery.digest.grouping import Group
 
 
-def runs_read(group: Group, passages: Iterable[str]) -> tuple[str, ...]:
-    """Return the ids of the runs whose whole text stands in ``passages``, in order."""
-    unread = set(unread_runs(group, passages))
-    return tuple(run_id for run_id in group.run_ids if run_id not in unread)
-
-
 def unread_runs(group: Group, passages: Iterable[str]) -> tuple[str, ...]:
     """Return the ids of the runs of which something is missing in ``passages``, in order.
 

@@ -232,7 +232,7 @@ class Study:
         except StoreGone:
             self._lose_store()
             return None
-        passages = [passage.text for passage in reply.passages if passage.attributes.get("group") == group.name]
+        passages = [passage.text for passage in reply.passages if passage.is_of(group.name)]
         unread = coverage.unread_runs(group, passages)
         read = tuple(run_id for run_id in group.run_ids if run_id not in unread)
         first = self._analysis(answer, read)

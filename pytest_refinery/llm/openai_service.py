@@ -44,11 +44,6 @@ class OpenAIService:
         # Connections are kept open for the next request; an open socket that is just forgotten is a warning.
         weakref.finalize(self, self._client.close)
 
-    @property
-    def base_url(self) -> str:
-        """The address of the service."""
-        return str(self._client.base_url)
-
     def respond(self, request: Mapping[str, Any], *, timeout: float) -> Answered:
         """Ask for a response, and wait at most ``timeout`` seconds for each part of the answer."""
         with _in_our_words(timeout):

@@ -28,14 +28,18 @@ class Retrieved:
     """A passage that the file search gave to the model.
 
     Attributes:
-        file_id: Some services name a document of their own here, and the file among the attributes.
-        attributes: Those of the file.
+        attributes: Those of the file, where the service shows them.
     """
 
-    file_id: str
     filename: str
     text: str
     attributes: Mapping[str, Any]
+
+    def is_of(self, group_name: str) -> bool:
+        """Tell whether it is from the file of a group: its attributes say so, without them its name."""
+        if "group" in self.attributes:
+            return bool(self.attributes["group"] == group_name)
+        return self.filename.startswith(f"{group_name}_")
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,7 @@ def _passages(body: Mapping[str, Any]) -> Iterator[Retrieved]:
 def _passage(result: Mapping[str, Any]) -> Retrieved:
     attributes = result.get("attributes") or {}
     return Retrieved(
-        # The attributes first: who puts them there has put something else in the usual place.
-        file_id=str(attributes.get("file_id") or result.get("file_id") or ""),
+        # The attributes first: a service that puts it there has put something else in the usual place.
         filename=str(attributes.get("filename") or result.get("filename") or ""),
         text=str(result.get("text") or ""),
         attributes=attributes,
