@@ -89,9 +89,11 @@ class Job(Protocol):
         """Return the seconds that are left for it, below 0 when there are none."""
         ...
 
-    def spent(
-        self, stage: Stage, *, input_tokens: int = 0, output_tokens: int = 0, seconds_waited: float = 0.0
-    ) -> None:
+    def waited(self, stage: Stage, seconds: float) -> None:
+        """Take note that a request has waited until now for its turn."""
+        ...
+
+    def spent(self, stage: Stage, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
         """Take note of a request and what it cost."""
         ...
 

@@ -143,6 +143,7 @@ class Calls:
     def _granted(self, query: Query, cost: _Cost, job: Job) -> Iterator[_Receipt]:
         """Hold the tokens for a request, and settle what it cost."""
         lease = self._budget.reserve(cost.reserved, timeout=_time_for(job), cancelled=job.cancelled)
+        job.waited(query.stage, lease.seconds_waited)
         receipt = _Receipt()
         # A service that has read a request charges it, whatever becomes of the answer.
         tokens = cost.counted
@@ -153,12 +154,7 @@ class Calls:
             raise
         finally:
             lease.settle(tokens if receipt.reply is None else receipt.input_tokens + receipt.output_tokens)
-            job.spent(
-                query.stage,
-                input_tokens=receipt.input_tokens,
-                output_tokens=receipt.output_tokens,
-                seconds_waited=lease.seconds_waited,
-            )
+            job.spent(query.stage, input_tokens=receipt.input_tokens, output_tokens=receipt.output_tokens)
 
     def _answer(self, query: Query, body: Mapping[str, object], job: Job) -> Reply:
         try:

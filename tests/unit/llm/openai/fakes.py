@@ -101,16 +101,18 @@ class OpenJob:
 
     left: float = 300.0
     cancelled: threading.Event = field(default_factory=threading.Event)
-    costs: list[tuple[Stage, int, int, float]] = field(default_factory=list)
+    costs: list[tuple[Stage, int, int]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def seconds_left(self) -> float:
         return self.left
 
-    def spent(
-        self, stage: Stage, *, input_tokens: int = 0, output_tokens: int = 0, seconds_waited: float = 0.0
-    ) -> None:
-        self.costs.append((stage, input_tokens, output_tokens, seconds_waited))
+    def waited(self, stage: Stage, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def spent(self, stage: Stage, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
+        self.costs.append((stage, input_tokens, output_tokens))
 
     def note(self, sentence: str) -> None:
         self.notes.append(sentence)

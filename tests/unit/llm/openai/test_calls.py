@@ -52,7 +52,8 @@ def test_an_answer_is_reserved_settled_observed_and_booked() -> None:
     assert desk.budget.reserved[0] > 250
     assert desk.budget.settled == [110]
     assert desk.budget.observed == [{"x-ratelimit-limit-tokens": "30000"}]
-    assert desk.job.costs == [(Stage.TRACE_ANALYSIS, 100, 10, 0.25)]
+    assert desk.job.costs == [(Stage.TRACE_ANALYSIS, 100, 10)]
+    assert desk.job.waits == [0.25]
 
 
 def test_a_refusal_goes_to_the_budget_which_waits_and_costs_nothing() -> None:

@@ -40,7 +40,6 @@ def test_what_the_file_search_found_is_read() -> None:
     found = [(each.file, passage) for each in responses() for passage in replies.read(each.body).passages]
     assert found
     for _, passage in found:
-        assert passage.file_id.startswith("file-")
         assert passage.filename
         assert passage.text
 
@@ -124,12 +123,10 @@ def test_an_answer_of_any_shape_is_read_or_refused(body: dict[str, Any]) -> None
 
 
 def test_the_true_file_stands_among_the_attributes() -> None:
-    result = {
-        "file_id": "document-1",
-        "filename": "",
-        "text": "x",
-        "attributes": {"file_id": "file-1", "filename": "a"},
-    }
-    body = {"status": "completed", "output": [{"type": "file_search_call", "results": [result]}]}
-    (passage,) = replies.read(body).passages
-    assert (passage.file_id, passage.filename) == ("file-1", "a")
+    shown = {"filename": "", "text": "x", "attributes": {"filename": "g01_trace.md"}}
+    bare = {"filename": "g01_trace.md", "text": "x"}
+    marked = {"filename": "", "text": "x", "attributes": {"group": "g01", "filename": "g02_trace.md"}}
+    body = {"status": "completed", "output": [{"type": "file_search_call", "results": [shown, bare, marked]}]}
+    for passage in replies.read(body).passages:
+        assert passage.is_of("g01")
+        assert not passage.is_of("g02")
