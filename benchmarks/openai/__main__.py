@@ -155,8 +155,8 @@ def page(measured: Sequence[Measured]) -> str:
 # OpenAI: what a diagnosis costs
 
 Traces cut from real nested LangSmith ones, the largest put together from several, against a service on this machine
-that enforces {LIMIT:,} tokens per minute. `least` is the least time in which so many tokens pass it; `waited` adds
-up the waits of calls that wait side by side. The model's answers are short.
+that enforces {LIMIT:,} tokens per minute. `least` is the least time in which so many tokens pass the limit, `waited`
+the time in which calls waited for it. The model's answers are short.
 
 | runs | settings | limit | stage-1 calls | calls | tokens | seconds | least | waited | refusals | coverage |
 |---|---|---|---|---|---|---|---|---|---|---|
