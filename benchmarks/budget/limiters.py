@@ -247,7 +247,9 @@ def _ours_on_redis(task: Task) -> Limiter:
 def _token_throttle_sqlite(task: Task) -> Limiter:
     import token_throttle
 
-    return TokenThrottle(task, token_throttle.SyncSqliteBackendBuilder(f"{task.folder}/token-throttle.db"))
+    return TokenThrottle(
+        task, token_throttle.SyncSqliteBackendBuilder(f"{task.folder}/token-throttle.db", key_prefix="benchmark")
+    )
 
 
 def _token_throttle_redis(task: Task) -> Limiter:

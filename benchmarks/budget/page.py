@@ -21,8 +21,9 @@ _CAVEATS = """\
   (3.5 where limiters are compared, 2.5 in a real minute).
 - The other limiters do what they were made for, most of them something else: they do not correct estimates, and say
   nothing of order. Those without a blocking call are asked again every 10 ms, and each obeys refusals.
-- The machine has two cores and was used by others at the same time; the load average stands in the JSON beside each
-  run, and the benchmark ran at a raised priority. Clients, service, and Redis share the cores.
+- Work is handed out to whoever is free, which is the best case of a static split: each process uses its whole share.
+- The machine has two cores and was used by others at the same time (load averages from 1 to 30), so the benchmark ran at
+  a raised priority, and not in one go: the parts were measured one after the other within an hour. Clients, service, and Redis share the cores.
 """
 
 
