@@ -19,11 +19,10 @@ _CAVEATS = """\
 - The minute is scaled to 6 seconds except where it says otherwise, so every delay of the machine weighs ten times as
   much. Requests cost 150 to 450 tokens of 30,000, and 5.5 minutes' worth is sent
   (3.5 where limiters are compared, 2.5 in a real minute).
-- The other limiters do what they were made for, most of them something else: they do not correct estimates, and say
-  nothing of order. Those without a blocking call are asked again every 10 ms, and each obeys refusals.
+- The other limiters do what they were made for, most of them something else: only token-throttle and the one written
+  by hand correct estimates, and none says anything of order. Those without a blocking call are asked again every 10 ms.
 - Work is handed out to whoever is free, which is the best case of a static split: each process uses its whole share.
-- The machine has two cores and was used by others at the same time (load averages from 1 to 30), so the benchmark ran at
-  a raised priority, and not in one go: the parts were measured one after the other within an hour. Clients, service, and Redis share the cores.
+- Clients, service and Redis share the cores of the machine.
 """
 
 
@@ -37,7 +36,7 @@ def page(figures: dict[str, Any]) -> str:
         _latency(figures["latency"]),
         _waiting([*figures["waiting"], figures["crowd"]]),
         _crashes(figures["crashes"]),
-        _CAVEATS,
+        _CAVEATS + figures.get("notes", ""),
         f"Measured on: {machine.sentence()}. Again with `python -m benchmarks.budget`.",
     ]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
