@@ -15,7 +15,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks import big_traces, machine
 from pytest_refinery import wiring
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parents[1] / "results"
 LIMIT = 30_000
 SIZES = (7, 14, 35, 163)
-PLAN = {"group_size_runs": 6, "context": "file_search"}
-MODELS = ("sliding", "bucket")
+PLAN: dict[str, Any] = {"group_size_runs": 6, "context": "file_search"}
+WAYS: dict[str, dict[str, Any]] = {"groups of 6, file_search": PLAN, "defaults": {}}
+MODELS: tuple[Literal["sliding", "bucket"], ...] = ("sliding", "bucket")
 EXPECT = "The agent makes sure who it talks to before it says anything about an order."
 WAS = "It spoke about the order at once."
 _TIMEOUT = 1_800.0
@@ -85,7 +86,7 @@ def all_rows(data: Path, sizes: Sequence[int]) -> Iterator[Measured]:
     for size in sizes:
         trace = trace_of(size, sorted((data / "langsmith_tau" / "nested").glob("*.json.gz")))
         for limiter in MODELS:
-            for name, chosen in (("groups of 6, file_search", PLAN), ("defaults", {})):
+            for name, chosen in WAYS.items():
                 yield measure(trace, name, Settings(timeout=_TIMEOUT, tpm=LIMIT, tpm_model=limiter, **chosen))
 
 
@@ -107,7 +108,7 @@ def measure(trace: Trace, name: str, settings: Settings) -> Measured:
         trace=trace, expect=EXPECT, failures=(Gap(expected=EXPECT, actual=WAS),), prompts=prompts.extract(trace)
     )
     brain = RunReader(markers=(r"(?i)not found", r"(?i)\berror\b"))
-    limiter = "bucket" if settings.tpm_model == "bucket" else "sliding"
+    limiter: Literal["bucket", "sliding"] = "bucket" if settings.tpm_model == "bucket" else "sliding"
     with (
         tempfile.TemporaryDirectory() as cache,
         OpenAIServer(tpm=LIMIT, tpm_model=limiter, brain=brain, latency_seconds=0.05) as server,
