@@ -10,6 +10,7 @@ from pytest_refinery.integration import attach, marked
 from pytest_refinery.integration.items import ExpectationFile, ExpectationItem
 from pytest_refinery.integration.summary import Summary
 from pytest_refinery.integration.workbench import Workbench
+from pytest_refinery.integration.workers import SharedFolder
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -29,6 +30,7 @@ def start(config: pytest.Config, settings: Settings) -> None:
     config.pluginmanager.register(RefinerySession(Workbench(config, settings)), "refinery-session")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Summary(config, settings), "refinery-summary")
+        config.pluginmanager.register(SharedFolder(), "refinery-workers")
 
 
 class RefinerySession:
@@ -78,7 +80,3 @@ class RefinerySession:
             report.longrepr = item.repr_failure(call.excinfo)
         attach.to_report(item, call, report)
         return report
-
-    def pytest_unconfigure(self) -> None:
-        """Remove what workers shared."""
-        self._workbench.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,7 @@ from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.errors import Undecided
 from pytest_refinery.integration.allowance import Allowance
 from pytest_refinery.integration.progress import Progress
+from pytest_refinery.integration.workers import shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,15 +43,15 @@ class Workbench:
         self._config = config
         self._settings = settings
         self._progress = Progress(config)
-        worker: dict[str, Any] = getattr(config, "workerinput", {})
-        self._allowance = Allowance(settings.max_diagnoses, session_id=worker.get("testrunuid"))
+        self._shared_folder = shared_folder(config)
+        self._allowance = Allowance(settings.max_diagnoses, folder=self._shared_folder)
         self._analyst = self._chosen_analyst(settings.analyst)
         self._source = wiring.build_source()
 
     def _chosen_analyst(self, name: str) -> Analyst | PreparingAnalyst:
         offered: Analyst | PreparingAnalyst | None = self._config.hook.pytest_refinery_analyst(name=name)
         return offered or wiring.build_analyst(
-            name, self._settings, tell=self._progress.show, shared_folder=self._allowance.folder
+            name, self._settings, tell=self._progress.show, shared_folder=self._shared_folder
         )
 
     @cached_property
@@ -177,7 +178,3 @@ class Workbench:
             return analysis.so_far(f"cut short ({why})"), None
         else:
             return found, None
-
-    def close(self) -> None:
-        """Remove what workers shared."""
-        self._allowance.close()
