@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_refinery.errors import did_you_mean
 from pytest_refinery.llm import models, replies
-from pytest_refinery.llm.refusals import AccountRefused, Limited, NotAccepted, NotFound, PassingTrouble, Refused
+from pytest_refinery.llm.refusals import (
+    AccountRefused,
+    Limited,
+    NotAccepted,
+    NotFound,
+    PassingTrouble,
+    Refused,
+    Unreached,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -149,7 +157,7 @@ class Calls:
         tokens = cost.counted
         try:
             yield receipt
-        except (Limited, Refused):
+        except (Limited, Refused, Unreached):
             tokens = 0
             raise
         finally:

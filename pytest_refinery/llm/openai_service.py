@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import openai
 
 from pytest_refinery.llm import refusals
-from pytest_refinery.llm.refusals import Complaint, PassingTrouble
+from pytest_refinery.llm.refusals import Complaint, PassingTrouble, Unreached
 from pytest_refinery.llm.replies import Answered
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _in_our_words(timeout: float) -> Iterator[None]:
         msg = f"The service did not answer within {timeout:.3g} s."
         raise PassingTrouble(msg) from error
     except openai.APIConnectionError as error:
-        raise PassingTrouble(_about_connection(error)) from error
+        raise _about_connection(error) from error
     except (ValueError, KeyError, TypeError) as error:
         msg = f"The service's answer cannot be understood ({type(error).__name__}: {error})."
         raise PassingTrouble(msg) from error
@@ -175,6 +175,9 @@ def _complaint(error: openai.APIStatusError) -> Complaint:
     )
 
 
-def _about_connection(error: openai.APIConnectionError) -> str:
+def _about_connection(error: openai.APIConnectionError) -> PassingTrouble:
     cause = error.__cause__ or error
-    return f"The connection to the service broke: {cause}."
+    # The HTTP library is the SDK's choice; the name of this exception is the same in all of them.
+    if type(cause).__name__ == "ConnectError":
+        return Unreached(f"The service cannot be reached: {cause}.")
+    return PassingTrouble(f"The connection to the service broke: {cause}.")

@@ -6,6 +6,7 @@
       Unanswered            one request got no answer; ``str()`` is a sentence for the user
         Limited             a 429: later it may pass
         PassingTrouble      the service or the way to it broke; asking again may help
+          Unreached         the request never got there, so it cost nothing
         Refused             asking again cannot help
           NotAccepted       the service does not take one of the parameters
           NotFound          something that the request names does not exist
@@ -59,6 +60,10 @@ class Limited(Unanswered):
 
 class PassingTrouble(Unanswered):
     """The service or the way to it broke."""
+
+
+class Unreached(PassingTrouble):
+    """No connection was made: the request was never sent."""
 
 
 class Refused(Unanswered):

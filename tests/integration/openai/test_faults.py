@@ -300,3 +300,15 @@ def test_a_request_above_the_limit_is_not_sent(
     _, found = diagnose()
     assert server.requests("POST", RESPONSES) == []
     assert "can never pass a limit of 500 tokens per minute, so it was not sent" in found["partial"]
+
+
+def test_a_service_that_is_not_there_is_said_and_costs_nothing(
+    diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Port 9 is reserved for a service that hardly anybody runs.
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("REFINERY_TPM", "5000")
+    _, found = diagnose("--refinery-timeout", "4")
+    assert "The service cannot be reached: " in found["partial"]
+    assert sum(stage["seconds_waited"] for stage in found["stages"]) < 1
+    assert found["coverage"]["percentage"] == 0.0

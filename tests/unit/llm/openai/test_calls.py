@@ -9,7 +9,7 @@ from pytest_refinery.analysis.ports import Stage
 from pytest_refinery.budget.estimates import Estimates
 from pytest_refinery.llm import refusals
 from pytest_refinery.llm.calls import Calls
-from pytest_refinery.llm.refusals import AccountRefused, Complaint, PassingTrouble, Refused
+from pytest_refinery.llm.refusals import AccountRefused, Complaint, PassingTrouble, Refused, Unreached
 from tests.unit.llm.openai.fakes import OK, OpenJob, RecordingBudget, ScriptedService, make_query
 
 if TYPE_CHECKING:
@@ -114,6 +114,12 @@ def test_what_was_read_and_not_answered_is_charged() -> None:
     desk = Desk([PassingTrouble("The connection to the service broke."), OK])
     desk.ask()
     assert desk.budget.settled[0] > 50
+
+
+def test_what_never_got_there_costs_nothing() -> None:
+    desk = Desk([Unreached("The service cannot be reached."), OK])
+    desk.ask()
+    assert desk.budget.settled[0] == 0
 
 
 @pytest.mark.parametrize("error", [complaint(400), complaint(404)])
