@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.ports import Case
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_refinery.expectations.model import Expectation
-    from pytest_refinery.expectations.verdicts import Verdict
     from pytest_refinery.integration.workbench import Workbench
     from pytest_refinery.traces.model import Trace
 
@@ -104,18 +103,9 @@ def _checked(
         if not result.passed
     )
     outcome = Outcome.FAILED if failures else Outcome.PASSED
-    return record.model_copy(update={"outcome": outcome, "checks": tuple(map(_check_record, results))}), failures
-
-
-def _check_record(result: Verdict) -> CheckRecord:
-    return CheckRecord(
-        name=result.name,
-        passed=result.passed,
-        expected=result.expected,
-        actual=result.actual,
-        run_id=result.run_id,
-        run_name=result.run_name,
-    )
+    return record.model_copy(
+        update={"outcome": outcome, "checks": tuple(CheckRecord(**asdict(result)) for result in results)}
+    ), failures
 
 
 def _judged(

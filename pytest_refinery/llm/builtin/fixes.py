@@ -18,6 +18,8 @@ _SUBJECT = re.compile(
 )
 # A second verb would have to be turned as well, and may have another subject.
 _SECOND_VERB = re.compile(r"(?:,| and| but| or) (?:\w+ly )?(?:does|is|has|(?!its\b|this\b)[a-z]{3,}s)\b", re.IGNORECASE)
+_IT_DOES = re.compile(r"\bit (?P<verb>can(?:not|'t)?|could|will|would|may|might|must|should|[a-z]+s)\b")
+_IRREGULAR = {"is": "are", "was": "were", "has": "have", "does": "do"}
 _MODAL = re.compile(r"^(?:must|should|has to|needs to|is expected to|ought to|will|shall)\s+", re.IGNORECASE)
 _NEGATED = re.compile(r"^(?:does not|doesn't|do not|must not|should not)\s+", re.IGNORECASE)
 _NEVER = re.compile(r"^(?:must |should )?never\s+", re.IGNORECASE)
@@ -129,7 +131,13 @@ def _as_instruction(expect: str) -> str:
 
 
 def _addressed(text: str) -> str:
-    return re.sub(r"\bitself\b", "yourself", re.sub(r"\bits\b", "your", re.sub(r"\bit\b", "you", text)))
+    """Say "you" of the agent; an "it" without a verb behind it is something else."""
+    text = _IT_DOES.sub(lambda found: f"you {_said_to_you(found['verb'])}", text)
+    return re.sub(r"\bitself\b", "yourself", re.sub(r"\bits\b", "your", text))
+
+
+def _said_to_you(verb: str) -> str:
+    return _IRREGULAR.get(verb) or (_imperative(verb, is_first=False) if verb.endswith("s") else verb)
 
 
 def _imperative(text: str, *, is_first: bool = True) -> str:

@@ -22,6 +22,13 @@ def suggested(
     ("expect", "instruction"),
     [
         ("The agent says that it cannot keep preferences.", "Say that you cannot keep preferences."),
+        ("The agent asks for a confirmation before it cancels.", "Ask for a confirmation before you cancel."),
+        (
+            "The agent says that it has no memory and is sorry.",
+            "Required: The agent says that it has no memory and is sorry.",
+        ),
+        ("The agent says whether it is sure.", "Say whether you are sure."),
+        ("The agent explains it to the client.", "Explain it to the client."),
         ("The assistant must ask for its client's consent", "Ask for your client's consent."),
         ("The agent does not promise anything.", "Do not promise anything."),
         ("The agent never promises anything.", "Never promise anything."),
