@@ -8,9 +8,11 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pytest_refinery.analysis.ports import Analyst
     from pytest_refinery.analysis.schemas import Diagnosis
+    from pytest_refinery.traces.source import TraceSource
 
 
 @pytest.hookspec
@@ -19,6 +21,24 @@ def pytest_refinery_check() -> Mapping[str, Callable[..., object]]:  # type: ign
 
     The function returns ``None`` or ``True`` where the check holds, ``False`` or a text that
     says what was there where it does not; it may also raise ``AssertionError``.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_refinery_trace_source(reference: str) -> TraceSource | None:
+    """Return the source that loads ``reference`` (``trace:`` as written), or ``None`` to leave it to others."""
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_refinery_cassette(item: pytest.Item, default: Path) -> Path | None:
+    """Return the cassette of an item, or ``None`` for the ``default``: one a file and item, below the suite's root."""
+
+
+@pytest.hookspec
+def pytest_refinery_scrub(text: str) -> str | None:
+    """Return ``text`` without what no cassette may hold, or ``None`` to leave it as it is.
+
+    Called with each URL, header value and text of a body before it is written.
     """
 
 

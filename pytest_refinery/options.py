@@ -8,6 +8,7 @@ workers, and a wrong one gets the same message wherever it was written.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
 _CONTEXTS = ("auto", "file_search", "inline")
+_RECORD_MODES = ("auto", "none", "once", "new_episodes", "all")
 # The service's own limits.
 _MOST_RESULTS, _LEAST_OUTPUT_TOKENS, _HIGHEST_TEMPERATURE = 50, 16, 2
 
@@ -123,6 +125,13 @@ def _context(text: str) -> str:
     raise ValueError(msg)
 
 
+def _record(text: str) -> str:
+    if text in _RECORD_MODES:
+        return text
+    msg = f"is none of {', '.join(_RECORD_MODES)}.{did_you_mean(text, _RECORD_MODES)}"
+    raise ValueError(msg)
+
+
 def _tpm_model(text: str) -> str:
     if text in {"auto", "sliding", "bucket"}:
         return text
@@ -150,6 +159,29 @@ def _text(text: str) -> str:
     raise ValueError(msg)
 
 
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.splitlines())))
+
+
+def _patterns(text: str) -> tuple[str, ...]:
+    found = _lines(text)
+    for pattern in found:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            msg = f"holds no regular expression: {pattern!r} ({error})"
+            raise ValueError(msg) from error
+    return found
+
+
+def _callable(text: str) -> str:
+    module, separator, name = text.partition(":")
+    if separator and all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+        return text
+    msg = "is not of the form package.module:callable"
+    raise ValueError(msg)
+
+
 OPTIONS = (
     Option(
         name="refinery",
@@ -170,7 +202,7 @@ OPTIONS = (
         flag="--refinery-analyst",
         metavar="NAME",
         variable="REFINERY_ANALYST",
-        default="auto: openai with a key, else builtin",
+        default="auto: openai with a key or a cassette, else builtin",
     ),
     Option(
         name="model",
@@ -191,8 +223,60 @@ OPTIONS = (
         default="auto: inline what fits one call, else file_search where the service has it",
     ),
     Option(
+        name="record",
+        help=(
+            "What becomes of an item's HTTP requests, in VCR's words: auto (replay where there is a cassette, else go "
+            "live and record nothing), none (replay only, no network), once, new_episodes or all."
+        ),
+        parse=_record,
+        flag="--refinery-record",
+        metavar="MODE",
+        variable="REFINERY_RECORD",
+        default="auto",
+    ),
+    Option(
+        name="cassettes",
+        help="The folder of the cassettes, relative to the suite's root.",
+        parse=_text,
+        default="cassettes",
+    ),
+    Option(
+        name="strict_cassettes",
+        help="Make an item an error that leaves a recorded request of its cassette unused.",
+        parse=_switch,
+        flag="--refinery-strict-cassettes",
+        says="true",
+        variable="REFINERY_STRICT_CASSETTES",
+        default="off: they are reported",
+    ),
+    Option(
+        name="scrub",
+        help="Regular expressions, one a line, of what no cassette may hold beside secrets, which are always removed.",
+        parse=_patterns,
+        default="none",
+    ),
+    Option(
+        name="scrub_personal",
+        help="Replace e-mail addresses, card numbers and phone numbers in cassettes.",
+        parse=_switch,
+        variable="REFINERY_SCRUB_PERSONAL",
+        default="off",
+    ),
+    Option(
+        name="allowed_hosts",
+        help="Hosts, one a line, that may be reached while an item replays without network, such as 127.0.0.1.",
+        parse=_lines,
+        default="none",
+    ),
+    Option(
+        name="agent",
+        help="The agent that is run anew for expectations that name none: package.module:callable.",
+        parse=_callable,
+        default="none: the recorded trace is judged",
+    ),
+    Option(
         name="report",
-        help="Write report.json and report.md to this folder.",
+        help="Write report.json, report.md and index.html to this folder.",
         parse=_text,
         flag="--refinery-report",
         metavar="DIR",

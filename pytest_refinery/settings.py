@@ -16,6 +16,13 @@ class Settings:
     analyst: str = "auto"
     model: str = "gpt-5.4-mini"
     context: str = "auto"
+    record: str = "auto"
+    cassettes: str = "cassettes"
+    strict_cassettes: bool = False
+    scrub: tuple[str, ...] = ()
+    scrub_personal: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    agent: str | None = None
     report: str | None = None
     plan: bool = False
     diagnose: bool = True

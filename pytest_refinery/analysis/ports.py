@@ -33,6 +33,7 @@ class Case:
         failures: What the checks, the judge or the test's own assertion expected and found.
         prompts: What the agent was told, as read out of the trace.
         prompt_files: What the agent was told, as the repository has it.
+        eval_files: How the agent is judged elsewhere, as the repository has it.
     """
 
     trace: Trace
@@ -41,6 +42,7 @@ class Case:
     failures: tuple[Gap, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     prompt_files: tuple[PromptFile, ...] = ()
+    eval_files: tuple[PromptFile, ...] = ()
 
 
 class Analyst(Protocol):

@@ -61,6 +61,13 @@ def _compilable(pattern: str) -> str:
     return pattern
 
 
+def _importable(value: str) -> str:
+    module, separator, name = value.partition(":")
+    if not separator or not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+        refuse(f"'{value}' names no callable: write 'package.module:callable'.")
+    return value
+
+
 def _as_many(value: object) -> object:
     return value if value is None or isinstance(value, list | tuple | dict) else (value,)
 
@@ -79,3 +86,4 @@ Omittable: TypeAlias = Annotated[T | None, BeforeValidator(_not_null)]
 """What may be left out, but not left empty: an empty demand would be met by everything."""
 OneOrMany: TypeAlias = Annotated[tuple[T, ...], Field(min_length=1), BeforeValidator(_as_many), _OrOne]
 Regex = Annotated[str, Field(min_length=1, json_schema_extra={"format": "regex"}), AfterValidator(_compilable)]
+Callable = Annotated[TextValue, AfterValidator(_importable), Field(json_schema_extra={"pattern": r"^[\w.]+:[\w.]+$"})]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SLUG_WORDS = 8
 _SLUG_LENGTH = 60
+# What says which trace is judged: a recorded one, or that of an agent called with these.
+_SUBJECTS = frozenset({"trace", "inputs"})
 
 
 def load(path: Path, *, custom: Collection[str] = ()) -> tuple[Expectation, ...]:
@@ -106,8 +108,8 @@ def _entries(document: Document) -> dict[int, dict[str, object]]:
 
 def _without_trace(document: Document) -> Iterator[Problem]:
     entries = _entries(document)
-    without = [("expectations", index) for index, entry in entries.items() if "trace" not in entry]
-    if isinstance(document.value, dict) and "trace" in document.value:
+    without = [("expectations", index) for index, entry in entries.items() if entry.keys().isdisjoint(_SUBJECTS)]
+    if isinstance(document.value, dict) and not document.value.keys().isdisjoint(_SUBJECTS):
         return
     for location in without[:1] if len(without) == len(entries) else without:
         place = document.place(location)
@@ -136,8 +138,12 @@ def _expectations(file: ExpectationFile, document: Document) -> Iterator[Expecta
             id=id_,
             expect=entry.expect,
             business_context=entry.business_context or "",
-            trace=entry.trace or file.trace or "",
+            trace=entry.trace or file.trace,
+            project=entry.project or file.project,
+            agent=entry.agent or file.agent,
+            inputs=file.inputs if entry.inputs is None else entry.inputs,
             prompts=_joined(file.prompts, entry.prompts),
+            evals=_joined(file.evals, entry.evals),
             tags=_joined(file.tags, entry.tags),
             checks=entry.checks,
             trials=entry.trials or 1,

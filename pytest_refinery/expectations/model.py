@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from pytest_refinery.expectations.checks import Check
-from pytest_refinery.expectations.fields import Omittable, OneOrMany, Shape, Share, TextValue, Trials, refuse
+from pytest_refinery.expectations.fields import Callable, Omittable, OneOrMany, Shape, Share, TextValue, Trials, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,10 +49,15 @@ class Expectation(BaseModel):
     """What the expert expects of one trace, complete with what the file says for all of them.
 
     Attributes:
-        trace: The reference as written: a path relative to the file, an id or a URL.
+        trace: The reference as written: a path relative to the file, an id or a URL; ``None`` where the agent is run
+            with ``inputs`` of its own.
+        project: The LangSmith project that has the trace.
+        agent: ``package.module:callable``, where the agent is run anew.
+        inputs: What the agent is called with, instead of the inputs of the trace's root.
         prompts: Globs of prompt files, relative to the file; the file's own come first.
+        evals: Globs of evaluation files, relative to the file; the file's own come first.
         tags: Names of marks; the file's own come first.
-        trials: How often the judge is asked, where there are no checks.
+        trials: How often the judge is asked, where there are no checks; how often the agent is run, where it is.
         pass_rate: The share of the trials that must find it met.
         line: The 1-based line of the expectation in its file.
     """
@@ -62,8 +67,12 @@ class Expectation(BaseModel):
     id: str
     expect: str
     business_context: str = ""
-    trace: str
+    trace: str | None
+    project: str | None = None
+    agent: str | None = None
+    inputs: dict[str, object] | None = None
     prompts: tuple[str, ...] = ()
+    evals: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     trials: int = 1
@@ -85,13 +94,24 @@ class ExpectationEntry(Shape):
     trace: Omittable[TextValue] = Field(
         default=None, description="The trace it is about, instead of the file's: a file, or a LangSmith id or URL."
     )
+    project: Omittable[TextValue] = Field(default=None, description="The LangSmith project, instead of the file's.")
+    agent: Omittable[Callable] = Field(
+        default=None, description="The agent to run anew, instead of the file's: package.module:callable."
+    )
+    inputs: Omittable[dict[str, Any]] = Field(
+        default=None, description="What the agent is called with, instead of the inputs of the trace."
+    )
     prompts: OneOrMany[TextValue] = Field(
         default=(), description="Files with what the agent was told, beside the file's; * and ** are allowed."
+    )
+    evals: OneOrMany[TextValue] = Field(
+        default=(), description="Files that say how the agent is judged elsewhere, beside the file's."
     )
     tags: OneOrMany[Tag] = Field(default=(), description="Marks for -m, beside the file's.")
     checks: tuple[Check, ...] = Field(default=(), description="What code can decide; all of it must hold.")
     trials: Omittable[Trials] = Field(
-        default=None, description="How often a model judges 'expect' where there are no checks; once by default."
+        default=None,
+        description="How often a model judges 'expect' where there are no checks, or an agent is run; once by default.",
     )
     pass_rate: Omittable[Share] = Field(
         default=None, description="The share of the trials that must find it met; all of them by default."
@@ -104,8 +124,20 @@ class ExpectationFile(Shape):
     trace: Omittable[TextValue] = Field(
         default=None, description="The trace of expectations that name none: a file, or a LangSmith id or URL."
     )
+    project: Omittable[TextValue] = Field(
+        default=None, description="The LangSmith project that has the traces; by default LANGSMITH_PROJECT."
+    )
+    agent: Omittable[Callable] = Field(
+        default=None, description="The agent to run anew, so that its new trace is judged: package.module:callable."
+    )
+    inputs: Omittable[dict[str, Any]] = Field(
+        default=None, description="What the agent is called with, instead of the inputs of the trace."
+    )
     prompts: OneOrMany[TextValue] = Field(
         default=(), description="Files with what the agent was told; * and ** are allowed."
+    )
+    evals: OneOrMany[TextValue] = Field(
+        default=(), description="Files that say how the agent is judged elsewhere; * and ** are allowed."
     )
     tags: OneOrMany[Tag] = Field(default=(), description="Marks of all expectations, for -m.")
     expectations: tuple[ExpectationEntry, ...] = Field(min_length=1, description="What is expected.")

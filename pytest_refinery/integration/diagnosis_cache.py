@@ -68,5 +68,6 @@ def _content(case: Case) -> str:
         "business_context": case.business_context,
         "failures": [gap.model_dump() for gap in case.failures],
         "prompt_files": [(file.path, file.text) for file in case.prompt_files],
+        "eval_files": [(file.path, file.text) for file in case.eval_files],
     }
     return json.dumps(known, sort_keys=True, default=str)

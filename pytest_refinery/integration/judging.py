@@ -71,14 +71,16 @@ def judge(
     Raises:
         RefineryError: The expectation cannot be decided.
     """
-    prompt_files = workbench.read_prompts(expectation.prompts, base=base)
-    trace = workbench.load(expectation.trace, base=base)
+    prompt_files = workbench.read_files(expectation.prompts, base=base)
+    eval_files = workbench.read_files(expectation.evals, base=base)
+    trace = workbench.load(expectation.trace or "", base=base, project=expectation.project)
     case = Case(
         trace=trace,
         expect=expectation.expect,
         business_context=expectation.business_context,
         prompts=prompts.extract(trace),
         prompt_files=prompt_files,
+        eval_files=eval_files,
     )
     record = record.model_copy(update={"trace": trace_record(trace)})
     if expectation.checks:

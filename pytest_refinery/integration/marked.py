@@ -98,7 +98,7 @@ class MarkedTest:
         if trace is None:
             return record.model_copy(update={"error": NO_TRACE})
         try:
-            prompt_files = workbench.read_prompts(self.prompts, base=self.item.path.parent)
+            prompt_files = workbench.read_files(self.prompts, base=self.item.path.parent)
         except RefineryError as missing:
             return record.model_copy(update={"error": f"No diagnosis: {missing}"})
         case = Case(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_refinery.integration.diagnosis_cache import DiagnosisCache
     from pytest_refinery.settings import Settings
     from pytest_refinery.traces.model import Trace
+    from pytest_refinery.traces.source import TraceSource
 
 _PLANNING = "--refinery-plan spends nothing"
 _ENDS_THE_RUN = (KeyboardInterrupt, SystemExit, pytest.exit.Exception)
@@ -74,16 +75,17 @@ class Workbench:
         """The checks that plugins and conftest files offer, by name."""
         return {name: check for offered in self._config.hook.pytest_refinery_check() for name, check in offered.items()}
 
-    def load(self, reference: str, *, base: Path) -> Trace:
-        """Return the trace that ``reference`` names.
+    def load(self, reference: str, *, base: Path, project: str | None = None) -> Trace:
+        """Return the trace that ``reference`` names, from the source that a plugin offers for it, or from our own.
 
         Raises:
             TraceError: It cannot be read.
         """
-        return self._source.load(reference, base=base)
+        offered: TraceSource | None = self._config.hook.pytest_refinery_trace_source(reference=reference)
+        return (offered or self._source).load(reference, base=base, project=project)
 
-    def read_prompts(self, patterns: Iterable[str], *, base: Path) -> tuple[PromptFile, ...]:
-        """Return the prompt files that match ``patterns``.
+    def read_files(self, patterns: Iterable[str], *, base: Path) -> tuple[PromptFile, ...]:
+        """Return the prompt or eval files that match ``patterns``.
 
         Raises:
             TraceError: A pattern matches nothing, or a file is no text.

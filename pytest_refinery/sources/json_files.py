@@ -38,7 +38,7 @@ class JsonFiles:
     def __init__(self) -> None:
         self._last: tuple[_Version, Trace] | None = None
 
-    def load(self, reference: str, *, base: Path) -> Trace:
+    def load(self, reference: str, *, base: Path, project: str | None = None) -> Trace:  # noqa: ARG002  (the port's)
         """Return the trace in the file ``reference``, relative to ``base``.
 
         Raises:

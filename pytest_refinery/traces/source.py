@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 class TraceSource(Protocol):
     """Turns a reference as users write it into a trace."""
 
-    def load(self, reference: str, *, base: Path) -> Trace:
-        """Return the trace that ``reference`` names, relative paths being relative to ``base``.
+    def load(self, reference: str, *, base: Path, project: str | None = None) -> Trace:
+        """Return the trace that ``reference`` names.
+
+        Args:
+            reference: As the user wrote it: a path, an id, a URL.
+            base: What relative paths are relative to.
+            project: Where the trace is kept, for services that want to know; as the user wrote it.
 
         Raises:
             TraceError: There is no such trace, or it cannot be read.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing
 
 import pytest
@@ -9,17 +10,22 @@ from pytest_refinery import options
 from pytest_refinery.options import OPTIONS
 from pytest_refinery.settings import Settings
 
-SAMPLES = ("true", "0.2", "5", "20", "builtin", "auto", "bucket", "redis://localhost:6379")
+SAMPLES = ("true", "0.2", "5", "20", "builtin", "auto", "bucket", "redis://localhost:6379", "package.module:agent")
 
 
 def test_each_setting_has_one_row_and_each_row_a_setting() -> None:
     assert sorted(option.name for option in OPTIONS) == sorted(field.name for field in dataclasses.fields(Settings))
 
 
+def _members(wanted: object) -> tuple[type, ...]:
+    """Return the types in a union, or the one type that is none."""
+    return typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (typing.cast("type", wanted),)
+
+
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_a_parser_gives_what_its_setting_holds(option: options.Option) -> None:
     wanted = typing.get_type_hints(Settings)[option.name]
-    accepted = typing.get_args(wanted) or (wanted,)
+    accepted = tuple(typing.get_origin(kind) or kind for kind in _members(wanted))
     parsed = []
     for sample in SAMPLES:
         try:

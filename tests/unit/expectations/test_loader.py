@@ -17,7 +17,10 @@ from tests.unit.expectations.test_yaml_document import stands_in
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEYS = "The keys here are id, expect, business_context, trace, prompts, tags, checks, trials, pass_rate."
+KEYS = (
+    "The keys here are id, expect, business_context, trace, project, agent, inputs, prompts, evals, tags, checks, "
+    "trials, pass_rate."
+)
 TAGS = "begin with a letter or digit, then letters, digits, '_', '.' and '-'."
 NO_EXPECTATION = "There is no expectation in the file: list them under 'expectations:', each with its 'expect:'."
 

@@ -106,7 +106,7 @@ def test_contributed_checks_can_be_told_to_editors() -> None:
 
 
 def test_the_keys_of_a_place_are_those_of_its_model() -> None:
-    assert model.keys_at(()) == ("trace", "prompts", "tags", "expectations")
+    assert model.keys_at(()) == ("trace", "project", "agent", "inputs", "prompts", "evals", "tags", "expectations")
     assert model.keys_at(("expectations", 0, "checks", 1)) == tuple(Check.model_fields)
     assert model.keys_at(("expectations", 0, "checks", 1, "latency")) == ("seconds",)
 
