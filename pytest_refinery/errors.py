@@ -8,6 +8,7 @@
       TraceError              a trace cannot be read: the expectation stays undecided
       CheckError              a check could not be carried out: undecided
       Undecided               nothing could decide the expectation
+      OfflineError            something wanted to reach the network while there was to be none
       AnalysisError           no diagnosis, or not a whole one: the outcome is unchanged
         BudgetError           a request was not granted: not in time, or given up
           RequestTooLargeError  it never could be: it is larger than the limit
@@ -19,6 +20,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -66,6 +68,19 @@ class CheckError(RefineryError):
 
 class Undecided(RefineryError):  # noqa: N818  (the word of the domain; see Verdict)
     """Nothing could decide whether the expectation holds."""
+
+
+class OfflineError(RefineryError, OSError):
+    """Something wanted to reach the network while an item replayed without it.
+
+    It is what a machine without network raises, so that libraries clean up behind themselves.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(errno.ENETUNREACH, sentence)
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 class AnalysisError(RefineryError):

@@ -1,0 +1,1 @@
+"""The HTTP traffic of an item, recorded once and replayed offline."""
