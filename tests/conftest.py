@@ -22,7 +22,9 @@ settings.register_profile("steady", settings.get_profile("explore"), derandomize
 settings.load_profile("steady")
 
 _RUNNERS = {"plain": ("-p", "no:xdist"), "n0": ("-n0",), "n2": ("-n2",)}
-_LEAKING = ("REFINERY", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "CI", "GITHUB_", "BUILD_NUMBER", "COLUMNS")
+_LEAKING = ("REFINERY", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "OTEL_", "CI", "GITHUB_", "BUILD_NUMBER", "COLUMNS")
+# Installed for tests that ask for them: randomly shuffles, langsmith's plugin loads its client in every run.
+_WITHOUT_OTHERS = "-p no:randomly -p no:langsmith_plugin"
 
 
 class NetworkUsedError(RuntimeError):
@@ -52,13 +54,15 @@ def clean_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(_LEAKING)]:
             patch.delenv(name)
+        # Here too, for runs that are processes of their own.
+        patch.setenv("PYTEST_ADDOPTS", _WITHOUT_OTHERS)
         yield
 
 
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Inner runs in file order, though pytest-randomly is installed, unless they say ``-p randomly``."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
+    monkeypatch.setenv("PYTEST_ADDOPTS", _WITHOUT_OTHERS)
     return pytester
 
 

@@ -49,7 +49,7 @@ def run(suite: Path, *args: str) -> tuple[str, set[str]]:
     """Run pytest in a process of its own; return what it printed and the modules it had loaded."""
     modules = suite.with_name("modules.json")
     environment = {**os.environ, "MODULES": str(modules), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly", *args]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
     done = subprocess.run(command, cwd=suite, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode in {0, 1}, done.stdout + done.stderr
     return done.stdout + done.stderr, set(json.loads(modules.read_text()))
