@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_refinery.analysis import fixes
 from pytest_refinery.analysis.evidence import Verifier
 from pytest_refinery.analysis.job import TimedJob
 from pytest_refinery.analysis.ports import PreparingAnalyst
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_refinery.analysis.ports import Analyst, Case, Forecast
+    from pytest_refinery.analysis.schemas import SuggestedFix
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.digest.render import Digest
+    from pytest_refinery.traces.model import Run, Trace
 
 _GROUP_TOKENS = 20_000
 
@@ -130,13 +133,14 @@ class Analysis:
             responsible_run_id=run.id if run else None,
             responsible_run_name=run.name if run else None,
             responsible_run_number=trace.numbers[run.id] if run else None,
+            responsible_run_path=_path(trace, run) if run else (),
             confidence=conclusion.confidence if evidence and run else Confidence.LOW,
             evidence=evidence,
             gaps=stages.gaps.gaps,
             missing_context=stages.gaps.missing_context,
             wrong_assumptions=stages.gaps.wrong_assumptions,
             affected_components=conclusion.affected_components,
-            suggested_fix=conclusion.suggested_fix,
+            suggested_fix=_located(conclusion.suggested_fix, self._case),
             executive_summary=conclusion.executive_summary,
             findings=findings,
             coverage=stages.coverage,
@@ -150,6 +154,15 @@ class Analysis:
     def _checked(self, finding: Finding) -> Finding:
         evidence = self._verifier.verified(finding.evidence)
         return finding.model_copy(update={"evidence": evidence, "run_number": self._case.trace.numbers[finding.run_id]})
+
+
+def _path(trace: Trace, run: Run) -> tuple[str, ...]:
+    """Return the names of the runs around ``run``, the outermost first."""
+    return tuple(ancestor.name for ancestor in trace.ancestors(run))[::-1]
+
+
+def _located(fix: SuggestedFix | None, case: Case) -> SuggestedFix | None:
+    return None if fix is None else fixes.located(fix, case.prompt_files)
 
 
 def _fallback(findings: Sequence[Finding]) -> Conclusion:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from threading import Event
 
+    from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.analysis.schemas import Conclusion, Evidence, Finding, Gap, GapAnalysis, GroupAnalysis
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.traces.model import Trace
@@ -77,6 +78,7 @@ class Stage(StrEnum):
     GAP_ANALYSIS = "gap analysis"
     DIAGNOSIS = "diagnosis"
     JUDGE = "judge"
+    SUMMARY = "session summary"
 
 
 class Job(Protocol):
@@ -188,6 +190,58 @@ class Judge(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class SharedCause:
+    """What several failures have in common, in business language.
+
+    Attributes:
+        advice: What to do about it.
+    """
+
+    cause: str
+    nodeids: tuple[str, ...]
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a summariser says of the failures of a session.
+
+    Attributes:
+        summary: A few sentences for somebody who reads nothing else.
+    """
+
+    summary: str
+    causes: tuple[SharedCause, ...]
+
+
+@runtime_checkable
+class Summariser(Protocol):
+    """Says what the failures of a session have in common; an analyst that can do it is asked at the end of a run."""
+
+    @property
+    def model(self) -> str:
+        """The model that it asks."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that differs wherever its answers to the same failures might."""
+        ...
+
+    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> Told:
+        """Return what the diagnosed ``failures`` of a session have in common.
+
+        Raises:
+            AnalysisError: There was no usable answer.
+        """
+        ...
+
+    def forecast_summary(self, failures: int) -> Forecast:
+        """Return what a summary of so many failures would cost. Nothing is sent."""
+        ...
+
+
 class Lease(Protocol):
     """The permission to send one request now, whose tokens are booked."""
 
@@ -252,8 +306,8 @@ class TokenEstimator(Protocol):
         """Return the tokens to reserve for a request of this kind, by our own count of its input."""
         ...
 
-    def learn(self, kind: str, *, counted: int, input_tokens: int, output_tokens: int) -> None:
-        """Take note of an answer: what we had ``counted`` as its input, and what the service did."""
+    def learn(self, kind: str, *, counted: int, input_tokens: int, output_tokens: int, max_output_tokens: int) -> None:
+        """Take note of an answer: what we had ``counted`` as its input, what the service did, what was permitted."""
         ...
 
     def learn_refusal(self, *, counted: int, max_output_tokens: int, requested: int) -> None:

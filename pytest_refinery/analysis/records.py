@@ -7,14 +7,10 @@ describes them for readers of the file.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Diagnosis, Evidence, StageReport
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 
 class Outcome(StrEnum):
@@ -99,7 +95,10 @@ class PlanRecord(_Frozen):
 
 
 class ItemRecord(_Frozen):
-    """One item: ``error`` says why there is no verdict, or no (whole) diagnosis; ``plan`` what it would cost."""
+    """One item: ``error`` says why there is no verdict, or no (whole) diagnosis; ``plan`` what it would cost.
+
+    ``is_known`` says whether an earlier run had a failure of the same cause, ``None`` where nothing is compared.
+    """
 
     nodeid: str
     outcome: Outcome
@@ -110,14 +109,44 @@ class ItemRecord(_Frozen):
     diagnosis: Diagnosis | None = None
     error: str | None = None
     plan: PlanRecord | None = None
+    is_known: bool | None = None
 
 
 class RootCause(_Frozen):
-    """Failures of one cause."""
+    """Failures of one cause.
+
+    Attributes:
+        advice: What to do about it, empty where nobody said.
+        is_known: Whether an earlier run had it too, ``None`` where there is none to compare with.
+    """
 
     cause: str
     failure_type: str
     nodeids: tuple[str, ...]
+    advice: str = ""
+    is_known: bool | None = None
+
+
+class Comparison(_Frozen):
+    """How this run stands beside an earlier one.
+
+    Attributes:
+        earlier: What it is compared with, in words.
+        gone: Causes of the earlier run that no failure of this one has, though their expectations were run.
+    """
+
+    earlier: str
+    new: int = 0
+    known: int = 0
+    gone: tuple[RootCause, ...] = ()
+
+
+class SummaryRecord(_Frozen):
+    """What the summary over all failures cost where a model was asked, and why it has none where it gave no answer."""
+
+    model: str
+    cost: StageReport
+    problem: str | None = None
 
 
 class SessionPlan(PlanRecord):
@@ -142,6 +171,7 @@ class SessionRecord(_Frozen):
         cached: Diagnoses that were made in an earlier session.
         dollars: What the tokens cost, ``None`` where a price is not known.
         plan: What the run would cost, where it was asked to spend nothing.
+        summary: How the summary over all failures was made, ``None`` where it was made by rules.
     """
 
     plugin_version: str
@@ -156,6 +186,7 @@ class SessionRecord(_Frozen):
     dollars: float | None = None
     seconds_waited: float = 0.0
     plan: SessionPlan | None = None
+    summary: SummaryRecord | None = None
 
 
 class Report(_Frozen):
@@ -166,108 +197,4 @@ class Report(_Frozen):
     expectations: tuple[ItemRecord, ...]
     root_causes: tuple[RootCause, ...]
     executive_summary: str
-
-
-def compile_report(
-    records: Iterable[ItemRecord],
-    *,
-    plugin_version: str,
-    dollars: Callable[[str, int, int], float | None] = lambda *_: None,
-    plan: SessionPlan | None = None,
-) -> Report:
-    """Return the report over all items, in the order of their files and lines.
-
-    ``dollars`` says the price of a model's input and output tokens, ``None`` where it is not known.
-    """
-    items = tuple(sorted(records, key=lambda item: (item.expectation.file, item.expectation.line, item.nodeid)))
-    causes = root_causes(items)
-    session = _session(items, plugin_version, dollars, plan)
-    return Report(
-        session=session,
-        expectations=items,
-        root_causes=causes,
-        executive_summary=_executive_summary(session, causes),
-    )
-
-
-def root_causes(items: Iterable[ItemRecord]) -> tuple[RootCause, ...]:
-    """Group the diagnosed failures by cause, the most frequent first."""
-    groups: dict[tuple[str, str], list[ItemRecord]] = {}
-    for item in items:
-        if item.diagnosis is not None:
-            key = (item.diagnosis.failure_type.value, _cause_key(item.diagnosis))
-            groups.setdefault(key, []).append(item)
-    found = [
-        RootCause(cause=_cause(members), failure_type=kind, nodeids=tuple(member.nodeid for member in members))
-        for (kind, _), members in groups.items()
-    ]
-    return tuple(sorted(found, key=lambda cause: -len(cause.nodeids)))
-
-
-def _cause_key(diagnosis: Diagnosis) -> str:
-    return " ".join((diagnosis.cause or diagnosis.root_cause).casefold().split())
-
-
-def _cause(members: list[ItemRecord]) -> str:
-    diagnosis = members[0].diagnosis
-    if diagnosis is None:
-        return ""
-    return diagnosis.root_cause if len(members) == 1 else diagnosis.cause or diagnosis.root_cause
-
-
-def _session(
-    items: tuple[ItemRecord, ...],
-    plugin_version: str,
-    dollars: Callable[[str, int, int], float | None],
-    plan: SessionPlan | None,
-) -> SessionRecord:
-    counts = {outcome: sum(item.outcome == outcome for item in items) for outcome in Outcome}
-    diagnoses = [item.diagnosis for item in items if item.diagnosis is not None]
-    spent = [pair for item in items for pair in _spent(item)]
-    stages = [stage for _, stage in spent]
-    return SessionRecord(
-        plugin_version=plugin_version,
-        analysts=tuple(sorted({diagnosis.analyst for diagnosis in diagnoses})),
-        expectations=len(items),
-        passed=counts[Outcome.PASSED],
-        failed=counts[Outcome.FAILED],
-        undecided=counts[Outcome.UNDECIDED],
-        skipped=counts[Outcome.SKIPPED],
-        tokens=sum(stage.input_tokens + stage.output_tokens for stage in stages),
-        cached=sum(diagnosis.cached for diagnosis in diagnoses),
-        dollars=_dollars(spent, dollars),
-        seconds_waited=round(sum(stage.seconds_waited for stage in stages), 3),
-        plan=plan,
-    )
-
-
-def _spent(item: ItemRecord) -> Iterator[tuple[str, StageReport]]:
-    """Yield what was spent on an item in this session, each stage with the model that was asked."""
-    if item.judge is not None:
-        yield item.judge.model, item.judge.cost
-    if item.diagnosis is not None and not item.diagnosis.cached:
-        yield from ((item.diagnosis.model, stage) for stage in item.diagnosis.stages)
-
-
-def _dollars(
-    spent: Iterable[tuple[str, StageReport]], dollars: Callable[[str, int, int], float | None]
-) -> float | None:
-    """Return the price of all stages of a model, ``None`` where one of them is unknown or there are none."""
-    prices = [dollars(model, stage.input_tokens, stage.output_tokens) for model, stage in spent if model]
-    known = [price for price in prices if price is not None]
-    return round(sum(known), 6) if known and len(known) == len(prices) else None
-
-
-def _executive_summary(session: SessionRecord, causes: tuple[RootCause, ...]) -> str:
-    if not session.expectations:
-        return "No expectation was run."
-    parts = [f"{session.passed} of {session.expectations} expectations {'holds' if session.passed == 1 else 'hold'}"]
-    if session.failed:
-        parts.append(f"{session.failed} {'does' if session.failed == 1 else 'do'} not")
-    if session.undecided:
-        parts.append(f"{session.undecided} could not be decided")
-    sentences = [", ".join(parts) + "."]
-    if causes:
-        top = causes[0]
-        sentences.append(f"Most frequent cause, {len(top.nodeids)} of {session.failed} failures: {top.cause}")
-    return " ".join(sentences)
+    comparison: Comparison | None = None

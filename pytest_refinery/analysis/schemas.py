@@ -105,6 +105,7 @@ class SuggestedFix(_Frozen):
         file: The prompt file to change, where it is one of the suite's.
         before: The text as it is; empty where something is only added.
         after: The text as it should be.
+        diff: The change of ``file`` as a unified diff, empty where the text was not found there; set by code.
     """
 
     component: str
@@ -112,6 +113,7 @@ class SuggestedFix(_Frozen):
     before: str = ""
     after: str = ""
     why: str = ""
+    diff: str = ""
 
 
 class Conclusion(_Frozen):
@@ -158,6 +160,7 @@ class Diagnosis(_Frozen):
     ``partial`` gives the reason where something was missing, else ``None``.
 
     Attributes:
+        responsible_run_path: The names of the runs around the responsible one, the outermost first.
         model: The model that the analyst asked, ``""`` where there was none.
         cached: Whether it was made in an earlier session; then ``stages`` says what it cost then.
         notes: What went another way than planned, without anything missing; a sentence each.
@@ -169,6 +172,7 @@ class Diagnosis(_Frozen):
     responsible_run_id: str | None
     responsible_run_name: str | None
     responsible_run_number: int | None = None
+    responsible_run_path: tuple[str, ...] = ()
     confidence: Confidence
     evidence: tuple[Evidence, ...] = ()
     gaps: tuple[Gap, ...] = ()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery import wiring
 from pytest_refinery.analysis import plans
-from pytest_refinery.analysis.records import ItemRecord, compile_report
+from pytest_refinery.analysis.compiling import compile_report
+from pytest_refinery.analysis.records import ItemRecord
 from pytest_refinery.reports import markdown, text
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from pytest_refinery.analysis.records import ExpectationRecord, ItemRecord, Outcome, Report, compile_report
+from pytest_refinery.analysis.compiling import compile_report
+from pytest_refinery.analysis.records import ExpectationRecord, ItemRecord, Outcome, Report
 from pytest_refinery.analysis.schemas import Confidence, Coverage, Diagnosis, FailureType, StageReport
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.analysis.records import CheckRecord, ExpectationRecord, ItemRecord, Outcome, compile_report
+from pytest_refinery.analysis.compiling import compile_report
+from pytest_refinery.analysis.records import CheckRecord, ExpectationRecord, ItemRecord, Outcome
 from pytest_refinery.analysis.schemas import (
     Confidence,
     Coverage,

@@ -1,0 +1,169 @@
+"""From the records of all items to the report: counted, grouped by cause, compared with an earlier run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis import history
+from pytest_refinery.analysis.records import Comparison, Outcome, Report, RootCause, SessionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pytest_refinery.analysis.history import Past
+    from pytest_refinery.analysis.overview import Telling
+    from pytest_refinery.analysis.records import ItemRecord, SessionPlan
+    from pytest_refinery.analysis.schemas import Diagnosis, StageReport
+
+    Dollars = Callable[[str, int, int], float | None]
+
+
+def compile_report(
+    records: Iterable[ItemRecord],
+    *,
+    plugin_version: str,
+    dollars: Dollars = lambda *_: None,
+    plan: SessionPlan | None = None,
+    telling: Telling | None = None,
+    past: Past | None = None,
+) -> Report:
+    """Return the report over all items, in the order of their files and lines.
+
+    Args:
+        records: One for each item.
+        plugin_version: Our own.
+        dollars: Says the price of a model's input and output tokens, ``None`` where it is not known.
+        plan: What the run would cost, where it was asked to spend nothing.
+        telling: How a model groups the failures and what it says of them, where one was asked.
+        past: An earlier run to compare with.
+    """
+    items = _beside(ordered(records), past)
+    overview = telling.overview if telling else None
+    causes = overview.causes if overview else root_causes(items)
+    if past is not None:
+        causes = tuple(_with_history(cause, items) for cause in causes)
+    session = _session(items, plugin_version, dollars, plan, telling)
+    said = overview.summary if overview else _most_frequent(causes, session)
+    return Report(
+        session=session,
+        expectations=items,
+        root_causes=causes,
+        executive_summary=f"{outcomes(session)} {said}".strip(),
+        comparison=_comparison(items, causes, past) if past else None,
+    )
+
+
+def ordered(records: Iterable[ItemRecord]) -> tuple[ItemRecord, ...]:
+    """Return the records in the order of their files and lines."""
+    return tuple(sorted(records, key=lambda item: (item.expectation.file, item.expectation.line, item.nodeid)))
+
+
+def root_causes(items: Iterable[ItemRecord]) -> tuple[RootCause, ...]:
+    """Group the diagnosed failures by the words of their cause, the most frequent first."""
+    groups: dict[tuple[str, str], list[ItemRecord]] = {}
+    for item in items:
+        if item.diagnosis is not None:
+            key = (item.diagnosis.failure_type.value, _cause_key(item.diagnosis))
+            groups.setdefault(key, []).append(item)
+    found = [
+        RootCause(cause=_cause(members), failure_type=kind, nodeids=tuple(member.nodeid for member in members))
+        for (kind, _), members in groups.items()
+    ]
+    return by_frequency(found)
+
+
+def by_frequency(causes: Iterable[RootCause]) -> tuple[RootCause, ...]:
+    """Return the causes with the most failures first."""
+    return tuple(sorted(causes, key=lambda cause: -len(cause.nodeids)))
+
+
+def _cause_key(diagnosis: Diagnosis) -> str:
+    return " ".join((diagnosis.cause or diagnosis.root_cause).casefold().split())
+
+
+def _cause(members: list[ItemRecord]) -> str:
+    diagnosis = members[0].diagnosis
+    if diagnosis is None:
+        return ""
+    return diagnosis.root_cause if len(members) == 1 else diagnosis.cause or diagnosis.root_cause
+
+
+def _beside(items: tuple[ItemRecord, ...], past: Past | None) -> tuple[ItemRecord, ...]:
+    """Return the records, each saying whether its cause was there before."""
+    if past is None:
+        return items
+    return tuple(item.model_copy(update={"is_known": history.is_known(item, past)}) for item in items)
+
+
+def _with_history(cause: RootCause, items: Iterable[ItemRecord]) -> RootCause:
+    is_known = any(item.is_known for item in items if item.nodeid in cause.nodeids)
+    return cause.model_copy(update={"is_known": is_known})
+
+
+def _comparison(items: tuple[ItemRecord, ...], causes: Sequence[RootCause], past: Past) -> Comparison:
+    known = sum(bool(cause.is_known) for cause in causes)
+    return Comparison(earlier=past.name, new=len(causes) - known, known=known, gone=history.gone(items, past))
+
+
+def _session(
+    items: tuple[ItemRecord, ...],
+    plugin_version: str,
+    dollars: Dollars,
+    plan: SessionPlan | None,
+    telling: Telling | None,
+) -> SessionRecord:
+    counts = {outcome: sum(item.outcome == outcome for item in items) for outcome in Outcome}
+    diagnoses = [item.diagnosis for item in items if item.diagnosis is not None]
+    summary = telling.record if telling else None
+    spent = [pair for item in items for pair in _spent(item)]
+    spent += [(summary.model, summary.cost)] if summary else []
+    stages = [stage for _, stage in spent]
+    return SessionRecord(
+        plugin_version=plugin_version,
+        analysts=tuple(sorted({diagnosis.analyst for diagnosis in diagnoses})),
+        expectations=len(items),
+        passed=counts[Outcome.PASSED],
+        failed=counts[Outcome.FAILED],
+        undecided=counts[Outcome.UNDECIDED],
+        skipped=counts[Outcome.SKIPPED],
+        tokens=sum(stage.input_tokens + stage.output_tokens for stage in stages),
+        cached=sum(diagnosis.cached for diagnosis in diagnoses),
+        dollars=_dollars(spent, dollars),
+        seconds_waited=round(sum(stage.seconds_waited for stage in stages), 3),
+        plan=plan,
+        summary=summary,
+    )
+
+
+def _spent(item: ItemRecord) -> Iterator[tuple[str, StageReport]]:
+    """Yield what was spent on an item in this session, each stage with the model that was asked."""
+    if item.judge is not None:
+        yield item.judge.model, item.judge.cost
+    if item.diagnosis is not None and not item.diagnosis.cached:
+        yield from ((item.diagnosis.model, stage) for stage in item.diagnosis.stages)
+
+
+def _dollars(spent: Iterable[tuple[str, StageReport]], dollars: Dollars) -> float | None:
+    """Return the price of all stages of a model, ``None`` where one of them is unknown or there are none."""
+    prices = [dollars(model, stage.input_tokens, stage.output_tokens) for model, stage in spent if model]
+    known = [price for price in prices if price is not None]
+    return round(sum(known), 6) if known and len(known) == len(prices) else None
+
+
+def outcomes(session: SessionRecord) -> str:
+    """Return in one sentence how many expectations hold and how many do not."""
+    if not session.expectations:
+        return "No expectation was run."
+    parts = [f"{session.passed} of {session.expectations} expectations {'holds' if session.passed == 1 else 'hold'}"]
+    if session.failed:
+        parts.append(f"{session.failed} {'does' if session.failed == 1 else 'do'} not")
+    if session.undecided:
+        parts.append(f"{session.undecided} could not be decided")
+    return ", ".join(parts) + "."
+
+
+def _most_frequent(causes: Sequence[RootCause], session: SessionRecord) -> str:
+    if not causes:
+        return ""
+    top = causes[0]
+    return f"Most frequent cause, {len(top.nodeids)} of {session.failed} failures: {top.cause}"

@@ -1,0 +1,111 @@
+"""Where a suggested change belongs in a prompt file, and what the file would look like. Pure: nothing is changed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_refinery.analysis.ports import PromptFile
+    from pytest_refinery.analysis.schemas import SuggestedFix
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+
+
+@dataclass(frozen=True, order=True)
+class Edit:
+    """The characters from ``start`` to ``end`` of a text, to be replaced by ``text``."""
+
+    start: int
+    end: int
+    text: str
+
+    def applied(self, whole: str) -> str:
+        """Return the text with the change made."""
+        return whole[: self.start] + self.text + whole[self.end :]
+
+
+def located(fix: SuggestedFix, files: Sequence[PromptFile]) -> SuggestedFix:
+    """Return the fix with the prompt file that it changes and a unified diff, where its text is found in one.
+
+    A file that is none of ``files`` is not named: nobody but the suite says which files there are.
+    """
+    named = _named(fix.file, files)
+    for file in [named] if named else files:
+        found = edit(fix, file.text) if fix.before.strip() or named else None
+        if found is not None:
+            changed = found.applied(file.text)
+            return fix.model_copy(update={"file": file.path, "diff": unified(file.path, file.text, changed)})
+    return fix.model_copy(update={"file": named.path if named else None, "diff": ""})
+
+
+def _named(name: str | None, files: Iterable[PromptFile]) -> PromptFile | None:
+    """Return the file of this path; of its last part, where only one has it."""
+    if not name:
+        return None
+    candidates = [file for file in files if file.path == name] or [
+        file for file in files if PurePosixPath(file.path).name == PurePosixPath(name).name
+    ]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def edit(fix: SuggestedFix, text: str) -> Edit | None:
+    """Return the change of ``text`` that the fix asks for, ``None`` where its passage is not there, or is ambiguous.
+
+    The passage is looked for as it stands, then with white space folded. A fix without one adds to the end. What only
+    adds behind a passage that stands in several places goes behind the last.
+    """
+    after = _with_newlines_of(text, fix.after)
+    if not fix.before.strip():
+        end = len(text)
+        return Edit(end, end, f"{_newline(text) if text and not text.endswith(chr(10)) else ''}{after}{_newline(text)}")
+    places = list(_places(fix.before, text))
+    if not places or (len(places) > 1 and not fix.after.startswith(fix.before)):
+        return None
+    start, end = places[-1]
+    found = Edit(start, end, after)
+    return None if found.applied(text) == text else found
+
+
+def _places(passage: str, text: str) -> Iterator[tuple[int, int]]:
+    exact = _with_newlines_of(text, passage)
+    pattern = re.escape(exact) if exact in text else r"\s+".join(map(re.escape, passage.split()))
+    return (found.span() for found in re.finditer(pattern, text))
+
+
+def _newline(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _with_newlines_of(text: str, added: str) -> str:
+    return "\n".join(added.splitlines()).replace("\n", _newline(text)) if added else ""
+
+
+def unified(path: str, before: str, after: str) -> str:
+    """Return the difference as ``git apply`` reads it, behind a header that names ``path``.
+
+    Lines end where git ends them, at line feeds alone, and keep their carriage returns.
+    """
+    hunks = difflib.unified_diff(_LINE.findall(before), _LINE.findall(after), *_names(path))
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in hunks)
+
+
+def _names(path: str) -> tuple[str, str]:
+    return quoted(f"a/{path}"), quoted(f"b/{path}")
+
+
+def quoted(name: str) -> str:
+    r"""Return a file's name as patches have it: in quotes, with octal bytes, where a character would mislead."""
+    if name.isprintable() and not set(name) & set('"\\'):
+        return f"{name}\t" if " " in name else name
+    return '"' + "".join(map(_octal, name.encode("utf-8", "surrogateescape"))) + '"'
+
+
+def _octal(byte: int) -> str:
+    character = chr(byte)
+    return character if character.isprintable() and byte < 128 and character not in '"\\' else f"\\{byte:03o}"  # noqa: PLR2004

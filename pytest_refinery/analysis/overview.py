@@ -1,0 +1,104 @@
+"""What the failures of a session have in common: asked of a model, checked by code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis import compiling
+from pytest_refinery.analysis.concurrency import CutShort, run_all
+from pytest_refinery.analysis.ports import Stage
+from pytest_refinery.analysis.records import RootCause, SummaryRecord
+from pytest_refinery.analysis.schemas import StageReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_refinery.analysis.job import TimedJob
+    from pytest_refinery.analysis.ports import SharedCause, Summariser, Told
+    from pytest_refinery.analysis.records import ItemRecord
+
+FEWEST = 2
+"""Of fewer failures a summary would only say what their diagnoses say."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How the failures of a session are grouped, and what is said of all of them."""
+
+    summary: str
+    causes: tuple[RootCause, ...]
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What came of asking: ``overview`` is ``None`` where there was no usable answer."""
+
+    overview: Overview | None
+    record: SummaryRecord
+
+
+def tell(summariser: Summariser, failures: Sequence[ItemRecord], job: TimedJob) -> Telling:
+    """Ask what the ``failures`` have in common; no answer in time is one that does not come."""
+    started = job.clock()
+    try:
+        ((_, answer),) = run_all(
+            [lambda: summariser.summarise(failures, job)], workers=1, seconds_left=job.seconds_left
+        )
+    finally:
+        # Also after Ctrl-C: a thread that still waits for the budget gives up its place.
+        job.cancelled.set()
+    costs = job.costs(Stage.SUMMARY)
+    cost = StageReport(
+        name=Stage.SUMMARY,
+        calls=costs.calls,
+        input_tokens=costs.input_tokens,
+        output_tokens=costs.output_tokens,
+        seconds=round(job.clock() - started, 3),
+        seconds_waited=round(costs.seconds_waited, 3),
+    )
+    if isinstance(answer, Exception):
+        record = SummaryRecord(model=summariser.model, cost=cost, problem=_why(answer, job))
+        return Telling(None, record)
+    return Telling(checked(answer, failures), SummaryRecord(model=summariser.model, cost=cost))
+
+
+def _why(error: Exception, job: TimedJob) -> str:
+    if isinstance(error, CutShort):
+        return f"it was not there within {job.seconds:g} s"
+    return str(error) or type(error).__name__
+
+
+def checked(told: Told, failures: Sequence[ItemRecord]) -> Overview:
+    """Return what was told, each failure in one cause: the first that names it, else one by rules.
+
+    Names of items that did not fail are dropped.
+    """
+    left = {item.nodeid: item for item in failures}
+    causes = [cause for shared in told.causes if (cause := _taken(shared, left)) is not None]
+    rest = compiling.root_causes(left.values())
+    return Overview(summary=told.summary, causes=compiling.by_frequency((*causes, *rest)))
+
+
+def _taken(shared: SharedCause, left: dict[str, ItemRecord]) -> RootCause | None:
+    """Return a cause with those of its failures that are ``left``, and take them away."""
+    members = [left.pop(nodeid) for nodeid in dict.fromkeys(shared.nodeids) if nodeid in left]
+    if not members or not shared.cause.strip():
+        left.update((item.nodeid, item) for item in members)
+        return None
+    return RootCause(
+        cause=shared.cause,
+        failure_type=_most_common_type(members),
+        nodeids=tuple(item.nodeid for item in members),
+        advice=shared.advice,
+    )
+
+
+def _most_common_type(members: Iterable[ItemRecord]) -> str:
+    counted = Counter(_types(members))
+    return counted.most_common(1)[0][0] if counted else ""
+
+
+def _types(members: Iterable[ItemRecord]) -> Iterator[str]:
+    return (item.diagnosis.failure_type.value for item in members if item.diagnosis is not None)
