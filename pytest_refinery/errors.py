@@ -9,6 +9,8 @@
       CheckError              a check could not be carried out: undecided
       Undecided               nothing could decide the expectation
       OfflineError            something wanted to reach the network while there was to be none
+      CassetteError           a cassette cannot be used
+        CassetteMissError     a request is not in it, and must not be sent
       AnalysisError           no diagnosis, or not a whole one: the outcome is unchanged
         BudgetError           a request was not granted: not in time, or given up
           RequestTooLargeError  it never could be: it is larger than the limit
@@ -81,6 +83,14 @@ class OfflineError(RefineryError, OSError):
 
     def __str__(self) -> str:
         return str(self.strerror)
+
+
+class CassetteError(RefineryError):
+    """A recording of requests cannot be used."""
+
+
+class CassetteMissError(CassetteError):
+    """A request has no recorded answer and must not be sent."""
 
 
 class AnalysisError(RefineryError):

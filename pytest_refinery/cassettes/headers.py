@@ -1,0 +1,44 @@
+"""Which headers of an answer are recorded: those that clients act upon, and none that change from time to time."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_KEPT = frozenset(
+    {
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "link",
+        "location",
+        "www-authenticate",
+        "x-should-retry",
+    }
+)
+# Small, but not 0, which clients take for no answer: 0.001 s where the unit is a second.
+_WAITS = {"retry-after": "0.001", "retry-after-ms": "1", "openai-poll-after-ms": "1"}
+
+
+def kept(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the headers that are recorded, in the order of their names, with every wait as short as can be."""
+    found = ((name.lower(), value) for name, value in headers)
+    return tuple(sorted((name, _WAITS.get(name, value)) for name, value in found if name in _KEPT or name in _WAITS))
+
+
+def without_boundary(content_type: str) -> str:
+    """Return the type of a body without the boundary between its parts, which is another each time."""
+    if content_type.lower().startswith("multipart/"):
+        return content_type.partition(";")[0].strip()
+    return content_type
+
+
+def unusual_reason(status: Mapping[str, object]) -> str:
+    """Return the words after a status where they are not those of its number."""
+    code, reason = status["code"], str(status["message"] or "")
+    usual = HTTPStatus(code).phrase if code in set(HTTPStatus) else ""  # type: ignore[arg-type]
+    return "" if reason == usual else reason

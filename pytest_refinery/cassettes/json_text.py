@@ -1,0 +1,79 @@
+"""JSON as text: read without losing anything, and written again as it was spaced."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from pytest_refinery.traces.model import Json
+
+Layout: TypeAlias = str
+"""How JSON was written: words of ``spaced``, ``indented``, ``ascii`` and ``line``; ``""`` is the tightest way."""
+
+_SPACINGS: dict[str, dict[str, Any]] = {
+    "": {"separators": (",", ":")},
+    "spaced": {"separators": (", ", ": ")},
+    "indented": {"indent": 2},
+}
+
+
+def strictly_parsed(content: bytes, *, deepest: int) -> Json:
+    """Return the value of a JSON text that can be written again.
+
+    Raises:
+        ValueError: It is none, or not all of it would survive: a key that stands there twice, a number beyond what JSON
+            knows, half a character, a value nested deeper than ``deepest``.
+    """
+    try:
+        value = json.loads(content.decode("utf-8"), object_pairs_hook=_without_repeats)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except RecursionError:
+        msg = "nested too deep"
+        raise ValueError(msg) from None
+    if _depth(value) > deepest:
+        msg = "nested too deep"
+        raise ValueError(msg)
+    return cast("Json", value)
+
+
+def layout_of(value: Json, content: bytes) -> Layout | None:
+    """Return the layout in which ``written`` gives ``content`` again, ``None`` where there is none."""
+    end = " line" if content.endswith(b"\n") else ""
+    alphabets = ("", " ascii") if content.isascii() else ("",)
+    likely = ("indented", "", "spaced") if b"\n" in content.rstrip(b"\n") else ("", "spaced", "indented")
+    layouts = (f"{spacing}{alphabet}{end}".strip() for spacing in likely for alphabet in alphabets)
+    return next((layout for layout in layouts if written(value, layout).encode() == content), None)
+
+
+def written(value: Json, layout: Layout) -> str:
+    """Return a value as JSON text."""
+    words = layout.split()
+    spacing = next((word for word in words if word in _SPACINGS), "")
+    text = json.dumps(value, ensure_ascii="ascii" in words, **_SPACINGS[spacing])
+    return text + "\n" if "line" in words else text
+
+
+def canonical(value: Json) -> str:
+    """Return the one text of all values that mean the same."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        msg = "a key stands there twice"
+        raise ValueError(msg)
+    return found
+
+
+def _depth(value: Json) -> int:
+    depth = 0
+    layer: list[Any] = [value]
+    while layer := [member for item in layer if isinstance(item, dict | list) for member in _members(item)]:
+        depth += 1
+    return depth
+
+
+def _members(value: list[Any] | dict[str, Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
