@@ -26,7 +26,10 @@ def pytest_refinery_check() -> Mapping[str, Callable[..., object]]:  # type: ign
 
 @pytest.hookspec(firstresult=True)
 def pytest_refinery_trace_source(reference: str) -> TraceSource | None:
-    """Return the source that loads ``reference`` (``trace:`` as written), or ``None`` to leave it to others."""
+    """Return the source that loads ``reference`` (``trace:`` as written), or ``None`` to leave it to others.
+
+    Called in any thread, as is the source: traces that are no local files are fetched ahead of their turn.
+    """
 
 
 @pytest.hookspec(firstresult=True)

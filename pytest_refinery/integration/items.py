@@ -62,6 +62,11 @@ class ExpectationItem(pytest.Item):
         for tag in expectation.tags:
             self.add_marker(tag)
 
+    @property
+    def runs_agent(self) -> bool:
+        """Whether an agent is run anew for it."""
+        return self._workbench.runs_agent(self.expectation)
+
     def blank_record(self) -> ItemRecord:
         """Return the record as long as nothing is known."""
         from pytest_refinery.integration import judging

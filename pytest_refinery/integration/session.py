@@ -46,6 +46,11 @@ class RefinerySession:
         return ExpectationFile.from_parent(parent, path=file_path, workbench=self._workbench)
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Begin to fetch what this item and the next ones need; others run it."""
+        self._workbench.read_ahead(item, nextitem)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Start each attempt, reruns too, with a fresh record."""
         if isinstance(item, ExpectationItem):

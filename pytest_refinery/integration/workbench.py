@@ -11,8 +11,10 @@ from pytest_refinery import wiring
 from pytest_refinery.analysis.ports import Judge, PreparingAnalyst
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.errors import Undecided
+from pytest_refinery.integration import read_ahead
 from pytest_refinery.integration.allowance import Allowance
 from pytest_refinery.integration.progress import Progress
+from pytest_refinery.integration.read_ahead import ReadAhead, Reference
 from pytest_refinery.integration.workers import shared_folder
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Analyst, Case, PromptFile
     from pytest_refinery.analysis.records import ItemRecord, JudgeRecord
     from pytest_refinery.analysis.schemas import Diagnosis
+    from pytest_refinery.expectations.model import Expectation
     from pytest_refinery.integration.diagnosis_cache import DiagnosisCache
     from pytest_refinery.settings import Settings
     from pytest_refinery.traces.model import Trace
@@ -48,6 +51,7 @@ class Workbench:
         self._allowance = Allowance(settings.max_diagnoses, folder=self._shared_folder)
         self._analyst = self._chosen_analyst(settings.analyst)
         self._source = wiring.build_source()
+        self._ahead = ReadAhead(self._fetch) if read_ahead.is_wise(config) else None
 
     def _chosen_analyst(self, name: str) -> Analyst | PreparingAnalyst:
         offered: Analyst | PreparingAnalyst | None = self._config.hook.pytest_refinery_analyst(name=name)
@@ -81,8 +85,21 @@ class Workbench:
         Raises:
             TraceError: It cannot be read.
         """
-        offered: TraceSource | None = self._config.hook.pytest_refinery_trace_source(reference=reference)
-        return (offered or self._source).load(reference, base=base, project=project)
+        wanted = Reference(reference, base, project)
+        return (self._ahead.take(wanted) if self._ahead else None) or self._fetch(wanted)
+
+    def _fetch(self, wanted: Reference) -> Trace:
+        offered: TraceSource | None = self._config.hook.pytest_refinery_trace_source(reference=wanted.reference)
+        return (offered or self._source).load(wanted.reference, base=wanted.base, project=wanted.project)
+
+    def read_ahead(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Begin to fetch the traces of ``item`` and of those behind it, where that is wise."""
+        if self._ahead:
+            self._ahead.before(item, nextitem)
+
+    def runs_agent(self, expectation: Expectation) -> bool:
+        """Tell whether the trace of an expectation is that of an agent run anew."""
+        return bool(expectation.agent or self._settings.agent)
 
     def read_files(self, patterns: Iterable[str], *, base: Path) -> tuple[PromptFile, ...]:
         """Return the prompt or eval files that match ``patterns``.

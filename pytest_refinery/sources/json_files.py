@@ -47,11 +47,13 @@ class JsonFiles:
         path = _from_here(base / reference)
         try:
             version = _version(path)
-            if self._last is None or self._last[0] != version:
-                self._last = version, _read(path)
+            # Once, into a name: another thread may put another trace there at any time.
+            last = self._last
+            if last is None or last[0] != version:
+                self._last = last = version, _read(path)
         except OSError as error:
             raise TraceError(_unreadable(path, error)) from error
-        return self._last[1]
+        return last[1]
 
 
 # A file, when it was written, and its size.

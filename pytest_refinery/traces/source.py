@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class TraceSource(Protocol):
-    """Turns a reference as users write it into a trace."""
+    """Turns a reference as users write it into a trace.
+
+    Traces that are no local files are fetched ahead of their turn: a source is asked from several threads at once.
+    """
 
     def load(self, reference: str, *, base: Path, project: str | None = None) -> Trace:
         """Return the trace that ``reference`` names.

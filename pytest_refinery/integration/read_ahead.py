@@ -1,0 +1,131 @@
+"""Recorded traces, fetched while the items before theirs are judged."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future
+from itertools import islice, takewhile
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_refinery.integration.items import ExpectationItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    import pytest
+
+    from pytest_refinery.traces.model import Trace
+
+# What a service can be asked at once, and what may stand in memory: real traces have up to a few hundred runs.
+_ITEMS_AHEAD = 12
+_RUNS_AHEAD = 20_000
+
+
+class Reference(NamedTuple):
+    """What names a trace: the arguments of ``TraceSource.load``."""
+
+    reference: str
+    base: Path
+    project: str | None
+
+
+def is_wise(config: pytest.Config) -> bool:
+    """Tell whether the run will reach its next items, and nobody stops it in a debugger before."""
+    return not any(config.getoption(name, default=False) for name in ("maxfail", "stepwise", "usepdb", "trace"))
+
+
+class ReadAhead:
+    """Fetches the traces of the next few items, each in a thread of its own.
+
+    Only of items that follow one upon the other: what an agent or a Python test does to the process while it runs
+    must not meet a fetch. The threads are daemons: none of them keeps the process alive.
+
+    Args:
+        load: Returns the trace of a reference. Called in any thread.
+    """
+
+    def __init__(self, load: Callable[[Reference], Trace]) -> None:
+        self._load = load
+        self._begun: dict[Reference, Future[Trace]] = {}
+        self._places: dict[pytest.Item, int] = {}
+
+    def before(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Begin what ``item`` and those behind it need, and let go of all else."""
+        coming = (item, *islice(self._after(item, nextitem), _ITEMS_AHEAD))
+        recorded = [each for each in takewhile(_is_recorded, coming) if isinstance(each, ExpectationItem)]
+        wanted = list(dict.fromkeys(reference for each in recorded if (reference := _remote(each))))
+        self._begun = {reference: self._begun[reference] for reference in wanted if reference in self._begun}
+        for reference in wanted:
+            if reference not in self._begun and self._runs() < _RUNS_AHEAD:
+                self._begun[reference] = _begun(self._load, reference)
+
+    def take(self, reference: Reference) -> Trace | None:
+        """Return the trace that was fetched ahead, ``None`` where it was not; raise what its fetch raised."""
+        future = self._begun.get(reference)
+        try:
+            return future.result() if future else None
+        except BaseException:
+            # A rerun of the item fetches it anew.
+            self._begun.pop(reference, None)
+            raise
+
+    def _runs(self) -> int:
+        done = [future for future in self._begun.values() if future.done() and not future.exception()]
+        return sum(len(future.result().runs) for future in done)
+
+    def _after(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[pytest.Item]:
+        """Yield the items that this process runs next, as far as that can be known."""
+        if nextitem is None:
+            return
+        yield nextitem
+        items = item.session.items
+        queued = _queue_of_worker(item.config)
+        if queued is not None:
+            yield from (items[index] for index in queued)
+            return
+        if len(self._places) != len(items):
+            self._places = {each: place for place, each in enumerate(items)}
+        place = self._places.get(nextitem)
+        # Somebody else's loop may have an order of its own.
+        if place and items[place - 1] is item:
+            yield from islice(items, place + 1, None)
+
+
+def _is_recorded(item: pytest.Item) -> bool:
+    return isinstance(item, ExpectationItem) and not item.runs_agent
+
+
+def _remote(item: ExpectationItem) -> Reference | None:
+    """Return what has to be fetched for an item; a local file takes work, not a wait."""
+    written, base = item.expectation.trace, item.path.parent
+    is_skipped = any(item.get_closest_marker(name) for name in ("skip", "skipif"))
+    if written is None or is_skipped or os.path.exists(base / written):  # noqa: PTH110  (False for any text)
+        return None
+    return Reference(written, base, item.expectation.project)
+
+
+def _queue_of_worker(config: pytest.Config) -> Sequence[int] | None:
+    """Return the places in ``session.items`` that pytest-xdist has given to this worker behind the next item."""
+    if not hasattr(config, "workerinput"):
+        return None
+    queues = (getattr(plugin, "torun", None) for plugin in config.pluginmanager.get_plugins())
+    queue = next((found for found in queues if hasattr(found, "lock")), None)
+    if queue is None:
+        return ()
+    with queue.lock() as waiting:
+        return [index for index in waiting if isinstance(index, int)]
+
+
+def _begun(load: Callable[[Reference], Trace], reference: Reference) -> Future[Trace]:
+    future: Future[Trace] = Future()
+
+    def fetch() -> None:
+        try:
+            future.set_result(load(reference))
+        except BaseException as error:  # noqa: BLE001  (raised where the trace is wanted)
+            future.set_exception(error)
+
+    threading.Thread(target=fetch, name="refinery-read-ahead", daemon=True).start()
+    return future
