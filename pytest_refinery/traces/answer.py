@@ -27,12 +27,24 @@ class Answer:
 def of(trace: Trace) -> Answer:
     """Return the answer of a trace: that of its last root, in a transcript the agent's last message.
 
+    Where the root has ended well and has no outputs at all, as many tracers leave it, the answer
+    is what a model said last.
+
     In a transcript of several named speakers that all have the role ``user``, as group chats
     are recorded, it is the last message.
     """
     if trace.root.kind == RunKind.MESSAGE:
         return _last_message(trace)
+    if trace.root.outputs is None and trace.root.error is None and not trace.root.is_pending:
+        return _last_of_a_model(trace)
     return Answer(messages.answer_text(trace.root.outputs), trace.root)
+
+
+def _last_of_a_model(trace: Trace) -> Answer:
+    for run in reversed(trace.runs):
+        if run.kind == RunKind.LLM and (text := messages.answer_text(run.outputs)):
+            return Answer(text, run)
+    return Answer(None, trace.root)
 
 
 def _last_message(trace: Trace) -> Answer:

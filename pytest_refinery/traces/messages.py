@@ -7,7 +7,8 @@
 - LangChain dict form: ``{"type": "human", "content": ...}`` and ``{"type": "human", "data": {...}}``;
 - OpenAI chat, its ``choices``, and the items of the Responses API;
 - Anthropic: content blocks with ``tool_use`` and ``tool_result``;
-- Google: ``{"role": "model", "parts": [...]}``;
+- Google: ``{"role": "model", "parts": [...]}``, and OpenTelemetry's ``parts`` with a ``type`` and ``content`` each;
+- the Vercel AI SDK's content blocks (``tool-call``, ``tool-result``);
 - ``(role, text)`` pairs;
 - generations of LLM outputs, with or without a message in them.
 
@@ -46,9 +47,12 @@ _LANGCHAIN_TYPES = frozenset({"human", "ai", "system", "tool", "function", "chat
 _BODY_KEYS = frozenset({"content", "parts", "tool_calls", "function_call", "refusal"})
 _CALL_WRAPPERS = ("function", "functionCall", "function_call", "custom")
 _RESULT_WRAPPERS = ("functionResponse", "function_response")
+_CALL_ID_KEYS = ("call_id", "tool_use_id", "toolCallId", "id")
 _ARGUMENT_KEYS = ("args", "arguments", "input")
 _TEXT_KEYS = ("text", "refusal", "summary_text")
 _THINKING_KEYS = ("thinking", "reasoning", "reasoning_content")
+_RESULT_KINDS = ("tool_result", "tool_call_response")
+_RESULT_KEYS = ("content", "response", "result", "output")
 _ATTACHED = ("image", "audio", "file", "document", "media", "video")
 _ANSWER_KEYS = ("output", "answer", "response", "result", "text", "content", "final_output", "return_value")
 
@@ -266,10 +270,10 @@ class _Content:
         return "\n".join(self.thoughts)
 
     def add(self, block: Mapping[str, Any]) -> None:
-        kind = str(block.get("type") or "")
+        kind = str(block.get("type") or "").replace("-", "_")
         if kind.endswith(("tool_use", "tool_call")) or kind == "function_call" or _wrapped(block, _CALL_WRAPPERS):
             self.calls.append(_tool_call(block))
-        elif kind.endswith("tool_result") or _wrapped(block, _RESULT_WRAPPERS):
+        elif kind.endswith(_RESULT_KINDS) or _wrapped(block, _RESULT_WRAPPERS):
             self.results.append(_tool_result(block))
         elif (thought := _thought(block)) is not None:
             self.thoughts.extend([thought] if thought else [])
@@ -298,6 +302,8 @@ def _thought(block: Mapping[str, Any]) -> str | None:
         return ""
     if block.get("type") == "reasoning" and isinstance(block.get("summary"), list):
         return _content(block["summary"]).text
+    if block.get("type") in _THINKING_KEYS and isinstance(block.get("content"), str):
+        return str(block["content"])
     return next((str(block[key]) for key in _THINKING_KEYS if isinstance(block.get(key), str)), None)
 
 
@@ -305,6 +311,8 @@ def _block_text(block: Mapping[str, Any], kind: str) -> str:
     for key in _TEXT_KEYS:
         if isinstance(block.get(key), str):
             return str(block[key])
+    if kind == "text" and "content" in block:
+        return _text(block["content"])
     if isinstance(block.get("text"), Mapping):
         return _text(block["text"].get("value"))
     if kind == "input_json_delta":
@@ -352,9 +360,9 @@ def _tool_call(item: Mapping[str, Any]) -> ToolCall:
         call = _tool_call(inner)
         return replace(call, id=_optional(item.get("id")) or call.id)
     return ToolCall(
-        name=str(item.get("name") or ""),
+        name=str(item.get("name") or item.get("toolName") or ""),
         arguments=_arguments(next((item[key] for key in _ARGUMENT_KEYS if item.get(key) is not None), {})),
-        id=_optional(item.get("call_id")) or _optional(item.get("id")),
+        id=next((item[key] for key in _CALL_ID_KEYS if _optional(item.get(key))), None),
     )
 
 
@@ -372,8 +380,9 @@ def _tool_result(block: Mapping[str, Any]) -> Message:
         return Message(role="tool", text=_text(inner.get("response")), name=name, tool_call_id=call_id)
     return Message(
         role="tool",
-        text=_content(block.get("content")).text,
-        tool_call_id=_optional(block.get("tool_use_id")),
+        text=_content(next((block[key] for key in _RESULT_KEYS if block.get(key) is not None), None)).text,
+        name=_optional(block.get("toolName")),
+        tool_call_id=next((block[key] for key in _CALL_ID_KEYS if _optional(block.get(key))), None),
         is_error=block.get("is_error") is True,
     )
 

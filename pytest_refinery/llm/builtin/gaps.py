@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import FailureType, Gap, GapAnalysis
 from pytest_refinery.llm.builtin import words
-from pytest_refinery.traces import messages
+from pytest_refinery.traces import answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +33,8 @@ def _gaps(reading: Reading, decisive: Ranked | None) -> tuple[Gap, ...]:
     expected = reading.case.expect.strip() or "What the test asserts."
     if reading.case.failures:
         return reading.case.failures
-    root = reading.case.trace.root if reading.case.trace.runs else None
-    answer = messages.answer_text(root.outputs) if root else None
-    said = words.quote(answer) if answer else "The trace ends without an answer."
+    found = answer.of(reading.case.trace).text if reading.case.trace.runs else None
+    said = words.quote(found) if found else "The trace ends without an answer."
     return (Gap(expected=expected, actual=said, run_id=run_id),)
 
 

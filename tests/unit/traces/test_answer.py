@@ -21,6 +21,22 @@ def test_a_root_without_outputs_has_no_answer() -> None:
     assert (found.text, found.run.id) == (None, "agent")
 
 
+def test_where_a_root_records_nothing_the_answer_is_what_a_model_said_last() -> None:
+    trace = make_trace(
+        make_run("agent"),
+        make_run("llm-1", "llm", parent_id="agent", outputs=[{"role": "assistant", "content": "Let me see."}]),
+        make_run("llm-2", "llm", parent_id="agent", outputs=[{"role": "assistant", "content": "It rains."}]),
+        make_run("tool", "tool", parent_id="agent", outputs="logged"),
+    )
+    found = answer.of(trace)
+    assert (found.text, found.run.id) == ("It rains.", "llm-2")
+
+
+def test_a_root_that_failed_has_no_answer_whatever_a_model_said_before() -> None:
+    said = make_run("llm", "llm", parent_id="agent", outputs=[{"role": "assistant", "content": "Let me see."}])
+    assert answer.of(make_trace(make_run("agent", error="boom"), said)).text is None
+
+
 def test_the_answer_of_a_transcript_is_the_agents_last_message() -> None:
     trace = speaking(
         {"role": "system", "content": "Be brief."},

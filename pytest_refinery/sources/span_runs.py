@@ -1,0 +1,153 @@
+"""OpenTelemetry spans as a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_refinery.errors import TraceError
+from pytest_refinery.sources import message_attributes, span_contents, span_records
+from pytest_refinery.sources.attributes import Attributes
+from pytest_refinery.sources.span_records import Event, Span
+from pytest_refinery.sources.tally import Tally
+from pytest_refinery.traces.model import Run, Trace, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_EXCEPTION = "exception"
+# Where an exception is written on the span itself, or on its event.
+_EXCEPTION_WORDS = ("exception.type", "exception.message")
+
+
+def trace(records: Iterable[Mapping[str, Any]], *, source: str, name: str = "") -> Trace:
+    """Return the trace that finished spans make.
+
+    Args:
+        records: Spans as JSON objects: the SDK's ``json.loads(span.to_json())``, spans of OTLP, or whole OTLP exports.
+        source: Where they come from, for messages to the user.
+        name: The trace's name; without one, its first root's.
+
+    Raises:
+        TraceError: There is no span among the records, two share an id, or parents form a cycle.
+    """
+    spans = Spans(source)
+    for record in records:
+        spans.add(record)
+    return spans.trace(name=name)
+
+
+class Spans:
+    """Collects spans, and makes a trace of them."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._spans: list[Span] = []
+        self._logged: dict[str, list[Event]] = {}
+        self._answer: object = None
+        self._attributes = Tally("Attributes that a run has no place for, kept as its metadata")
+        self._events = Tally("Events of spans that a run has no place for, kept as its metadata")
+        self._records = Tally("Records that are no spans, not read")
+
+    def add(self, record: object) -> None:
+        """Add a span, an export of spans, or something else, which is counted."""
+        found = [*_found(record)]
+        self._records.add(max(len(found), 1), () if found else ["..."])
+        for item, span_id in found:
+            if isinstance(item, Span):
+                self._spans.append(item)
+            else:
+                self._logged.setdefault(span_id, []).append(item)
+
+    def trace(self, *, name: str = "") -> Trace:
+        """Return the trace.
+
+        Raises:
+            TraceError: There is no span, two share an id, or parents form a cycle.
+        """
+        if not self._spans:
+            msg = f"{self._source}: there is no finished span in it."
+            raise TraceError(msg)
+        runs = in_order([self._run(span) for span in self._spans], source=self._source)
+        return Trace(
+            id=self._spans[0].trace_id or runs[0].id,
+            name=name or runs[0].name,
+            runs=runs,
+            source=self._source,
+            format="opentelemetry",
+            notes=tuple(self._notes(runs)),
+        )
+
+    def _notes(self, runs: tuple[Run, ...]) -> Iterator[str]:
+        traces = {span.trace_id for span in self._spans}
+        if len(traces) > 1:
+            yield f"The file holds {len(traces)} traces; they are read as one, in the order of their times."
+        ids = {run.id for run in runs}
+        orphans = sum(run.parent_id is not None and run.parent_id not in ids for run in runs)
+        if orphans:
+            yield f"Runs that stand as roots because their parent is not in the file: {orphans}."
+        links = sum(span.links for span in self._spans)
+        if links:
+            yield f"Links between spans, which a tree of runs has no place for: {links}."
+        for tally in (self._attributes, self._events, self._records):
+            yield from tally.notes()
+
+    def _run(self, span: Span) -> Run:
+        events = (*span.events, *self._logged.get(span.id, ()))
+        spoken = [event for event in events if message_attributes.is_about_messages(event)]
+        attributes = Attributes({**_written_on(spoken), **span.attributes})
+        total = len(attributes.left)
+        error = _error(span, attributes, events)
+        contents = span_contents.read(attributes, tuple(spoken))
+        others = [event for event in events if event not in spoken and event.name != _EXCEPTION]
+        self._attributes.add(total, attributes.left)
+        self._events.add(len(events), (event.name for event in others))
+        return Run(
+            id=span.id,
+            name=contents.name or span.name,
+            kind=contents.kind,
+            parent_id=span.parent_id,
+            inputs=contents.inputs,
+            outputs=contents.outputs,
+            error=error,
+            is_pending=span.ended_at is None,
+            started_at=span.started_at,
+            ended_at=span.ended_at,
+            metadata=_metadata(span, attributes, others),
+            settings=contents.settings,
+            usage=contents.usage,
+        )
+
+
+def _found(record: object) -> Iterator[tuple[Span | Event, str]]:
+    if span_records.is_export(record) and isinstance(record, Mapping):
+        yield from span_records.spans_in(record)
+    elif span_records.is_span(record) and isinstance(record, Mapping):
+        found = span_records.span(record)
+        yield found, found.id
+
+
+def _written_on(events: list[Event]) -> dict[str, Any]:
+    """Return the attributes that conventions allow on an event of the span instead of on the span."""
+    return {name: value for event in events for name, value in event.attributes.items() if name.startswith("gen_ai.")}
+
+
+def _error(span: Span, attributes: Attributes, events: tuple[Event, ...]) -> str | None:
+    """Return why a span has failed: the exception it noted, its status, or the type of the error."""
+    raised = [_words(event.attributes) for event in events if event.name == _EXCEPTION]
+    written = _words({name: attributes.take(name) for name in (*_EXCEPTION_WORDS, "exception.stacktrace")})
+    kind = attributes.text("error.type")
+    if span.has_failed is False:
+        return None
+    found = next((words for words in (*raised[::-1], written, span.status) if words), kind)
+    return found or ("The span is marked as failed, without a message." if span.has_failed else None)
+
+
+def _words(fields: Mapping[str, Any]) -> str:
+    return ": ".join(str(fields[name]) for name in _EXCEPTION_WORDS if fields.get(name))
+
+
+def _metadata(span: Span, attributes: Attributes, events: list[Event]) -> dict[str, object]:
+    noted = [{"name": event.name, "attributes": dict(event.attributes)} for event in events]
+    found = {"scope": span.scope, **attributes.left, "events": noted}
+    return {name: value for name, value in found.items() if value}

@@ -1,0 +1,40 @@
+"""Counts what a loader found no place for, and says so in one sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SHOWN = 8
+
+
+@dataclass
+class Tally:
+    """How many things of one kind there were, and which of them found no place.
+
+    Attributes:
+        what: The sentence's subject, such as ``Attributes kept as metadata only``.
+        total: All things of the kind.
+        unmapped: Those without a place, by name.
+    """
+
+    what: str
+    total: int = 0
+    unmapped: Counter[str] = field(default_factory=Counter)
+
+    def add(self, total: int, unmapped: Iterable[str]) -> None:
+        """Count ``total`` more things, ``unmapped`` of them without a place."""
+        self.total += total
+        self.unmapped.update(list(unmapped))
+
+    def notes(self) -> tuple[str, ...]:
+        """Return the sentence, nothing where all has found its place."""
+        if not self.unmapped:
+            return ()
+        names = [name[:60] for name, _ in self.unmapped.most_common()]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return (f"{self.what}: {self.unmapped.total()} of {self.total} ({', '.join(names[:_SHOWN])}{more}).",)
