@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import openai
 
+from pytest_refinery.errors import RefineryError
 from pytest_refinery.llm import refusals
-from pytest_refinery.llm.refusals import Complaint, PassingTrouble, Unreached
+from pytest_refinery.llm.refusals import Complaint, PassingTrouble, Refused, Unreached
 from pytest_refinery.llm.replies import Answered
 
 if TYPE_CHECKING:
@@ -33,11 +34,15 @@ class OpenAIService:
     Key, address and organisation are read by the SDK from its own variables: ``OPENAI_API_KEY``,
     ``OPENAI_BASE_URL``, ``OPENAI_ORG_ID``. Each method raises ``refusals.Unanswered`` where there is no answer.
     Nothing is retried here.
+
+    Args:
+        api_key: A key to use instead.
+        base_url: An address to use instead.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, api_key: str | None = None, base_url: str | None = None) -> None:
         try:
-            self._client = openai.OpenAI(max_retries=0, timeout=_QUICK_SECONDS)
+            self._client = openai.OpenAI(api_key=api_key, base_url=base_url, max_retries=0, timeout=_QUICK_SECONDS)
         except openai.OpenAIError as error:
             msg = "There is no key for OpenAI. Set OPENAI_API_KEY, or choose --refinery-analyst builtin."
             raise refusals.AccountRefused(msg) from error
@@ -175,8 +180,11 @@ def _complaint(error: openai.APIStatusError) -> Complaint:
     )
 
 
-def _about_connection(error: openai.APIConnectionError) -> PassingTrouble:
+def _about_connection(error: openai.APIConnectionError) -> refusals.Unanswered:
     cause = error.__cause__ or error
+    if isinstance(cause, RefineryError):
+        # Our own refusal to let the request out.
+        return Refused(str(cause))
     # The HTTP library is the SDK's choice; the name of this exception is the same in all of them.
     if type(cause).__name__ == "ConnectError":
         return Unreached(f"The service cannot be reached: {cause}.")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import filelock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 
@@ -33,11 +34,33 @@ class Entry:
         self.files = {}
 
 
-class StoreIndex:
-    """A folder with a file for each trace, shared by all processes of this machine that use the same account."""
+class Index(Protocol):
+    """Keeps the entry of each trace."""
 
-    def __init__(self, folder: Path) -> None:
+    def opened(self, identity: str, *, timeout: float) -> AbstractContextManager[Entry]:
+        """Yield the entry of a trace; it is waited for ``timeout`` seconds at most."""
+        ...
+
+
+class NoIndex:
+    """Knows nothing and keeps nothing: every trace is seen for the first time."""
+
+    @contextmanager
+    def opened(self, identity: str, *, timeout: float) -> Iterator[Entry]:  # noqa: ARG002  (the port's)
+        """Yield an empty entry."""
+        yield Entry()
+
+
+class StoreIndex:
+    """A folder with a file for each trace, shared by all processes of this machine that use the same account.
+
+    Args:
+        begins_anew: Whether every store is to be filled anew, as for the first time.
+    """
+
+    def __init__(self, folder: Path, *, begins_anew: bool = False) -> None:
         self._folder = folder
+        self._begins_anew = begins_anew
 
     @contextmanager
     def opened(self, identity: str, *, timeout: float) -> Iterator[Entry]:
@@ -54,6 +77,8 @@ class StoreIndex:
             yield Entry()
             return
         entry = self._read(self._folder / f"{identity}.json")
+        if self._begins_anew:
+            entry.forget_store()
         try:
             yield entry
         finally:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Case, Job
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.llm.documents import Document
-    from pytest_refinery.llm.store_index import Entry, StoreIndex
+    from pytest_refinery.llm.store_index import Entry, Index
 
 T = TypeVar("T")
 JsonObject = dict[str, Any]
@@ -112,7 +112,7 @@ class Library:
     def __init__(
         self,
         service: Callable[[], Stores],
-        index: StoreIndex,
+        index: Index,
         *,
         is_wanted: bool,
         max_num_results: int | None = None,
@@ -193,16 +193,17 @@ class Library:
     def _upload(self, missing: Sequence[Document], entry: Entry, filling: _Filling) -> dict[str, Document]:
         """Upload documents, and return them by the ids of their files."""
         calls = [partial(self._upload_one, document, filling) for document in missing]
-        found: dict[str, Document] = {}
+        found: dict[int, str] = {}
         for place, result in run_all(calls, workers=_UPLOADS_AT_ONCE, seconds_left=filling.job.seconds_left):
             if isinstance(result, AccountRefused):
                 raise result
             if isinstance(result, Exception):
                 filling.failed(missing[place], result)
             else:
-                found[result] = missing[place]
+                found[place] = result
                 entry.uploaded.append(result)
-        return found
+        # In the order of the documents, not of the answers: the next request has to be the same every time.
+        return {found[place]: missing[place] for place in sorted(found)}
 
     def _upload_one(self, document: Document, filling: _Filling) -> str:
         return self._lasting(
