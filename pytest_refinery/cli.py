@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_refinery import options, wiring
-from pytest_refinery.errors import RefineryError
+from pytest_refinery.errors import RefineryError, TraceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON Schema of expectation files, for editors")
     schema.set_defaults(run=_schema)
     _add_diagnose(commands.add_parser("diagnose", help="say why a trace does not meet an expectation"))
+    _add_fetch(commands.add_parser("fetch", help="save a trace of LangSmith as a file"))
     _add_budget(commands.add_parser("budget", help="show the token budget that all workers share"))
     cleanup = commands.add_parser("cleanup", help="remove what earlier runs left with the OpenAI account")
     cleanup.add_argument("--list", action="store_true", help="only say what there is")
@@ -52,6 +53,14 @@ def _add_budget(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reset", action="store_true", help="forget what was used, who waits and what was learned")
     parser.add_argument("--model", help="the model whose budget it is, if not the one of REFINERY_MODEL")
     parser.set_defaults(run=_budget)
+
+
+def _add_fetch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("trace", metavar="TRACE", help="a run or trace id, the address of a run, or a public link")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the file, or - to print it; named after the trace")
+    parser.add_argument("--project", metavar="PROJECT", help="the project it is in, if not that of LANGSMITH_PROJECT")
+    parser.add_argument("--force", action="store_true", help="overwrite the file")
+    parser.set_defaults(run=_fetch)
 
 
 def _add_diagnose(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +106,31 @@ def _budget(given: argparse.Namespace) -> None:
     if given.reset:
         ledger.reset()
     print(wording.page(settings.model, ledger.status()), end="")
+
+
+def _fetch(given: argparse.Namespace) -> None:
+    langsmith = wiring.build_langsmith(options.read_environment())
+    found = langsmith.download(given.trace, project=given.project)
+    if found.doubt:
+        _say(f"warning: {found.doubt}")
+    if given.file == "-":
+        print(found.as_json())
+        return
+    path = Path(given.file or found.file_name)
+    _write(path, found.as_json() + "\n", may_overwrite=given.force)
+    _say(f"{len(found.records)} runs saved; name them in an expectation file as trace: {path.as_posix()}")
+
+
+def _write(path: Path, text: str, *, may_overwrite: bool) -> None:
+    try:
+        with path.open("w" if may_overwrite else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        msg = f"{path} is there already; name another file, or overwrite it with --force."
+        raise TraceError(msg) from error
+    except OSError as error:
+        msg = f"{path} cannot be written ({error.strerror or error})."
+        raise TraceError(msg) from error
 
 
 def _diagnose(given: argparse.Namespace) -> None:

@@ -328,6 +328,13 @@ OPTIONS = (
         default="300",
     ),
     Option(
+        name="fetch_timeout",
+        help="Seconds to go on asking LangSmith for a trace while it is down, or says that it is asked too often.",
+        parse=_seconds,
+        variable="REFINERY_FETCH_TIMEOUT",
+        default="120",
+    ),
+    Option(
         name="tpm",
         help="Tokens per minute that all workers together may use.",
         parse=_count,

@@ -29,6 +29,7 @@ class Settings:
     max_diagnoses: int | None = None
     max_tokens: int | None = None
     timeout: float = 300.0
+    fetch_timeout: float = 120.0
     tpm: int | None = None
     rpm: int | None = None
     tpm_model: str = "auto"

@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Analyst, PreparingAnalyst, PromptFile, TokenBudget
     from pytest_refinery.budget.ledger import Ledger
     from pytest_refinery.budget.limits import Limits
+    from pytest_refinery.budget.request_pace import RequestPace
     from pytest_refinery.llm.leftovers import Leftovers
     from pytest_refinery.llm.openai_responses import OpenAIAnalyst
     from pytest_refinery.llm.openai_service import OpenAIService
-    from pytest_refinery.llm.store_index import StoreIndex
-    from pytest_refinery.llm.vector_stores import Library
+    from pytest_refinery.llm.store_index import Index, StoreIndex
+    from pytest_refinery.sources.langsmith_account import Account
+    from pytest_refinery.sources.langsmith_traces import LangSmith
     from pytest_refinery.traces.source import TraceSource
 
 ANALYSTS = ("auto", "openai", "builtin")
 _OPENAI = "https://api.openai.com/v1"
+# The SDK insists on a key. This one never leaves the process.
+_NO_KEY = "replayed-without-a-key"
 
 
 def _nobody_listens(_: str) -> None:
@@ -54,7 +58,8 @@ def build_analyst(
     settings: Settings | None = None,
     *,
     tell: Callable[[str], None] = _nobody_listens,
-    shared_folder: Path | None = None,
+    budget: Callable[[], TokenBudget] | None = None,
+    is_recorded: bool = False,
 ) -> Analyst | PreparingAnalyst:
     """Return one of our own analysts.
 
@@ -62,7 +67,8 @@ def build_analyst(
         name: One of ``ANALYSTS``.
         settings: Those of the run.
         tell: Hears why the analyst waits, if it does.
-        shared_folder: Where the workers of a session count the tokens of all of them.
+        budget: Returns the budget that it shares; by default it has one of its own.
+        is_recorded: Whether it is to ask all that it would ask on a machine that knows nothing yet.
 
     Raises:
         ConfigurationError: There is none of this name.
@@ -71,19 +77,38 @@ def build_analyst(
         msg = f"There is no analyst {name!r}.{did_you_mean(name, ANALYSTS)} There are: {', '.join(ANALYSTS)}."
         raise ConfigurationError(msg)
     if name == "openai" or (name == "auto" and os.environ.get("OPENAI_API_KEY")):
-        return _build_openai(settings or Settings(), tell, shared_folder)
+        settings = settings or Settings()
+        shared = budget() if budget else build_budget(settings, tell=tell)
+        return _openai(settings, _service(), shared, _store_index(begins_anew=is_recorded))
     from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
 
     return BuiltinAnalyst()
 
 
-def _build_openai(settings: Settings, tell: Callable[[str], None], shared_folder: Path | None) -> OpenAIAnalyst:
+def build_replaying_analyst(settings: Settings, circumstances: Circumstances) -> PreparingAnalyst:
+    """Return the analyst that asked what a cassette holds: it needs no key, costs nothing and waits for nothing."""
+    from pytest_refinery.budget.free import FreeBudget
+    from pytest_refinery.llm.store_index import NoIndex
+
+    service = _service(api_key=_NO_KEY, base_url=circumstances.base_url)
+    budget = FreeBudget(circumstances.tokens_per_minute)
+    return _openai(settings, service, budget, NoIndex(), sleep=lambda *_: None)
+
+
+def _openai(
+    settings: Settings,
+    service: Callable[[], OpenAIService],
+    budget: TokenBudget,
+    index: Index,
+    *,
+    sleep: Callable[..., object] | None = None,
+) -> OpenAIAnalyst:
     from pytest_refinery.budget.estimates import Estimates
     from pytest_refinery.llm.calls import Calls
     from pytest_refinery.llm.openai_responses import OpenAIAnalyst
     from pytest_refinery.llm.questions import Manner
+    from pytest_refinery.llm.vector_stores import Library
 
-    service = _service()
     manner = Manner(
         model=settings.model,
         temperature=settings.temperature,
@@ -91,33 +116,27 @@ def _build_openai(settings: Settings, tell: Callable[[str], None], shared_folder
         max_output_tokens_stage1=settings.max_output_tokens_stage1,
         max_output_tokens_other=settings.max_output_tokens_other,
     )
-    estimates = Estimates(reserves_output=settings.reserves_output)
-    library = None if settings.context == "inline" else _build_library(settings, service)
-    budget = build_budget(settings, tell=tell, shared_folder=shared_folder)
-    return OpenAIAnalyst(Calls(service, budget, estimates), manner, library)
+    library = Library(
+        service,
+        index,
+        is_wanted=settings.context == "file_search",
+        max_num_results=settings.max_num_results,
+        sleep=sleep or time.sleep,
+    )
+    calls = Calls(service, budget, Estimates(reserves_output=settings.reserves_output), sleep=sleep)
+    return OpenAIAnalyst(calls, manner, None if settings.context == "inline" else library)
 
 
-def _service() -> Callable[[], OpenAIService]:
+def _service(*, api_key: str | None = None, base_url: str | None = None) -> Callable[[], OpenAIService]:
     """Return what connects to the service on first use: the SDK is heavy, and most runs need no diagnosis."""
 
     @cache
     def service() -> OpenAIService:
         from pytest_refinery.llm.openai_service import OpenAIService
 
-        return OpenAIService()
+        return OpenAIService(api_key=api_key, base_url=base_url)
 
     return service
-
-
-def _build_library(settings: Settings, service: Callable[[], OpenAIService]) -> Library:
-    from pytest_refinery.llm.vector_stores import Library
-
-    return Library(
-        service,
-        _store_index(),
-        is_wanted=settings.context == "file_search",
-        max_num_results=settings.max_num_results,
-    )
 
 
 def build_leftovers() -> Leftovers:
@@ -127,12 +146,13 @@ def build_leftovers() -> Leftovers:
     return Leftovers(_service(), _store_index())
 
 
-def _store_index() -> StoreIndex:
+def _store_index(*, begins_anew: bool = False) -> StoreIndex:
     from pytest_refinery.budget import locations
     from pytest_refinery.llm.store_index import StoreIndex
 
     account = _account(model="")
-    return StoreIndex(locations.state_file(account, os.environ).parent / f"stores-{account}")
+    folder = locations.state_file(account, os.environ).parent / f"stores-{account}"
+    return StoreIndex(folder, begins_anew=begins_anew)
 
 
 def _account(*, model: str) -> str:
@@ -227,11 +247,48 @@ def build_prices() -> Callable[[str, int, int], float | None]:
     return dollars
 
 
-def build_source() -> TraceSource:
-    """Return the source of traces."""
+def build_source(
+    settings: Settings | None = None, *, folder: Path | None = None, is_recorded: Callable[[], bool] | None = None
+) -> TraceSource:
+    """Return the source of traces: local files, and LangSmith.
+
+    Args:
+        settings: Those of the run.
+        folder: Where fetched traces are kept, if they are.
+        is_recorded: Tells whether what is asked now goes to or comes from a recording, so that nothing may be kept.
+    """
+    from pytest_refinery.sources.by_reference import ByReference
     from pytest_refinery.sources.json_files import JsonFiles
 
-    return JsonFiles()
+    return ByReference(JsonFiles(), lambda: build_langsmith(settings, folder=folder, is_recorded=is_recorded))
+
+
+def build_langsmith(
+    settings: Settings | None = None, *, folder: Path | None = None, is_recorded: Callable[[], bool] | None = None
+) -> LangSmith:
+    """Return the source of LangSmith's traces; the arguments are those of ``build_source``."""
+    from pytest_refinery.sources import langsmith_account
+    from pytest_refinery.sources.langsmith_traces import LangSmith
+    from pytest_refinery.sources.langsmith_wire import Wire
+    from pytest_refinery.sources.trace_cache import TraceCache
+
+    account = langsmith_account.from_environment(os.environ)
+    return LangSmith(
+        account,
+        wire=Wire(),
+        pace=_build_pace(account),
+        cache=TraceCache(folder) if folder else None,
+        is_recorded=is_recorded or (lambda: False),
+        patience_seconds=(settings or Settings()).fetch_timeout,
+    )
+
+
+def _build_pace(account: Account) -> RequestPace:
+    from pytest_refinery.budget import locations
+    from pytest_refinery.budget.request_pace import RequestPace
+
+    name = locations.account(base_url=account.endpoint, model="", key=account.key)
+    return RequestPace(locations.state_file(name, os.environ).with_name(f"langsmith-{name}.json"))
 
 
 def read_prompt_files(patterns: Iterable[str], *, base: Path, root: Path) -> tuple[PromptFile, ...]:

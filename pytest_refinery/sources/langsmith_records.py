@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pytest_refinery.errors import TraceError
 from pytest_refinery.traces import json_values
-from pytest_refinery.traces.model import Run, RunKind
+from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +67,21 @@ class Records:
     def trace_id(self, run_id: str) -> str:
         """Return the id of the trace that a run says it belongs to, else the run's own."""
         return str(self._by_id[run_id].get("trace_id") or run_id)
+
+    def trace(self) -> Trace:
+        """Return the trace of all records added.
+
+        Raises:
+            TraceError: Two runs share an id, or parents form a cycle.
+        """
+        runs, notes = self.runs()
+        ordered = in_order(runs, source=self._source)
+        root = ordered[0]
+        trace = Trace(id=self.trace_id(root.id), name=root.name, runs=ordered, source=self._source)
+        orphans = sum(1 for run in trace.roots if run.parent_id is not None)
+        if orphans:
+            notes = (*notes, f"Runs that stand as roots because their parent is not in the file: {orphans}.")
+        return trace.model_copy(update={"notes": notes})
 
     def runs(self) -> tuple[list[Run], tuple[str, ...]]:
         """Return the runs, in the order of the file, and what could not be mapped."""

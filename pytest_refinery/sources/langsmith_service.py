@@ -1,0 +1,289 @@
+"""One LangSmith: asks it in turn, waits where it asks to, and says in a sentence why there is no answer."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from pytest_refinery.errors import TraceError
+from pytest_refinery.sources.langsmith_wire import Request, Response, TooLargeError, UnreachedError
+from pytest_refinery.traces import json_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_refinery.traces.model import Json
+
+_PASSING = frozenset({408, 425, 500, 502, 503, 504})
+# What the SDK waits after a 429 that does not say how long.
+_LIMITED_SECONDS = 30.0
+# As long as nothing came in two minutes, others need not wait for the same.
+_STILL_DOWN_SECONDS = 30.0
+_LONGEST_WORDS = 200
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A kind of request, and how many of it one key may send in how many seconds."""
+
+    name: str
+    requests: int
+    seconds: float
+
+
+# The limits that LangSmith's documentation states for each key.
+V1_QUERY = Lane("v1-query", 15, 10.0)
+V2 = Lane("v2", 300, 10.0)
+OTHER = Lane("other", 2_000, 60.0)
+
+
+class Pace(Protocol):
+    """Spreads the requests of all processes that use one key."""
+
+    def book(self, lane: str, *, requests: int, seconds: float) -> float:
+        """Count a request and return how many seconds to wait before it may be sent."""
+        ...
+
+    def hold(self, lane: str, seconds: float) -> None:
+        """Let nobody send on a lane for so many seconds."""
+        ...
+
+
+class Sender(Protocol):
+    """Sends one request, once."""
+
+    def send(self, request: Request) -> Response:
+        """Return the answer, whatever its status."""
+        ...
+
+
+class Refused(TraceError):  # noqa: N818  (what happened to the request)
+    """LangSmith answered, but not what it was asked for.
+
+    Attributes:
+        status: Of the answer.
+        is_unknown_path: Whether the answer is that of a backend which does not know this kind of request.
+    """
+
+    def __init__(self, sentence: str, status: int, *, is_unknown_path: bool = False) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.is_unknown_path = is_unknown_path
+
+
+class Service:
+    """Sends requests to one endpoint, from any thread.
+
+    Args:
+        endpoint: Without ``/api``.
+        headers: Those that say who asks; ``None`` for what needs no key.
+        patience_seconds: How long to go on asking a LangSmith that does not answer, or says that it is asked too often.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        headers: Mapping[str, str] | None,
+        *,
+        wire: Sender,
+        pace: Pace,
+        patience_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.endpoint = endpoint
+        self.host = urlsplit(endpoint).netloc.rpartition("@")[2]
+        self._headers = headers or {}
+        self._wire = wire
+        self._pace = pace
+        self._patience = patience_seconds
+        self._sleep = sleep
+        self._clock = clock
+        self._outage = _Outage(clock)
+
+    def get(self, path: str, query: Sequence[tuple[str, str]], *, lane: Lane) -> Json:
+        """Return the JSON at a path, as in ``/api/v2/traces/<id>/runs``.
+
+        Raises:
+            Refused: The answer is an error.
+            TraceError: There is no answer.
+        """
+        return self._asked(Request("GET", self.endpoint + path, query, headers=self._headers), lane)
+
+    def post(self, path: str, body: Mapping[str, Any], *, lane: Lane) -> Json:
+        """Return the JSON that answers ``body``; raises as ``get``."""
+        return self._asked(Request("POST", self.endpoint + path, body=body, headers=self._headers), lane)
+
+    def _asked(self, request: Request, lane: Lane) -> Json:
+        response = self.answer(request, lane)
+        if response.status != HTTPStatus.OK:
+            raise self._refusal(response)
+        return self.parsed(response)
+
+    def parsed(self, response: Response) -> Json:
+        """Return the JSON of an answer.
+
+        Raises:
+            Refused: It holds none that can be worked with.
+        """
+        value = json_values.parsed(response.content.decode("utf-8", "replace"))
+        if value is None:
+            msg = f"{self.host} answered with something else than JSON. Does LANGSMITH_ENDPOINT name its API?"
+            raise Refused(msg, response.status, is_unknown_path=True)
+        return value
+
+    def answer(self, request: Request, lane: Lane) -> Response:
+        """Return the first answer that is neither a 429 nor a passing trouble.
+
+        Raises:
+            TraceError: There was none for as long as patience lasts.
+        """
+        self._refuse_while_down()
+        pauses = chain((1.0, 2.0, 4.0, 8.0), repeat(16.0))
+        first_trouble: float | None = None
+        while True:
+            self._sleep_if(self._pace.book(lane.name, requests=lane.requests, seconds=lane.seconds))
+            response = self._attempt(request)
+            if isinstance(response, Response) and response.status != HTTPStatus.TOO_MANY_REQUESTS:
+                return response
+            first_trouble = self._clock() if first_trouble is None else first_trouble
+            if isinstance(response, Response):
+                self._hold(lane, _asked_seconds(response.headers), first_trouble)
+            else:
+                self._sleep_if(self._pause(response, next(pauses), first_trouble))
+
+    def _attempt(self, request: Request) -> Response | str:
+        """Return the answer, or why there is none that counts."""
+        try:
+            response = self._wire.send(request)
+        except UnreachedError as error:
+            return str(error)
+        except TooLargeError as error:
+            msg = f"The answer of {self.host} is larger than a trace may be ({error})."
+            raise TraceError(msg) from error
+        if response.status in _PASSING:
+            return f"it answers {response.status}"
+        self._outage.end()
+        return response
+
+    def _hold(self, lane: Lane, seconds: float, first_trouble: float) -> None:
+        if self._clock() + seconds > first_trouble + self._patience:
+            msg = (
+                f"{self.host} says that this key asks too often (429), and to wait {seconds:.0f} s more; longer than "
+                f"the {self._patience:.0f} s that REFINERY_FETCH_TIMEOUT allows. Run again later."
+            )
+            raise TraceError(msg)
+        self._pace.hold(lane.name, seconds)
+
+    def _pause(self, why: str, seconds: float, first_trouble: float) -> float:
+        since = min(first_trouble, self._outage.begin(why))
+        if self._clock() + seconds <= since + self._patience:
+            return seconds
+        self._outage.give_up()
+        raise TraceError(self._down(why))
+
+    def _refuse_while_down(self) -> None:
+        why = self._outage.given_up_for(_STILL_DOWN_SECONDS)
+        if why is not None:
+            raise TraceError(self._down(why))
+
+    def _down(self, why: str) -> str:
+        return (
+            f"{self.host} could not be asked for {self._patience:.0f} s ({why}). Run again later; traces that were "
+            "fetched before are still there. (REFINERY_FETCH_TIMEOUT says how long to try.)"
+        )
+
+    def _sleep_if(self, seconds: float) -> None:
+        if seconds > 0:
+            self._sleep(seconds)
+
+    def _refusal(self, response: Response) -> Refused:
+        said, is_problem = _words(response)
+        quoted = f" ({response.status}: {said})" if said else f" ({response.status})"
+        return Refused(
+            _REFUSALS.get(response.status, _OTHER_REFUSAL).format(host=self.host, quoted=quoted),
+            response.status,
+            is_unknown_path=response.status in _UNKNOWN and not is_problem,
+        )
+
+
+class _Outage:
+    """Since when nothing has been heard, shared by all threads: a suite waits for the same trouble once."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._since: float | None = None
+        self._given_up: float | None = None
+        self._why = ""
+
+    def begin(self, why: str) -> float:
+        """Return since when it lasts."""
+        with self._lock:
+            self._why = why
+            self._since = self._clock() if self._since is None else self._since
+            return self._since
+
+    def give_up(self) -> None:
+        """Note that patience has ended."""
+        with self._lock:
+            self._given_up = self._clock()
+
+    def given_up_for(self, seconds: float) -> str | None:
+        """Return why, where somebody gave up less than ``seconds`` ago."""
+        with self._lock:
+            is_recent = self._given_up is not None and self._clock() < self._given_up + seconds
+            return self._why if is_recent else None
+
+    def end(self) -> None:
+        """Note that there was an answer."""
+        with self._lock:
+            self._since = self._given_up = None
+
+
+_UNKNOWN = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+_REFUSALS: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: (
+        "{host} does not accept the key in LANGSMITH_API_KEY{quoted}. Is it complete and still valid, and does "
+        "LANGSMITH_ENDPOINT name the region it belongs to?"
+    ),
+    HTTPStatus.FORBIDDEN: (
+        "{host} gives this key no access{quoted}. The key must be of the workspace that has the trace, and may read "
+        "its runs; a key of several workspaces needs LANGSMITH_WORKSPACE_ID."
+    ),
+    HTTPStatus.NOT_FOUND: "{host} finds nothing there{quoted}.",
+}
+_OTHER_REFUSAL = "{host} refused the request{quoted}."
+
+
+def _words(response: Response) -> tuple[str, bool]:
+    """Return what an error says, and whether it has the form that all errors of v2 have (RFC 7807)."""
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return "", False
+    if not isinstance(body, dict):
+        return "", False
+    said = body.get("detail") or body.get("title") or body.get("error") or ""
+    words = " ".join(said.split())[:_LONGEST_WORDS] if isinstance(said, str) else ""
+    return words.rstrip("."), bool({"title", "status", "type"} & body.keys())
+
+
+def _asked_seconds(headers: Mapping[str, str]) -> float:
+    """Return what ``retry-after`` asks for, in seconds or as a date."""
+    asked = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(asked)) if asked else _LIMITED_SECONDS
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except ValueError:
+        return _LIMITED_SECONDS
