@@ -259,6 +259,14 @@ class Lease(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Spending:
+    """What a request cost in tokens, and when its answer was there: seconds since the epoch."""
+
+    at: float
+    tokens: int
+
+
 class TokenBudget(Protocol):
     """Says when a request may be sent, for all processes that use one account.
 

@@ -84,4 +84,5 @@ class RefinerySession:
             # pytest asks an item for its words in the call phase only.
             report.longrepr = item.repr_failure(call.excinfo)
         attach.to_report(item, call, report)
+        self._workbench.album.to_report(report)
         return report

@@ -12,6 +12,7 @@ from pytest_refinery.analysis.ports import Judge, PreparingAnalyst
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.errors import Undecided
 from pytest_refinery.integration import read_ahead
+from pytest_refinery.integration.album import Album
 from pytest_refinery.integration.allowance import Allowance
 from pytest_refinery.integration.progress import Progress
 from pytest_refinery.integration.read_ahead import ReadAhead, Reference
@@ -44,6 +45,7 @@ class Workbench:
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.root = config.rootpath
+        self.album = Album(is_wanted=settings.report is not None)
         self._config = config
         self._settings = settings
         self._progress = Progress(config)
@@ -147,6 +149,11 @@ class Workbench:
 
     def diagnosed(self, record: ItemRecord, case: Case) -> ItemRecord:
         """Return the record of a failed item with its diagnosis, or with why there is none."""
+        record = self._diagnosed(record, case)
+        self.album.draw(record, case)
+        return record
+
+    def _diagnosed(self, record: ItemRecord, case: Case) -> ItemRecord:
         if not self._settings.diagnose:
             return record
         found = self._cache.find(case) if self._cache else None

@@ -1,0 +1,1 @@
+"""``index.html``: one page that needs nothing but itself."""

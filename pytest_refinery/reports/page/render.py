@@ -1,0 +1,194 @@
+"""The page: from a report and the pictures of its traces to one HTML text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pytest_refinery.analysis.records import Outcome
+from pytest_refinery.digest.lines import fold
+from pytest_refinery.reports.escape import line, printable
+from pytest_refinery.reports.page.curve import HEIGHT, WIDTH, curve
+from pytest_refinery.reports.page.embed import json_text, source_hash
+from pytest_refinery.reports.text import changes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pytest_refinery.analysis.ports import Spending
+    from pytest_refinery.analysis.records import ItemRecord, Report
+    from pytest_refinery.analysis.schemas import Evidence
+
+# Browsers take minutes over pages much larger than this.
+LARGEST_PAGE = 32_000_000
+_PACKAGE = "pytest_refinery.reports.page"
+_UNFIT_FOR_AN_ANCHOR = re.compile(r"[^\w.:/\[\]=,-]+")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An item as the page shows it.
+
+    Attributes:
+        cause: The place of its cause among the report's, from 0.
+        picture: The id of the element that holds its trace.
+        marks: What to mark in the trace, as JSON.
+    """
+
+    item: ItemRecord
+    anchor: str
+    cause: int | None
+    picture: str | None
+    marks: str
+
+
+def render(
+    report: Report,
+    *,
+    pictures: Mapping[str, str],
+    spendings: Iterable[Spending] = (),
+    limit: int | None = None,
+) -> str:
+    """Return the page.
+
+    Args:
+        report: What was found.
+        pictures: The picture of an item's trace as JSON, by node id; items without one are shown without.
+        spendings: What was spent when.
+        limit: Tokens per minute.
+    """
+    places, elements = _placed(report, pictures)
+    entries = _entries(report, places)
+    style, script = _file("style.css"), _file("page.js")
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            entries=entries,
+            anchors={entry.item.nodeid: entry.anchor for entry in entries},
+            outcomes=[(outcome.value, count) for outcome in Outcome if (count := _count(report, outcome))],
+            tags=sorted({tag for item in report.expectations for tag in item.expectation.tags}),
+            elements=elements,
+            left_out=len(set(pictures.values())) - len(elements),
+            curve=curve(spendings, limit=limit),
+            box=(WIDTH, HEIGHT),
+            style=Markup(style),  # noqa: S704  (our own file)
+            script=Markup(script),  # noqa: S704  (our own file)
+            policy=_policy(style, script),
+        )
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    allowed = f"script-src {source_hash(script)}; style-src {source_hash(style)}"
+    return f"default-src 'none'; {allowed}; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _count(report: Report, outcome: Outcome) -> int:
+    return sum(item.outcome == outcome for item in report.expectations)
+
+
+def _placed(report: Report, pictures: Mapping[str, str]) -> tuple[dict[str, str], list[tuple[str, Markup]]]:
+    """Return each picture once, as id and content of an element, and which item has which."""
+    ids: dict[str, str] = {}
+    places: dict[str, str] = {}
+    size = 0
+    for item in report.expectations:
+        picture = pictures.get(item.nodeid)
+        if picture is None:
+            continue
+        if picture not in ids and size + len(picture) <= LARGEST_PAGE:
+            ids[picture] = f"picture-{len(ids) + 1}"
+            size += len(picture)
+        if picture in ids:
+            places[item.nodeid] = ids[picture]
+    return places, [(name, Markup(json_text(picture))) for picture, name in ids.items()]  # noqa: S704  (escaped)
+
+
+def _entries(report: Report, places: Mapping[str, str]) -> list[_Entry]:
+    causes = {nodeid: place for place, cause in enumerate(report.root_causes) for nodeid in cause.nodeids}
+    anchors = _anchors(item.nodeid for item in report.expectations)
+    return [
+        _Entry(item, anchor, causes.get(item.nodeid), places.get(item.nodeid), _marks(item))
+        for item, anchor in zip(report.expectations, anchors, strict=True)
+    ]
+
+
+def _anchors(nodeids: Iterable[str]) -> Iterator[str]:
+    """Yield an anchor for each node id that can stand in an address; none of them twice."""
+    seen: Counter[str] = Counter()
+    for nodeid in nodeids:
+        anchor = f"item-{_UNFIT_FOR_AN_ANCHOR.sub('_', nodeid)}"
+        seen[anchor] += 1
+        yield anchor if seen[anchor] == 1 else f"{anchor}~{seen[anchor]}"
+
+
+def _marks(item: ItemRecord) -> str:
+    """Return what to mark in the trace of an item: its decisive run, quotes, findings and gaps."""
+    found = item.diagnosis
+    quotes = (*(found.evidence if found else ()), *(item.judge.quotes if item.judge else ()))
+    marks = {
+        "responsible": found.responsible_run_number if found else None,
+        "quotes": [_quote(each) for each in quotes],
+        "findings": [{"run": each.run_number, "what": line(each.what)} for each in found.findings] if found else [],
+    }
+    return json.dumps(marks, ensure_ascii=False)
+
+
+def _quote(evidence: Evidence) -> dict[str, object]:
+    return {"run": evidence.run_number, "quote": printable(fold(evidence.quote)), "why": line(evidence.why)}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(_PACKAGE, ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters |= {
+        "number": "{:,}".format,
+        "seconds": _seconds,
+        "words": _words,
+        "changes": changes,
+        "address": _address,
+    }
+    return environment
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _address(text: str) -> str:
+    return quote(printable(text), safe="")
+
+
+def _shown(value: object) -> object:
+    """Return whatever is written into the page so that it steers nothing: autoescape does the rest."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 60:  # noqa: PLR2004  (a minute)
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+@cache
+def _file(name: str) -> str:
+    loader = PackageLoader(_PACKAGE, "")
+    return loader.get_source(_environment(), name)[0]
