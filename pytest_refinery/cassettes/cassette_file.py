@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +17,7 @@ from pytest_refinery.errors import CassetteError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_refinery.cassettes.circumstances import Circumstances
     from pytest_refinery.traces.model import Json
 
 VERSION = 1
@@ -41,9 +42,17 @@ def load(path: Path) -> tuple[Interaction, ...] | None:
     return _Reader(path, text).interactions()
 
 
-def written(interactions: Sequence[Interaction], *, about: str, recorded_against: str) -> str:
+def written(
+    interactions: Sequence[Interaction],
+    *,
+    about: str,
+    recorded_against: str,
+    circumstances: Circumstances | None = None,
+) -> str:
     """Return the text of a cassette; the same whatever order concurrent requests were answered in."""
     document: dict[str, Json] = {"cassette": VERSION, "item": about, "recorded_against": recorded_against}
+    if circumstances is not None:
+        document["circumstances"] = asdict(circumstances)
     document["interactions"] = [_shown(each) for each in sorted(interactions, key=lambda each: each.request.text)]
     return _HEAD + yaml_text.written(document)
 

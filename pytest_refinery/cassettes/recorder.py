@@ -79,7 +79,12 @@ def _loaded(path: Path, mode: Mode) -> tuple[Interaction, ...] | None:
 
 def _keep(tape: Tape, recorded_against: str) -> None:
     if tape.is_to_be_written:
-        text = cassette_file.written(tape.interactions, about=tape.about, recorded_against=recorded_against)
+        text = cassette_file.written(
+            tape.interactions,
+            about=tape.about,
+            recorded_against=recorded_against,
+            circumstances=tape.circumstances,
+        )
         try:
             cassette_file.save(tape.path, text)
         except OSError as error:

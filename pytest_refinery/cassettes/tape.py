@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pytest_refinery.cassettes.circumstances import Circumstances
     from pytest_refinery.cassettes.interactions import Interaction, Request, Response
 
 
@@ -44,6 +45,7 @@ class Tape:
         path: The file.
         about: What it was opened for: the id of an item.
         is_replaying: Whether nothing can reach the network: no request is sent.
+        circumstances: Of a recording, for the head of the file.
         trouble: Why the file was not written at the end, in a sentence; ``""`` where nothing is wrong.
     """
 
@@ -51,6 +53,7 @@ class Tape:
         self.path = path
         self.mode = mode
         self.about = about
+        self.circumstances: Circumstances | None = None
         self.trouble = ""
         self._exists = old is not None
         self._lock = threading.Lock()
