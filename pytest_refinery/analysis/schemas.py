@@ -154,6 +154,24 @@ class StageReport(_Frozen):
     seconds_waited: float = 0.0
 
 
+class StalePrompt(_Frozen):
+    """A prompt file that is not what the agent was told when the trace was recorded.
+
+    Attributes:
+        file: The file, as the repository has it now.
+        run_id: The first run that was given another text of it.
+        run_number: The run's 1-based place.
+        only_in_trace: Sentences and lines of the text then that the file does not have.
+        only_in_file: Sentences and lines of the file that the text then did not have.
+    """
+
+    file: str
+    run_id: str
+    run_number: int
+    only_in_trace: tuple[str, ...] = ()
+    only_in_file: tuple[str, ...] = ()
+
+
 class Diagnosis(_Frozen):
     """The result of the stages for one failed item.
 
@@ -163,6 +181,7 @@ class Diagnosis(_Frozen):
         responsible_run_path: The names of the runs around the responsible one, the outermost first.
         model: The model that the analyst asked, ``""`` where there was none.
         cached: Whether it was made in an earlier session; then ``stages`` says what it cost then.
+        stale_prompts: Prompt files that have changed since the trace was recorded.
         notes: What went another way than planned, without anything missing; a sentence each.
     """
 
@@ -187,5 +206,6 @@ class Diagnosis(_Frozen):
     model: str = ""
     cached: bool = False
     stages: tuple[StageReport, ...] = ()
+    stale_prompts: tuple[StalePrompt, ...] = ()
     notes: tuple[str, ...] = ()
     partial: str | None = None

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.reports.escape import line, markdown, printable, shortened
-from pytest_refinery.reports.text import analyst, changes
+from pytest_refinery.reports.text import analyst, changes, stale, stale_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_refinery.analysis.records import ItemRecord, Report
     from pytest_refinery.analysis.schemas import Diagnosis, SuggestedFix
@@ -96,6 +96,8 @@ def _diagnosis(found: Diagnosis) -> Iterator[str]:
     yield from (f"- lacked: {markdown(entry)}" for entry in found.missing_context)
     yield from (f"- assumed: {markdown(entry)}" for entry in found.wrong_assumptions)
     yield ""
+    for prompt in found.stale_prompts:
+        yield from _changed(f"**Stale prompt:** {markdown(stale(prompt))}", stale_changes(prompt))
     if found.suggested_fix:
         yield from _fix(found.suggested_fix)
     if found.executive_summary:
@@ -107,10 +109,14 @@ def _diagnosis(found: Diagnosis) -> Iterator[str]:
 
 def _fix(fix: SuggestedFix) -> Iterator[str]:
     place = f" ({_code(fix.file)})" if fix.file else ""
-    yield f"**Suggested fix** for {markdown(fix.component)}{place}: {markdown(fix.why)}"
+    yield from _changed(f"**Suggested fix** for {markdown(fix.component)}{place}: {markdown(fix.why)}", changes(fix))
+
+
+def _changed(title: str, signed: Iterable[str]) -> Iterator[str]:
+    yield title
     yield ""
     # Indented code: no fence that the text could close.
-    yield from (f"    {printable(change)}" for change in changes(fix))
+    yield from (f"    {printable(change)}" for change in signed)
     yield ""
 
 

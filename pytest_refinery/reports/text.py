@@ -19,10 +19,11 @@ if TYPE_CHECKING:
         SessionPlan,
         SessionRecord,
     )
-    from pytest_refinery.analysis.schemas import Diagnosis, Evidence, StageReport, SuggestedFix
+    from pytest_refinery.analysis.schemas import Diagnosis, Evidence, StageReport, StalePrompt, SuggestedFix
 
 _QUOTES = 3
 _QUOTE_CHARACTERS = 300
+_CHANGES = 5
 _LABEL = 11
 _WORTH_SAYING = 0.05
 
@@ -72,6 +73,7 @@ def diagnosis(found: Diagnosis, *, checks: Iterable[CheckRecord] = (), width: in
         _responsible(found, width),
         [text for quote in found.evidence[:most] for text in _quote(found, quote, width, is_whole=is_whole)],
         _gaps(found, shown, width),
+        _stale(found.stale_prompts, width),
         _fix(found.suggested_fix, width),
         _field("in short", found.executive_summary, width),
         _findings(found, width) if is_whole else [],
@@ -110,14 +112,39 @@ def _gaps(found: Diagnosis, shown: set[str], width: int) -> list[str]:
     ]
 
 
+def _stale(prompts: Iterable[StalePrompt], width: int) -> list[str]:
+    return [
+        text
+        for prompt in prompts
+        for text in (*_field("stale", stale(prompt), width), *_changes(stale_changes(prompt), width))
+    ]
+
+
+def stale(prompt: StalePrompt) -> str:
+    """Return in a sentence which prompt file has changed since the trace was recorded."""
+    return f"{prompt.file} has changed since the trace was recorded: run {prompt.run_number} was told another text."
+
+
+def stale_changes(prompt: StalePrompt) -> Iterator[str]:
+    """Yield the first lines that are gone since the trace was recorded, and that are new, behind ``-`` or ``+``."""
+    for sign, texts in (("-", prompt.only_in_trace), ("+", prompt.only_in_file)):
+        yield from (f"{sign}{shortened(line(text), most=_QUOTE_CHARACTERS)}" for text in texts[:_CHANGES])
+        if len(texts) > _CHANGES:
+            yield f"{sign}... and {len(texts) - _CHANGES} more"
+
+
 def _fix(fix: SuggestedFix | None, width: int) -> list[str]:
     if fix is None:
         return []
     place = f"{fix.component} ({fix.file})" if fix.file and fix.file != fix.component else fix.component
     return [
         *_field("fix", f"{place}: {fix.why}" if fix.why else place, width),
-        *(text for change in changes(fix) for text in _wrapped(change[1:], width, first=f"{' ' * _LABEL}{change[0]} ")),
+        *_changes(changes(fix), width),
     ]
+
+
+def _changes(signed: Iterable[str], width: int) -> Iterator[str]:
+    return (text for each in signed for text in _wrapped(each[1:], width, first=f"{' ' * _LABEL}{each[0]} "))
 
 
 def changes(fix: SuggestedFix) -> Iterator[str]:

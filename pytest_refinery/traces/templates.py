@@ -23,6 +23,8 @@ _TAG = re.compile(
 )
 _OPENS = re.compile(r"\{%-?\s*(?:if|for|with|macro|call|filter|block)\b|\{\{~?[#^]")
 _CLOSES = re.compile(r"\{%-?\s*end|\{\{~?/")
+_NAMED = re.compile(r"\$?\{\{?\{?\s*\w")
+_SOMETHING = "{_}"
 _BRACES = re.compile(r"\{+|\}+")
 _FRONT_MATTER = re.compile(r"\A\ufeff?---\s*\n.*?\n---\s*\n", re.DOTALL)
 
@@ -40,9 +42,13 @@ class Template:
 
     def renders_to(self, text: str) -> bool:
         """Tell whether ``text`` may be a rendering of the template, or hold one."""
-        whole, at = fold(text), 0
+        return self.is_in(fold(text))
+
+    def is_in(self, folded: str) -> bool:
+        """Tell the same of a text that is folded already."""
+        at = 0
         for literal in self.literals:
-            found = whole.find(literal, at)
+            found = folded.find(literal, at)
             if found < 0:
                 return False
             at = found + len(literal)
@@ -51,8 +57,8 @@ class Template:
 
 @lru_cache(maxsize=1_024)
 def parse(text: str) -> Template:
-    """Return the template that ``text`` is; what stands in conditions and loops is no part of every rendering."""
-    return Template(tuple(filter(None, (fold(part) for part in _required(_FRONT_MATTER.sub("", text))))))
+    """Return the template that ``text`` is."""
+    return Template(tuple(filter(None, map(fold, _TAG.split(required(text))))))
 
 
 def fold(text: str) -> str:
@@ -65,12 +71,17 @@ def has_variables(text: str) -> bool:
     return _TAG.search(text) is not None
 
 
+def required(text: str) -> str:
+    """Return a template without its front matter, and a variable for each condition, loop and comment in it."""
+    return "".join(_required(_FRONT_MATTER.sub("", text)))
+
+
 def _required(text: str) -> Iterator[str]:
-    """Yield the text between the variables, outside of conditions and loops."""
     at = depth = 0
     for tag in _TAG.finditer(text):
         if depth == 0:
             yield text[at : tag.start()]
+            yield tag[0] if _NAMED.match(tag[0]) else _SOMETHING
         at = tag.end()
         depth = max(0, depth + bool(_OPENS.match(tag[0])) - bool(_CLOSES.match(tag[0])))
     if depth == 0:

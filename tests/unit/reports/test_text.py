@@ -19,6 +19,7 @@ from pytest_refinery.analysis.schemas import (
     Finding,
     Gap,
     StageReport,
+    StalePrompt,
     SuggestedFix,
 )
 from pytest_refinery.reports import markdown, text
@@ -206,3 +207,42 @@ def test_markdown_reads_top_down() -> None:
     """)  # noqa: E501
         + "\n"
     )
+
+
+STALE = StalePrompt(
+    file="prompts/system.md",
+    run_id="run-2",
+    run_number=2,
+    only_in_trace=("Be `kind`.",),
+    only_in_file=tuple(f"Rule {number}." for number in range(7)),
+)
+
+
+def test_a_prompt_file_that_has_changed_is_told_with_what_differs() -> None:
+    shown = text.diagnosis(FOUND.model_copy(update={"stale_prompts": (STALE,)}))
+    assert (
+        textwrap.dedent("""\
+        stale      prompts/system.md has changed since the trace was recorded: run 2 was
+                   told another text.
+                   - Be `kind`.
+                   + Rule 0.
+                   + Rule 1.
+                   + Rule 2.
+                   + Rule 3.
+                   + Rule 4.
+                   + ... and 2 more
+        fix """)
+        in shown
+    )
+
+
+def test_in_markdown_what_differs_is_code() -> None:
+    item = ItemRecord(
+        nodeid="a",
+        outcome=Outcome.FAILED,
+        expectation=ExpectationRecord(id="a", expect="x", file="f", line=1),
+        diagnosis=FOUND.model_copy(update={"stale_prompts": (STALE,)}),
+    )
+    page = markdown.render(compile_report([item], plugin_version="1"))
+    assert "**Stale prompt:** prompts/system.md has changed" in page
+    assert "\n    -Be `kind`.\n    +Rule 0.\n" in page

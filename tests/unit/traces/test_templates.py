@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import string
+from typing import TYPE_CHECKING
 
 import jinja2
 import pytest
@@ -9,10 +10,13 @@ from hypothesis import strategies as st
 
 from pytest_refinery.traces import templates
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 WORDS = st.text(string.ascii_letters + " \n.,:-\"'", max_size=30)
 VALUES = st.text(max_size=30)
 NAMES = st.sampled_from(["name", "user", "today", "order_id"])
-STYLES = {
+STYLES: dict[str, tuple[str, Callable[[str, dict[str, str]], str]]] = {
     "format": ("{{{}}}", lambda text, values: text.format(**values)),
     "jinja": ("{{{{ {} }}}}", lambda text, values: jinja2.Template(text, keep_trailing_newline=True).render(values)),
     "template": ("${{{}}}", lambda text, values: string.Template(text).substitute(values)),
