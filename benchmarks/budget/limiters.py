@@ -73,7 +73,9 @@ class Ours:
         """Settle, and learn."""
         if self._lease:
             self._lease.settle(tokens)
-        self._estimates.learn("request", counted=self._counted, input_tokens=tokens, output_tokens=0)
+        self._estimates.learn(
+            "request", counted=self._counted, input_tokens=tokens, output_tokens=0, max_output_tokens=0
+        )
 
     def refused(self, message: str, seconds: float) -> None:
         """Tell everybody."""

@@ -95,11 +95,21 @@ def trace_of(runs: int, files: list[Path]) -> Trace:
     for file in files:
         trace = JsonFiles().load(file.name, base=file.parent)
         if len(trace.runs) >= runs:
-            return trace.model_copy(update={"runs": trace.runs[:runs]})
+            return _cut(trace, runs)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trace.json"
         big_traces.write(path, runs=runs, models=files)
         return JsonFiles().load(path.name, base=path.parent)
+
+
+def _cut(trace: Trace, runs: int) -> Trace:
+    """Return a trace as it was when so many of its runs had begun: what was still open then had given nothing out."""
+    still_open = {ancestor.id for run in trace.runs[runs:] for ancestor in trace.ancestors(run)}
+    kept = (
+        run.model_copy(update={"outputs": None, "ended_at": None}) if run.id in still_open else run
+        for run in trace.runs[:runs]
+    )
+    return trace.model_copy(update={"runs": tuple(kept)})
 
 
 def measure(trace: Trace, name: str, settings: Settings) -> Measured:

@@ -9,6 +9,8 @@ from collections import defaultdict, deque
 # How many answers of a kind are remembered, and from how many on they alone decide.
 _REMEMBERED = 100
 _ENOUGH = 10
+# From how many on the answers of all kinds speak for one that is not known yet: the same model, the same counts.
+_ENOUGH_OF_OTHERS = 5
 # Before that: our counts are at most this wrong, and an answer takes this share of what it may.
 _UNKNOWN_RATIO = 1.15
 _UNKNOWN_SHARE = 0.5
@@ -31,22 +33,29 @@ class Estimates:
         self._reserves_output = reserves_output
         self._ratios: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
         self._outputs: defaultdict[str, deque[int]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
+        self._all_ratios: deque[float] = deque(maxlen=_REMEMBERED)
+        self._all_shares: deque[float] = deque(maxlen=_REMEMBERED)
         self._lock = threading.Lock()
 
     def expected(self, kind: str, *, input_tokens: int, max_output_tokens: int) -> int:
         """Return the tokens to reserve for a request of this kind, by our own count of its input."""
         with self._lock:
-            ratio = _highest(self._ratios[kind], unknown=_UNKNOWN_RATIO)
-            output = _highest(self._outputs[kind], unknown=max_output_tokens * _UNKNOWN_SHARE)
+            usual_ratio = _of_others(self._all_ratios, unknown=_UNKNOWN_RATIO)
+            usual_share = _of_others(self._all_shares, unknown=_UNKNOWN_SHARE)
+            ratio = _highest(self._ratios[kind], unknown=usual_ratio)
+            output = _highest(self._outputs[kind], unknown=max_output_tokens * usual_share)
         if self._reserves_output:
             output = max_output_tokens
         return math.ceil(input_tokens * ratio) + min(math.ceil(output), max_output_tokens)
 
-    def learn(self, kind: str, *, counted: int, input_tokens: int, output_tokens: int) -> None:
+    def learn(self, kind: str, *, counted: int, input_tokens: int, output_tokens: int, max_output_tokens: int) -> None:
         """Take note of an answer: what we had ``counted`` as its input, and what the service did."""
         with self._lock:
             if counted > 0:
                 self._ratios[kind].append(input_tokens / counted)
+                self._all_ratios.append(input_tokens / counted)
+            if max_output_tokens > 0:
+                self._all_shares.append(output_tokens / max_output_tokens)
             self._outputs[kind].append(output_tokens)
 
     def learn_refusal(self, *, counted: int, max_output_tokens: int, requested: int) -> None:
@@ -55,7 +64,11 @@ class Estimates:
             self._reserves_output = True
 
 
-def _highest(seen: deque[float] | deque[int], *, unknown: float) -> float:
+def _of_others(seen: deque[float], *, unknown: float) -> float:
+    return _highest(seen) if len(seen) >= _ENOUGH_OF_OTHERS else unknown
+
+
+def _highest(seen: deque[float] | deque[int], *, unknown: float = 0.0) -> float:
     """Return what the next one will hardly exceed: the fewer are known, the more above the highest of them."""
     if not seen:
         return unknown

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _WEIGHTS = {"critical": 0.9, "major": 0.6, "minor": 0.3}
 _SHOWN = 80
+# The descriptions are our docstrings; what a model has to know of a field, the prompt says.
+_NOT_FOR_THE_MODEL = frozenset({"default", "title", "description"})
 
 
 class UnusableAnswerError(AnalysisError):
@@ -166,9 +168,9 @@ def _strict(value: Any) -> Any:  # noqa: ANN401  (any JSON)
     if "$ref" in value:
         return {"$ref": value["$ref"]}
     if "properties" not in value:
-        return {key: _strict(item) for key, item in value.items() if key not in {"default", "title"}}
+        return {key: _strict(item) for key, item in value.items() if key not in _NOT_FOR_THE_MODEL}
     properties = {name: _strict(item) for name, item in value["properties"].items()}
-    kept = {key: _strict(value[key]) for key in ("$defs", "description") if key in value}
+    kept = {"$defs": _strict(value["$defs"])} if "$defs" in value else {}
     return kept | {
         "type": "object",
         "properties": properties,

@@ -143,7 +143,11 @@ class Calls:
             self._take_note(refusal, cost, attempt)
             raise
         self._estimates.learn(
-            query.stage, counted=cost.counted, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens
+            query.stage,
+            counted=cost.counted,
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            max_output_tokens=cost.max_output_tokens,
         )
         return reply
 

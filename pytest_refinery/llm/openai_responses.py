@@ -14,7 +14,7 @@ from pytest_refinery.analysis.schemas import GroupAnalysis
 from pytest_refinery.digest import grouping, render
 from pytest_refinery.llm import answers, coverage
 from pytest_refinery.llm.answers import Mapper, UnusableAnswerError
-from pytest_refinery.llm.questions import Questions
+from pytest_refinery.llm.questions import Questions, longest_timeline
 from pytest_refinery.llm.refusals import StoreGone
 
 if TYPE_CHECKING:
@@ -256,14 +256,20 @@ class Study:
         if unknown:
             named = ", ".join(f"#{number}" for number in unknown)
             self._job.note(f"The model named runs that the trace does not have ({named}); those findings were dropped.")
-        return GroupAnalysis(timeline=answer.timeline, findings=self._mapper.findings(answer), runs_read=tuple(run_ids))
+        timeline = answer.timeline[: longest_timeline(len(run_ids))]
+        return GroupAnalysis(timeline=timeline, findings=self._mapper.findings(answer), runs_read=tuple(run_ids))
 
     def _lose_store(self) -> None:
         self._shelf = None
         self._job.note("The vector store has vanished: what was still to be read was put into the prompts.")
 
     def _timeline(self) -> list[str]:
-        return [line for name in sorted(self._timelines) for line in self._timelines[name]]
+        return [line for name in sorted(self._timelines, key=_in_order) for line in self._timelines[name]]
+
+
+def _in_order(name: str) -> tuple[int, str]:
+    """Sort g99 before g100."""
+    return len(name), name
 
 
 class _Once(Generic[R]):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _OTHER_STAGES = 1_200
 _LEAST_OUTPUT = 16
 _LONGEST_TIMELINE = 12
+# Of the timelines of all groups, in the light stages.
+_LONGEST_STORY = 48
 _MOST_FINDINGS = 8
 _MOST_CANDIDATES = 24
 _QUOTE_CHARACTERS = 300
@@ -79,7 +81,7 @@ class Questions:
     def about_gaps(self, findings: Sequence[Finding], timelines: Iterable[str], search: Search | None = None) -> Query:
         """Return the question of stage 2."""
         text = prompt_texts.filled("gap_analysis", expectation=self._expectation)
-        parts = [text, self._found(findings), _fenced_lines("timeline", timelines)]
+        parts = [text, self._found(findings), _fenced_lines("timeline", _spread(timelines))]
         return self._other(Stage.GAP_ANALYSIS, parts, answers.GapAnswer, search)
 
     def about_cause(
@@ -92,7 +94,13 @@ class Questions:
         """Return the question of stage 3; without a ``search`` the prompt files stand in it."""
         text = prompt_texts.filled("diagnosis", expectation=self._expectation)
         told = [] if search else self._prompt_files()
-        parts = [text, self._found(findings), _fenced_lines("gaps", gaps), _fenced_lines("timeline", timelines), *told]
+        parts = [
+            text,
+            self._found(findings),
+            _fenced_lines("gaps", gaps),
+            _fenced_lines("timeline", _spread(timelines)),
+            *told,
+        ]
         return self._other(Stage.DIAGNOSIS, parts, answers.ConclusionAnswer, search)
 
     def to_judge(self, titles: Mapping[str, str]) -> Query:
@@ -113,14 +121,14 @@ class Questions:
             name,
             group=group.name,
             expectation=self._expectation,
-            timeline=_timeline(runs),
+            timeline=longest_timeline(runs),
             findings=_findings(runs),
             **values,
         )
 
     def _stage1(self, text: str, *, runs: int, search: Search | None = None) -> Query:
         asked = self._manner.max_output_tokens_stage1
-        room = asked or 250 + 25 * _timeline(runs) + 150 * _findings(runs)
+        room = asked or 250 + 25 * longest_timeline(runs) + 150 * _findings(runs)
         return self._query(Stage.TRACE_ANALYSIS, text, answers.GroupAnswer, room, asked, search)
 
     def _other(self, stage: Stage, parts: Iterable[str], answer: type[BaseModel], search: Search | None) -> Query:
@@ -175,8 +183,16 @@ def _shown(texts: Iterable[tuple[str, str]]) -> list[str]:
     return found
 
 
-def _timeline(runs: int) -> int:
+def longest_timeline(runs: int) -> int:
+    """Return the lines that a timeline of so many runs may have."""
     return min(_LONGEST_TIMELINE, runs)
+
+
+def _spread(lines: Iterable[str]) -> list[str]:
+    """Return as many of the lines as the light stages have room for, from all over them."""
+    found = list(lines)
+    step = max(1, -(-len(found) // _LONGEST_STORY))
+    return found[::step]
 
 
 def _findings(runs: int) -> int:

@@ -91,11 +91,16 @@ class Query:
     @property
     def input_tokens(self) -> int:
         """What the request carries, by our own count."""
-        texts = [self.instructions, self.text, json.dumps({"format": _format(self.answer)})]
+        texts = [self.instructions, self.text, _compact(answers.schema(self.answer))]
         found = sum(tokens.estimate(text) + _AROUND_A_TEXT for text in texts)
         if self.search is not None:
-            found += tokens.estimate(json.dumps([self.search.tool])) + _FOR_A_SEARCH + self.search.tokens
+            found += tokens.estimate(_compact([self.search.tool])) + _FOR_A_SEARCH + self.search.tokens
         return found
+
+
+def _compact(value: object) -> str:
+    """Return JSON as the service counts it: a recorded schema of 32 tokens without spaces, 43 with, cost 33."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def filters_for(**attributes: str | Sequence[str]) -> dict[str, Any]:

@@ -154,9 +154,10 @@ def _texts(item: JsonObject) -> Iterable[str]:
 
 def _counted(body: JsonObject, calls: Sequence[_Call], count: Callable[[str], int]) -> int:
     texts = [body.get("instructions") or "", *_inputs(body)]
-    offered = filter(None, (body.get("text"), body.get("tools")))
+    offered = filter(None, ((body.get("text") or {}).get("format", {}).get("schema"), body.get("tools")))
     retrieved = [hit.chunk.text for call in calls for hit in call.hits]
-    written = [*texts, *(json.dumps(value) for value in offered), *retrieved]
+    # A recorded schema of 32 tokens without spaces, 43 with, cost 33.
+    written = [*texts, *(json.dumps(value, separators=(",", ":")) for value in offered), *retrieved]
     return sum(count(text) + _TOKENS_OF_A_MESSAGE for text in written if text)
 
 

@@ -9,7 +9,9 @@ from pytest_refinery.budget.estimates import Estimates
 
 def learned(estimates: Estimates, *, ratio: float, output: int, answers: int = 20) -> Estimates:
     for _ in range(answers):
-        estimates.learn("stage 1", counted=1000, input_tokens=round(1000 * ratio), output_tokens=output)
+        estimates.learn(
+            "stage 1", counted=1000, input_tokens=round(1000 * ratio), output_tokens=output, max_output_tokens=2000
+        )
     return estimates
 
 
@@ -35,14 +37,29 @@ def test_the_fewer_answers_are_known_the_more_is_added_to_the_highest() -> None:
     few, many = Estimates(), Estimates()
     for estimates, answers in ((few, 10), (many, 100)):
         for number in range(answers):
-            estimates.learn("stage 1", counted=1000, input_tokens=900 + 200 * (number % 2), output_tokens=0)
+            estimates.learn(
+                "stage 1", counted=1000, input_tokens=900 + 200 * (number % 2), output_tokens=0, max_output_tokens=0
+            )
     assert few.expected("stage 1", input_tokens=1000, max_output_tokens=0) == pytest.approx(1160, abs=1)
     assert many.expected("stage 1", input_tokens=1000, max_output_tokens=0) == pytest.approx(1106, abs=1)
 
 
-def test_each_kind_learns_for_itself() -> None:
-    estimates = learned(Estimates(), ratio=0.5, output=10)
+def test_a_few_answers_of_one_kind_say_nothing_of_another() -> None:
+    estimates = learned(Estimates(), ratio=0.5, output=10, answers=4)
     assert estimates.expected("stage 3", input_tokens=1000, max_output_tokens=2000) == 1150 + 1000
+
+
+def test_a_kind_not_known_yet_is_expected_to_be_as_the_others() -> None:
+    estimates = learned(Estimates(), ratio=0.9, output=200, answers=5)
+    assert estimates.expected("stage 3", input_tokens=1000, max_output_tokens=1000) == 900 + 100
+
+
+def test_a_kind_that_is_known_learns_for_itself() -> None:
+    estimates = learned(Estimates(), ratio=0.5, output=10)
+    for _ in range(10):
+        estimates.learn("stage 3", counted=1000, input_tokens=1200, output_tokens=500, max_output_tokens=1000)
+    assert estimates.expected("stage 3", input_tokens=1000, max_output_tokens=1000) == 1200 + 500
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=1000) == 500 + 10
 
 
 def test_no_output_is_expected_above_what_is_permitted() -> None:
@@ -71,7 +88,7 @@ def test_what_was_set_is_not_unlearned() -> None:
 
 def test_nothing_is_learned_from_an_empty_count() -> None:
     estimates = Estimates()
-    estimates.learn("stage 1", counted=0, input_tokens=50, output_tokens=1)
+    estimates.learn("stage 1", counted=0, input_tokens=50, output_tokens=1, max_output_tokens=0)
     assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=0) == 1150
 
 
@@ -79,6 +96,6 @@ def test_nothing_is_learned_from_an_empty_count() -> None:
 def test_an_estimate_is_never_below_what_the_last_answers_cost(ratios: list[float]) -> None:
     estimates = Estimates()
     for ratio in ratios:
-        estimates.learn("stage 1", counted=1000, input_tokens=round(1000 * ratio), output_tokens=0)
+        estimates.learn("stage 1", counted=1000, input_tokens=round(1000 * ratio), output_tokens=0, max_output_tokens=0)
     dearest = max(round(1000 * ratio) for ratio in ratios[-100:])
     assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=0) >= dearest
