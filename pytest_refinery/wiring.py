@@ -163,12 +163,21 @@ def _account(*, model: str) -> str:
     return locations.account(base_url=base_url, model=model, key=os.environ.get("OPENAI_API_KEY", ""))
 
 
-def build_budget(settings: Settings, *, tell: Callable[[str], None], shared_folder: Path | None = None) -> TokenBudget:
-    """Return the budget that all processes share which use the same account and model."""
+def build_budget(
+    settings: Settings,
+    *,
+    tell: Callable[[str], None],
+    meter: Callable[[int], None] = lambda _: None,
+    shared_folder: Path | None = None,
+) -> TokenBudget:
+    """Return the budget that all processes share which use the same account and model.
+
+    ``meter`` hears the tokens of each request of this process.
+    """
     from pytest_refinery.budget.ceiling import SessionBudget
     from pytest_refinery.budget.shared import SharedBudget
 
-    budget = SharedBudget(build_ledger(settings, tell=tell), tell=tell)
+    budget = SharedBudget(build_ledger(settings, tell=tell), tell=tell, meter=meter)
     if settings.max_tokens is None:
         return budget
     return SessionBudget(budget, settings.max_tokens, folder=shared_folder)

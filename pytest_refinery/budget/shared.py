@@ -29,10 +29,11 @@ _LAST_BACK_OFF = 60.0
 class GrantedLease:
     """A request that may be sent now."""
 
-    def __init__(self, ledger: Ledger, request_id: str, seconds_waited: float) -> None:
+    def __init__(self, ledger: Ledger, request_id: str, seconds_waited: float, meter: Callable[[int], None]) -> None:
         self._ledger = ledger
         self._request_id = request_id
         self._seconds_waited = seconds_waited
+        self._meter = meter
 
     @property
     def seconds_waited(self) -> float:
@@ -42,6 +43,7 @@ class GrantedLease:
     def settle(self, tokens: int) -> None:
         """Say what the request really cost, input and output together; 0 for one that was refused."""
         self._ledger.settle(self._request_id, tokens)
+        self._meter(tokens)
 
     def cancel(self) -> None:
         """Give everything back: the request was never sent."""
@@ -54,6 +56,7 @@ class SharedBudget:
     Args:
         ledger: The book that all processes share.
         tell: Called with a sentence for the user while a request waits long.
+        meter: Called with the tokens of each request that was settled.
         clock: Seconds that only rise.
         sleep: Waits so many seconds, or until the event is set.
     """
@@ -63,11 +66,13 @@ class SharedBudget:
         ledger: Ledger,
         *,
         tell: Callable[[str], None],
+        meter: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float, Event], object] | None = None,
     ) -> None:
         self._ledger = ledger
         self._tell = tell
+        self._meter = meter
         self._clock = clock
         self._sleep = sleep or _sleep
         self._seconds_waited = 0.0
@@ -103,7 +108,7 @@ class SharedBudget:
             raise
         finally:
             self._seconds_waited += wait.seconds
-        return GrantedLease(self._ledger, request.id, wait.seconds)
+        return GrantedLease(self._ledger, request.id, wait.seconds, self._meter)
 
     def limited(self, retry_after: float) -> None:
         """Hold every process back for so many seconds: the service refused a request."""

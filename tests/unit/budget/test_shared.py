@@ -90,3 +90,12 @@ def test_the_page_shows_the_whole_ledger() -> None:
         "      9,000 tokens  granted     4.0 s  process 812\n"
         "     18,900 tokens  settled    20.0 s  elsewhere\n"
     )
+
+
+def test_the_meter_hears_what_each_request_cost() -> None:
+    heard: list[int] = []
+    budget = SharedBudget(MemoryLedger(Limits(tokens=1000)), tell=pytest.fail, meter=heard.append)
+    budget.reserve(100).settle(70)
+    budget.reserve(100).settle(0)
+    budget.reserve(100).cancel()
+    assert heard == [70, 0]
