@@ -29,6 +29,10 @@ class Edit:
         """Return the text with the change made."""
         return whole[: self.start] + self.text + whole[self.end :]
 
+    def clashes_with(self, other: Edit) -> bool:
+        """Tell whether both replace the same characters, or one adds in the middle of what the other replaces."""
+        return self != other and self.start < other.end and other.start < self.end
+
 
 def located(fix: SuggestedFix, files: Sequence[PromptFile]) -> SuggestedFix:
     """Return the fix with the prompt file that it changes and a unified diff, where its text is found in one.
@@ -67,9 +71,18 @@ def edit(fix: SuggestedFix, text: str) -> Edit | None:
     places = list(_places(fix.before, text))
     if not places or (len(places) > 1 and not fix.after.startswith(fix.before)):
         return None
-    start, end = places[-1]
-    found = Edit(start, end, after)
+    found = _narrowed(text, *places[-1], after)
     return None if found.applied(text) == text else found
+
+
+def _narrowed(text: str, start: int, end: int, after: str) -> Edit:
+    """Return the edit without the passage itself where it only adds to it: several may add to one place."""
+    passage = text[start:end]
+    if after.startswith(passage):
+        return Edit(end, end, after[len(passage) :])
+    if after.endswith(passage):
+        return Edit(start, start, after[: -len(passage)])
+    return Edit(start, end, after)
 
 
 def _places(passage: str, text: str) -> Iterator[tuple[int, int]]:

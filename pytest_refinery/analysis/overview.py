@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict
+
 from pytest_refinery.analysis import compiling
 from pytest_refinery.analysis.concurrency import CutShort, run_all
 from pytest_refinery.analysis.ports import Stage
@@ -23,9 +25,10 @@ FEWEST = 2
 """Of fewer failures a summary would only say what their diagnoses say."""
 
 
-@dataclass(frozen=True)
-class Overview:
+class Overview(BaseModel):
     """How the failures of a session are grouped, and what is said of all of them."""
+
+    model_config = ConfigDict(frozen=True)
 
     summary: str
     causes: tuple[RootCause, ...]
@@ -59,9 +62,13 @@ def tell(summariser: Summariser, failures: Sequence[ItemRecord], job: TimedJob) 
         seconds_waited=round(costs.seconds_waited, 3),
     )
     if isinstance(answer, Exception):
-        record = SummaryRecord(model=summariser.model, cost=cost, problem=_why(answer, job))
-        return Telling(None, record)
+        return Telling(None, SummaryRecord(model=summariser.model, cost=cost, problem=_why(answer, job)))
     return Telling(checked(answer, failures), SummaryRecord(model=summariser.model, cost=cost))
+
+
+def recalled(model: str, overview: Overview) -> Telling:
+    """Return what ``model`` said of the same failures in an earlier session, which costs nothing."""
+    return Telling(overview, SummaryRecord(model=model, cost=StageReport(name=Stage.SUMMARY), cached=True))
 
 
 def _why(error: Exception, job: TimedJob) -> str:

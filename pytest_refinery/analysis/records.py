@@ -142,10 +142,14 @@ class Comparison(_Frozen):
 
 
 class SummaryRecord(_Frozen):
-    """What the summary over all failures cost where a model was asked, and why it has none where it gave no answer."""
+    """What the summary over all failures cost where a model was asked, and why it gave no answer where it did not.
+
+    ``cached`` says that it was made in an earlier session.
+    """
 
     model: str
     cost: StageReport
+    cached: bool = False
     problem: str | None = None
 
 

@@ -27,10 +27,12 @@ def start(config: pytest.Config, settings: Settings) -> None:
     Raises:
         ConfigurationError: Nobody offers the analyst that was asked for.
     """
-    config.pluginmanager.register(RefinerySession(Workbench(config, settings)), "refinery-session")
+    workbench = Workbench(config, settings)
+    config.pluginmanager.register(RefinerySession(workbench), "refinery-session")
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Summary(config, settings), "refinery-summary")
-        config.pluginmanager.register(SharedFolder(), "refinery-workers")
+        workers = SharedFolder()
+        config.pluginmanager.register(Summary(config, settings, workbench, workers), "refinery-summary")
+        config.pluginmanager.register(workers, "refinery-workers")
 
 
 class RefinerySession:

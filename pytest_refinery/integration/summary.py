@@ -2,53 +2,87 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_refinery import wiring
-from pytest_refinery.analysis import plans
-from pytest_refinery.analysis.compiling import compile_report
+from pytest_refinery.analysis import compiling, history, overview, plans
 from pytest_refinery.analysis.records import ItemRecord
-from pytest_refinery.reports import markdown, text
+from pytest_refinery.integration import originals, report_files
+from pytest_refinery.integration.album import Gallery
+from pytest_refinery.integration.earlier_runs import EarlierRuns
+from pytest_refinery.reports import escape, markdown, patch, text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    import pytest
-
+    from pytest_refinery.analysis.history import Past
+    from pytest_refinery.analysis.overview import Telling
     from pytest_refinery.analysis.records import Report, SessionPlan
+    from pytest_refinery.integration.workbench import Workbench
+    from pytest_refinery.integration.workers import SharedFolder
     from pytest_refinery.settings import Settings
+
+_QUIETEST = -1
 
 
 class Summary:
     """Gathers the records that reports bring, from this process or from workers."""
 
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+    def __init__(self, config: pytest.Config, settings: Settings, workbench: Workbench, workers: SharedFolder) -> None:
+        self._config = config
         self._settings = settings
+        self._workbench = workbench
+        self._workers = workers
         self._folder = config.invocation_params.dir / settings.report if settings.report else None
+        self._earlier = EarlierRuns(config, self._folder, shown=settings.report or "")
+        self._gallery = Gallery()
         self._records: dict[str, ItemRecord] = {}
         self._report: Report | None = None
-        self._written: list[str] = []
-        self._failed_to_write: str | None = None
+        self._written: list[Path] = []
+        self._problems: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the latest record of each item; a rerun replaces the attempt before it."""
         data = getattr(report, "refinery", None)
         if data is not None:
             self._records[report.nodeid] = ItemRecord.model_validate(data)
+            self._gallery.take(report)
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Compile the report and write its files."""
         if not self._records:
             return
-        self._report = compile_report(
-            self._records.values(),
+        records = tuple(self._records.values())
+        self._report = compiling.compile_report(
+            records,
             plugin_version=version("pytest-refinery"),
             dollars=wiring.build_prices(),
             plan=self._plan(),
+            telling=None if exitstatus == pytest.ExitCode.INTERRUPTED else self._telling(),
+            past=self._past(),
         )
-        if self._folder is not None:
-            self._write(self._folder, self._report)
+        self._earlier.remember(records)
+        self._write(self._report)
+
+    def _past(self) -> Past | None:
+        try:
+            return self._earlier.to_compare()
+        except history.ForeignReportError as error:
+            self._problems.append(str(error))
+            return None
+
+    def _telling(self) -> Telling | None:
+        """Return what a model says of all failures together, ``None`` where none is to be asked."""
+        failures = compiling.ordered(record for record in self._records.values() if record.diagnosis is not None)
+        is_by_a_model = any(record.diagnosis.model for record in failures if record.diagnosis)
+        if len(failures) < overview.FEWEST or not is_by_a_model:
+            return None
+        return self._workbench.told(failures, shared_folder=self._workers.path)
 
     def _plan(self) -> SessionPlan | None:
         """Return what the run would cost, where it was asked to spend nothing."""
@@ -59,23 +93,32 @@ class Summary:
         dollars = wiring.build_prices()
         return plans.session(planned, model=self._settings.model, limit=limit, dollars=dollars)
 
-    def _write(self, folder: Path, report: Report) -> None:
-        files = {"report.json": report.model_dump_json(indent=2) + "\n", "report.md": markdown.render(report)}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, content in files.items():
-                (folder / name).write_text(content, encoding="utf-8", errors="replace")
-                self._written.append(str(folder / name))
-        except OSError as error:
-            self._failed_to_write = f"could not write the report to {folder}: {error.strerror or error}"
+    def _write(self, report: Report) -> None:
+        if self._folder is None:
+            return
+        files: dict[str, Callable[[], str | None]] = {
+            "report.json": lambda: report.model_dump_json(indent=2) + "\n",
+            "report.md": partial(markdown.render, report),
+            "index.html": partial(self._gallery.page, report),
+            "refinery-fix.patch": partial(self._patch, report),
+        }
+        self._written, problems = report_files.write(self._folder, files)
+        self._problems += problems
+
+    def _patch(self, report: Report) -> str | None:
+        """Return the suggested changes of prompt files as a patch, ``None`` where there are none."""
+        fixes = tuple(patch.fixes_in(report))
+        merged = patch.merged(fixes, originals.read(fixes, root=self._config.rootpath))
+        self._problems += merged.left_out
+        return merged.text or None
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
-        if self._report is None:
+        if self._report is None or self._config.get_verbosity() < _QUIETEST:
             return
         terminalreporter.section("refinery summary", sep="=")
-        width = min(terminalreporter.config.get_terminal_writer().fullwidth, 100)
-        for line in text.summary(self._report, files=self._written, width=width):
+        width = min(self._config.get_terminal_writer().fullwidth, 100)
+        for line in text.summary(self._report, files=[str(path) for path in self._written], width=width):
             terminalreporter.write_line(line)
-        if self._failed_to_write:
-            terminalreporter.write_line(f"warning: {self._failed_to_write}", yellow=True)
+        for problem in self._problems:
+            terminalreporter.write_line(f"warning: {escape.line(problem)}", yellow=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_refinery import wiring
-from pytest_refinery.analysis.ports import Judge, PreparingAnalyst
+from pytest_refinery.analysis.ports import Judge, PreparingAnalyst, Summariser
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.errors import Undecided
 from pytest_refinery.integration import read_ahead
@@ -19,10 +19,11 @@ from pytest_refinery.integration.read_ahead import ReadAhead, Reference
 from pytest_refinery.integration.workers import shared_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from pytest_refinery.analysis.engine import Analysis, Engine
+    from pytest_refinery.analysis.overview import Telling
     from pytest_refinery.analysis.ports import Analyst, Case, PromptFile
     from pytest_refinery.analysis.records import ItemRecord, JudgeRecord
     from pytest_refinery.analysis.schemas import Diagnosis
@@ -51,15 +52,15 @@ class Workbench:
         self._progress = Progress(config)
         self._shared_folder = shared_folder(config)
         self._allowance = Allowance(settings.max_diagnoses, folder=self._shared_folder)
-        self._analyst = self._chosen_analyst(settings.analyst)
+        self._analyst = self._chosen_analyst(settings.analyst, self._shared_folder)
         self._source = wiring.build_source()
         self._ahead = ReadAhead(self._fetch) if read_ahead.is_wise(config) else None
 
-    def _chosen_analyst(self, name: str) -> Analyst | PreparingAnalyst:
+    def _chosen_analyst(self, name: str, shared_folder: Path | None) -> Analyst | PreparingAnalyst:
         offered: Analyst | PreparingAnalyst | None = self._config.hook.pytest_refinery_analyst(name=name)
-        return offered or wiring.build_analyst(
-            name, self._settings, tell=self._progress.show, shared_folder=self._shared_folder
-        )
+        tell, settings = self._progress.show, self._settings
+        budget = partial(wiring.build_budget, settings, tell=tell, shared_folder=shared_folder)
+        return offered or wiring.build_analyst(name, settings, tell=tell, budget=budget)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -146,6 +147,20 @@ class Workbench:
             msg = f"The analyst {self._analyst.name} judges nothing."
             raise Undecided(msg)
         return self._analyst
+
+    def told(self, failures: Sequence[ItemRecord], *, shared_folder: Path | None) -> Telling | None:
+        """Return what a model says the diagnosed ``failures`` of the session have in common, ``None`` where none does.
+
+        On the controller of workers their ``shared_folder`` is where tokens are counted. Where traffic is recorded or
+        replayed, no model is asked: there is no cassette of a session.
+        """
+        from pytest_refinery.integration.telling import Teller
+
+        settings = self._settings
+        analyst = self._analyst if shared_folder is None else self._chosen_analyst(settings.analyst, shared_folder)
+        if not isinstance(analyst, Summariser) or settings.plan or settings.record != "auto":
+            return None
+        return Teller(self._config, self._progress, seconds=settings.timeout).tell(analyst, failures)
 
     def diagnosed(self, record: ItemRecord, case: Case) -> ItemRecord:
         """Return the record of a failed item with its diagnosis, or with why there is none."""

@@ -24,6 +24,11 @@ class SharedFolder:
     def __init__(self) -> None:
         self._path: str | None = None
 
+    @property
+    def path(self) -> Path | None:
+        """The folder, ``None`` where there are no workers."""
+        return Path(self._path) if self._path else None
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401  (pytest-xdist's, which need not be there)
         """Tell a worker of the folder, before it starts."""

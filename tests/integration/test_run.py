@@ -79,7 +79,8 @@ def test_report_files_hold_the_same_however_the_suite_runs(pytester: pytest.Pyte
     reports: list[tuple[dict[str, Any], str]] = []
     for args in (("-p", "no:xdist"), ("-n0",), ("-n2",)):
         folder = f"report{len(reports)}"
-        pytester.runpytest("--refinery", "--refinery-report", folder, *args)
+        # Without a cache: the second run would say what the first one knew.
+        pytester.runpytest("--refinery", "--refinery-report", folder, "-p", "no:cacheprovider", *args)
         markdown = (suite / folder / "report.md").read_text(encoding="utf-8")
         reports.append((read_report(suite / folder), markdown))
     assert reports[0] == reports[1] == reports[2]

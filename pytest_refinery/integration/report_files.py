@@ -1,0 +1,60 @@
+"""The files that a run leaves behind. What cannot be written is told in a sentence, and nothing else comes of it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+def write(folder: Path, files: Mapping[str, Callable[[], str | None]]) -> tuple[list[Path], list[str]]:
+    """Write each file whose content is some text, and remove what an earlier run left where it is ``None``.
+
+    Returns what was written, and a sentence for each file that was not. A file is replaced whole or not at all.
+    """
+    written: list[Path] = []
+    problems: list[str] = []
+    for name, content in files.items():
+        try:
+            text = content()
+            folder.mkdir(parents=True, exist_ok=True)
+            if text is None:
+                (folder / name).unlink(missing_ok=True)
+            else:
+                _replace(folder / name, text)
+                written.append(folder / name)
+        except OSError as error:
+            return written, [*problems, f"could not write the report to {folder}: {error.strerror or error}"]
+        except Exception as error:  # noqa: BLE001  (a report never changes the outcome of a run)
+            problems.append(f"could not make {folder / name}: {type(error).__name__}: {error}")
+    return written, problems
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        draft.write_bytes(encoded(text))
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def encoded(text: str) -> bytes:
+    """Return the text as UTF-8; what is no character of Unicode becomes a question mark."""
+    return text.encode("utf-8", errors="replace")
+
+
+def append(path: Path, text: str) -> str | None:
+    """Append to a file that others write, too; return why that was not possible."""
+    try:
+        with path.open("ab") as file:
+            file.write(encoded(text))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return f"could not write to {path}: {error.strerror or error}"
+    return None
