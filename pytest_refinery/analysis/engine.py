@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import fixes, stale
+from pytest_refinery.analysis import fixes, prompt_versions
 from pytest_refinery.analysis.evidence import Verifier
 from pytest_refinery.analysis.job import TimedJob
 from pytest_refinery.analysis.ports import PreparingAnalyst
@@ -147,7 +147,7 @@ class Analysis:
             analyst=self._analyst,
             model=self._model,
             stages=tuple(stages.reports),
-            stale_prompts=stale.find(self._case),
+            stale_prompts=prompt_versions.stale(self._case),
             notes=self._job.notes,
             partial="; ".join(missing) or None,
         )

@@ -9,12 +9,12 @@ from math import ceil
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import prompt_texts
+from pytest_refinery.analysis import prompt_texts, prompt_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_refinery.analysis.ports import Case
+    from pytest_refinery.analysis.ports import Case, PromptFile
     from pytest_refinery.digest.grouping import Group
 
 # The extensions that the service indexes of those that prompts have; a file of any other kind becomes a text.
@@ -30,7 +30,7 @@ class Document:
     """A file for the store.
 
     Attributes:
-        role: ``trace``, ``expectations``, ``evals`` or ``prompt``.
+        role: ``trace``, ``expectations``, ``evals`` (what was found), ``prompt`` or ``eval``.
         group: The group that it holds, ``-`` for none.
     """
 
@@ -56,14 +56,19 @@ def of_trace(groups: Iterable[Group]) -> tuple[Document, ...]:
 
 
 def of_case(case: Case) -> Iterator[Document]:
-    """Yield the files with what was expected, what was found, and the prompts."""
+    """Yield the files with what was expected, what was found, the prompts, and how the agent is judged elsewhere."""
     yield Document("expectations.md", prompt_texts.expectation(case), "expectations")
     if case.failures:
         found = "\n".join(f"- expected {gap.expected}\n  was {gap.actual}" for gap in case.failures)
         yield Document("evals.md", found, "evals")
-    for file in case.prompt_files:
-        if file.text.strip():
-            yield Document(_indexed_name(file.path), file.text, "prompt")
+    yield from _documents("prompt", case.prompt_files)
+    for number, prompt in enumerate(prompt_versions.unwritten(case), start=1):
+        yield Document(f"prompt_{number}_of_the_trace.md", prompt.text, "prompt")
+    yield from _documents("eval", case.eval_files)
+
+
+def _documents(role: str, files: Iterable[PromptFile]) -> Iterator[Document]:
+    return (Document(_indexed_name(role, file.path), file.text, role) for file in files if file.text.strip())
 
 
 def chunk_tokens(groups: Sequence[Group]) -> int:
@@ -83,6 +88,6 @@ def identity(documents: Iterable[Document], chunk: int) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()[:32]
 
 
-def _indexed_name(path: str) -> str:
-    name = f"prompt_{PurePath(path).name}"
+def _indexed_name(role: str, path: str) -> str:
+    name = f"{role}_{PurePath(path).name}"
     return name if PurePath(name).suffix.lower() in _INDEXED else f"{name}.txt"

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import prompt_texts
+from pytest_refinery.analysis import prompt_texts, prompt_versions
 from pytest_refinery.analysis.ports import Stage
 from pytest_refinery.digest import tokens
 from pytest_refinery.digest.lines import fold
@@ -79,9 +79,10 @@ class Questions:
         return self._stage1(f"{text}\n{prompt_texts.fenced(group.filename, rest)}", runs=len(run_ids))
 
     def about_gaps(self, findings: Sequence[Finding], timelines: Iterable[str], search: Search | None = None) -> Query:
-        """Return the question of stage 2."""
+        """Return the question of stage 2; without a ``search`` the eval files stand in it."""
         text = prompt_texts.filled("gap_analysis", expectation=self._expectation)
-        parts = [text, self._found(findings), _fenced_lines("timeline", _spread(timelines))]
+        judged = [] if search else self._eval_files()
+        parts = [text, self._found(findings), _fenced_lines("timeline", _spread(timelines)), *judged]
         return self._other(Stage.GAP_ANALYSIS, parts, answers.GapAnswer, search)
 
     def about_cause(
@@ -91,9 +92,9 @@ class Questions:
         timelines: Iterable[str],
         search: Search | None = None,
     ) -> Query:
-        """Return the question of stage 3; without a ``search`` the prompt files stand in it."""
+        """Return the question of stage 3; without a ``search`` the prompts stand in it."""
         text = prompt_texts.filled("diagnosis", expectation=self._expectation)
-        told = [] if search else self._prompt_files()
+        told = [] if search else self._prompts()
         parts = [
             text,
             self._found(findings),
@@ -106,7 +107,7 @@ class Questions:
     def to_judge(self, titles: Mapping[str, str]) -> Query:
         """Return the question whether the expectation is met, with what it is to be judged by."""
         text = prompt_texts.filled("judge", expectation=self._expectation)
-        parts = [text, *(prompt_texts.fenced(title, data) for title, data in titles.items())]
+        parts = [text, *self._eval_files(), *(prompt_texts.fenced(title, data) for title, data in titles.items())]
         return self._other(Stage.JUDGE, parts, answers.JudgeAnswer, None)
 
     def to_note_down(self, group: Group) -> Query:
@@ -169,8 +170,14 @@ class Questions:
         told = [each.text for each in self._case.prompts if each.kind == "system"]
         return _shown(("what the agent was told", text) for text in told if fold(text)[:_TELLING] not in shown)
 
-    def _prompt_files(self) -> list[str]:
-        return _shown((each.path, each.text) for each in self._case.prompt_files)
+    def _prompts(self) -> list[str]:
+        """Return what the agent was told: as the repository has it, and as the trace has it beyond that."""
+        files = [(each.path, each.text) for each in self._case.prompt_files]
+        unwritten = [("what the agent was told", each.text) for each in prompt_versions.unwritten(self._case)]
+        return _shown([*files, *unwritten])
+
+    def _eval_files(self) -> list[str]:
+        return _shown((f"how the agent is judged elsewhere: {each.path}", each.text) for each in self._case.eval_files)
 
 
 def _shown(texts: Iterable[tuple[str, str]]) -> list[str]:

@@ -11,6 +11,7 @@ from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.digest import grouping, render
 from pytest_refinery.digest.grouping import Group
 from pytest_refinery.llm import documents
+from pytest_refinery.traces.prompts import Prompt
 from tests.fakes import make_case
 from tests.openai_server import retrieval
 
@@ -50,6 +51,19 @@ def test_a_case_adds_expectations_and_evals_and_no_empty_file() -> None:
     assert [(each.name, each.role) for each in documents.of_case(case)] == [
         ("expectations.md", "expectations"),
         ("evals.md", "evals"),
+    ]
+
+
+def test_a_case_adds_its_prompts_once_and_its_evals() -> None:
+    told = "You are the assistant of a broker. Be brief."
+    files = (PromptFile("prompts/system.md", told),)
+    evals = (PromptFile("evals/tone.yaml", "Is it polite?"), PromptFile("empty.md", ""))
+    of_trace = tuple(Prompt(kind="system", text=text, run_ids=("r1",)) for text in (told, "You summarise."))
+    case = replace(make_case("one"), prompts=of_trace, prompt_files=files, eval_files=evals)
+    assert [(each.name, each.role, each.text) for each in documents.of_case(case)][1:] == [
+        ("prompt_system.md", "prompt", told),
+        ("prompt_1_of_the_trace.md", "prompt", "You summarise."),
+        ("eval_tone.yaml.txt", "eval", "Is it polite?"),
     ]
 
 

@@ -65,6 +65,21 @@ def test_later_stages_carry_findings_by_number_and_the_prompt_files() -> None:
     assert "lacked: a tool" in text
 
 
+def test_the_prompts_of_the_trace_join_the_files_that_do_not_have_them() -> None:
+    other = Prompt(kind="system", text="You summarise the conversation.", run_ids=("r2",))
+    text = Questions(Manner(model="m"), replace(CASE, prompts=(*CASE.prompts, other))).about_cause((), (), ()).text
+    assert text.count("You are a broker's assistant.") == 1
+    assert "(what the agent was told)\nYou summarise the conversation.\n" in text
+
+
+def test_how_the_agent_is_judged_elsewhere_stands_in_what_weighs_it() -> None:
+    questions = Questions(Manner(model="m"), replace(CASE, eval_files=(PromptFile("evals/tone.md", "Is it polite?"),)))
+    for query in (questions.about_gaps((), ()), questions.to_judge({"g01": "a trace"})):
+        assert "(how the agent is judged elsewhere: evals/tone.md)\nIs it polite?\n" in query.text
+    assert "Is it polite?" not in questions.about_gaps((), (), SEARCH).text
+    assert "Is it polite?" not in questions.about_cause((), (), ()).text
+
+
 def test_without_findings_the_question_says_so() -> None:
     assert "No candidate errors were found." in QUESTIONS.about_gaps((), ()).text
 

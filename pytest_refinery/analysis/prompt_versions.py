@@ -1,4 +1,4 @@
-"""Prompt files that have changed since the trace was recorded."""
+"""What the agent was told when the trace was recorded, beside the prompt files as the repository has them now."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ _CODE = frozenset({".py", ".ipynb", ".js", ".ts", ".tsx", ".jsx", ".go", ".java"
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-def find(case: Case) -> tuple[StalePrompt, ...]:
+def unwritten(case: Case) -> tuple[Prompt, ...]:
+    """Return the system prompts and templates of the trace whose text is in no prompt file."""
+    files = [templates.parse(file.text) for file in case.prompt_files]
+    told = (prompt for prompt in case.prompts if prompt.kind in {"system", "template"})
+    return tuple(prompt for prompt in told if not any(file.renders_to(prompt.text) for file in files))
+
+
+def stale(case: Case) -> tuple[StalePrompt, ...]:
     """Return the prompt files of which the trace has another text, in the order of the files.
 
     A template of which the trace has a rendering is not stale, nor is a file of which the trace has nothing.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_refinery.analysis import stale
+from pytest_refinery.analysis import prompt_versions
 from pytest_refinery.analysis.ports import Case, PromptFile
 from pytest_refinery.analysis.schemas import StalePrompt
 from pytest_refinery.traces import prompts
@@ -44,7 +44,7 @@ def make_case(told: str, *files: tuple[str, str], user: str = "Hello!") -> Case:
 
 
 def found(told: str, *files: tuple[str, str], user: str = "Hello!") -> tuple[StalePrompt, ...]:
-    return stale.find(make_case(told, *files, user=user))
+    return prompt_versions.stale(make_case(told, *files, user=user))
 
 
 def test_a_changed_line_is_named_as_it_was_and_as_it_is() -> None:
@@ -134,3 +134,9 @@ def test_a_file_is_stale_exactly_if_a_sentence_was_replaced(sentences: list[str]
 def test_any_texts_can_be_compared(told: str, one: str, other: str) -> None:
     for each in found(told, ("one.md", one), ("other.txt", other), user=one):
         assert each.only_in_file or each.only_in_trace
+
+
+def test_what_is_in_no_file_is_unwritten() -> None:
+    case = make_case(OLD, ("system.md", OLD))
+    assert prompt_versions.unwritten(case) == ()
+    assert [each.text for each in prompt_versions.unwritten(make_case(ANOTHER, ("system.md", OLD)))] == [ANOTHER]
