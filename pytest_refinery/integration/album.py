@@ -1,12 +1,17 @@
-"""What the page shows beside the records: the traces of failed items, from where they are to where it is written."""
+"""What the page shows beside the records, from where it is known to where the page is written."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from pytest_refinery.analysis.ports import Spending
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.records import ItemRecord, Report
 
@@ -14,15 +19,21 @@ _ENDS_THE_RUN = (KeyboardInterrupt, SystemExit, pytest.exit.Exception)
 
 
 class Album:
-    """Draws a picture of an item's trace and keeps it until the item's report takes it along.
+    """Keeps the picture of a failed item's trace, and what was spent when, until the item's report takes it along.
 
     Args:
-        is_wanted: Whether there will be a page; without one nothing is drawn.
+        is_wanted: Whether there will be a page; without one nothing is kept.
     """
 
     def __init__(self, *, is_wanted: bool) -> None:
         self._is_wanted = is_wanted
         self._pictures: dict[str, str] = {}
+        self._spent: list[tuple[float, int]] = []
+
+    def spent(self, tokens: int) -> None:
+        """Take note of what a request cost, just now; from any thread."""
+        if self._is_wanted and tokens:
+            self._spent.append((time.time(), tokens))
 
     def draw(self, record: ItemRecord, case: Case) -> None:
         """Draw the trace of a failed item."""
@@ -37,30 +48,39 @@ class Album:
             return
 
     def to_report(self, report: pytest.TestReport) -> None:
-        """Let the report that carries the item's record take its picture along: text, which xdist ships quickly."""
-        if hasattr(report, "refinery") and report.nodeid in self._pictures:
-            cast("Any", report).refinery_picture = self._pictures.pop(report.nodeid)
+        """Let the report that carries an item's record take everything along."""
+        if not hasattr(report, "refinery"):
+            return
+        taken = cast("Any", report)
+        if report.nodeid in self._pictures:
+            # As text, which xdist ships much faster than what it stands for.
+            taken.refinery_picture = self._pictures.pop(report.nodeid)
+        if self._spent:
+            taken.refinery_spent, self._spent = self._spent, []
 
 
 class Gallery:
-    """Gathers the pictures that reports bring, on the controller."""
+    """Gathers what reports bring, on the controller."""
 
     def __init__(self) -> None:
         self._pictures: dict[str, str] = {}
+        self._spendings: list[Spending] = []
 
     def take(self, report: pytest.TestReport) -> None:
-        """Take the picture of an item; that of a rerun replaces the one before it."""
+        """Take what a report brings; the picture of a rerun replaces the one before it."""
         self._pictures.pop(report.nodeid, None)
         picture = getattr(report, "refinery_picture", None)
         if picture is not None:
             self._pictures[report.nodeid] = picture
+        self._spendings += (Spending(at, tokens) for at, tokens in getattr(report, "refinery_spent", ()))
 
-    def page(self, report: Report) -> str:
-        """Return the page about ``report``."""
+    def page(self, report: Report, *, limit: Callable[[], int]) -> str:
+        """Return the page about ``report``; ``limit`` says the tokens per minute, where any were spent."""
         # The template engine loads only where a page is written.
         from pytest_refinery.reports.page.render import render
 
-        return render(report, pictures=self._pictures)
+        tokens_per_minute = limit() if self._spendings else None
+        return render(report, pictures=self._pictures, spendings=self._spendings, limit=tokens_per_minute)
 
 
 def _picture(record: ItemRecord, case: Case) -> str:

@@ -89,9 +89,12 @@ class Summary:
         planned = [record.plan for record in self._records.values() if record.plan]
         if not self._settings.plan or not planned:
             return None
-        limit = wiring.build_budget(self._settings, tell=lambda _: None).largest_request
         dollars = wiring.build_prices()
-        return plans.session(planned, model=self._settings.model, limit=limit, dollars=dollars)
+        return plans.session(planned, model=self._settings.model, limit=self._limit(), dollars=dollars)
+
+    def _limit(self) -> int:
+        """Return the tokens per minute of the account, as far as they are known."""
+        return wiring.build_budget(self._settings, tell=lambda _: None).largest_request
 
     def _write(self, report: Report) -> None:
         if self._folder is None:
@@ -99,7 +102,7 @@ class Summary:
         files: dict[str, Callable[[], str | None]] = {
             "report.json": lambda: report.model_dump_json(indent=2) + "\n",
             "report.md": partial(markdown.render, report),
-            "index.html": partial(self._gallery.page, report),
+            "index.html": partial(self._gallery.page, report, limit=self._limit),
             "refinery-fix.patch": partial(self._patch, report),
         }
         self._written, problems = report_files.write(self._folder, files)

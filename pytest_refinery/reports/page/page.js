@@ -15,7 +15,7 @@
       if (value === true) made.setAttribute(name, "");
       else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value);
     }
-    made.append(...children.filter((child) => child !== null && child !== undefined));
+    made.append(...children.filter((child) => child !== null));
     return made;
   }
 
@@ -248,8 +248,8 @@
     }
 
     name(run, flags) {
-      const label = element("span", { class: "label" }, element("b", {}, run.name), " ", element("span", { class: "kind" }, KINDS[run.kind] || run.kind), ...flags.flatMap((flag) => (flag ? [" ", flag] : [])));
-      const made = element("span", { class: "what" }, label);
+      const kind = element("span", { class: "kind" }, KINDS[run.kind] || run.kind);
+      const made = element("span", { class: "what" }, element("span", { class: "label" }, element("b", {}, run.name), " ", kind), ...flags);
       made.style.setProperty("--depth", Math.min(this.picture.depths[run.number - 1], 12));
       return made;
     }
