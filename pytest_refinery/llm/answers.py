@@ -130,6 +130,21 @@ class RemarksAnswer(_Answer):
     findings: tuple[Remark, ...] = Field(default=())
 
 
+class CauseItem(_Answer):
+    """What groups of failures have in common."""
+
+    groups: tuple[int, ...]
+    cause: str
+    advice: str = ""
+
+
+class SummaryAnswer(_Answer):
+    """What the failures of a session have in common."""
+
+    causes: tuple[CauseItem, ...]
+    executive_summary: str = ""
+
+
 A = TypeVar("A", bound=BaseModel)
 
 

@@ -12,7 +12,7 @@ from pytest_refinery.analysis import prompt_texts
 from pytest_refinery.analysis.ports import Forecast, Judgement
 from pytest_refinery.analysis.schemas import GroupAnalysis
 from pytest_refinery.digest import grouping, render
-from pytest_refinery.llm import answers, coverage
+from pytest_refinery.llm import answers, coverage, session_summary
 from pytest_refinery.llm.answers import Mapper, UnusableAnswerError
 from pytest_refinery.llm.questions import Questions, longest_timeline
 from pytest_refinery.llm.refusals import StoreGone
@@ -20,7 +20,8 @@ from pytest_refinery.llm.refusals import StoreGone
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pytest_refinery.analysis.ports import Case, Job
+    from pytest_refinery.analysis.ports import Case, Job, Told
+    from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.analysis.schemas import Conclusion, Finding, GapAnalysis
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.llm.calls import Calls
@@ -42,7 +43,7 @@ _LONGEST_REFUSAL = 200
 
 
 class OpenAIAnalyst:
-    """Prepares for cases, one at a time, and judges them.
+    """Prepares for cases, one at a time, judges them, and says what those that failed have in common.
 
     Args:
         calls: Asks the service.
@@ -112,6 +113,21 @@ class OpenAIAnalyst:
         if len(groups) == 1:
             return _forecast([questions.to_judge({groups[0].filename: groups[0].text})])
         return _forecast([*map(questions.to_note_down, groups), questions.to_judge({})])
+
+
+    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> Told:
+        """Return what the diagnosed ``failures`` of a session have in common.
+
+        Raises:
+            AnalysisError: There was no usable answer.
+        """
+        groups = session_summary.groups(failures, most_tokens=self.group_tokens)
+        answer = _Asking(self._calls, job).twice(session_summary.query(self._manner, groups), answers.SummaryAnswer)
+        return session_summary.told(answer, groups)
+
+    def forecast_summary(self, failures: int) -> Forecast:
+        """Return what a summary of so many failures would cost."""
+        return session_summary.forecast(self._manner, failures)
 
 
 def _remarks(asking: _Asking, questions: Questions, groups: Iterable[Group]) -> Iterator[str]:
