@@ -43,8 +43,14 @@ class Waiting:
 
 
 def latency(processes: int) -> Latency:
-    """Measure reserve + settle while the book holds about 60 entries."""
+    """Measure reserve + settle while the book holds about 60 entries, or more."""
     minute = _ENTRIES / _PACE / 1.5
+    while (found := _latency(processes, minute)).entries < _ENTRIES:
+        minute *= 1.1 * _ENTRIES / found.entries
+    return found
+
+
+def _latency(processes: int, minute: float) -> Latency:
     with tempfile.TemporaryDirectory(prefix="budget-") as folder:
         path = Path(folder, "budget.json")
         taken, entries = _in_processes(processes, _measure_pairs, (path, minute))

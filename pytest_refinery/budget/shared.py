@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.budget import answers, wording
 from pytest_refinery.budget.ledger import Request
+from pytest_refinery.budget.line import Line
 from pytest_refinery.errors import BudgetError, RequestTooLargeError
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Seconds of waiting after which the user is told, and again after each as long.
 _NOTICE = 5.0
+# Seconds after which one who stands behind another thread sees that it was cancelled.
+_GLANCE = 0.2
 _FIRST_BACK_OFF = 1.0
 _LAST_BACK_OFF = 60.0
 
@@ -75,6 +78,7 @@ class SharedBudget:
         self._meter = meter
         self._clock = clock
         self._sleep = sleep or _sleep
+        self._line = Line()
         self._seconds_waited = 0.0
 
     @property
@@ -99,9 +103,9 @@ class SharedBudget:
         request = Request(secrets.token_hex(6), tokens, requests)
         wait = _Wait(self._clock, timeout, cancelled or threading.Event())
         try:
-            while not (step := self._ledger.step(request)).is_granted:
-                request = replace(request, place=step.place)
-                self._wait(wait, request, step)
+            step = self._ledger.step(request)
+            if not step.is_granted:
+                self._stand(wait, replace(request, place=step.place), step)
         except BaseException:
             # Also for Ctrl-C and for the timeouts of test runners: nobody waits behind a ticket that is given up.
             self._ledger.withdraw(request.id)
@@ -129,7 +133,21 @@ class SharedBudget:
         """Learn the limit, and what others have used, from the headers of an answer sent ``age_seconds`` ago."""
         self._ledger.observe(answers.observation(headers), age=age_seconds)
 
-    def _wait(self, wait: _Wait, request: Request, step: Step) -> None:
+    def _stand(self, wait: _Wait, request: Request, step: Step) -> None:
+        """Stand in line until the request is granted."""
+        with self._line.joined(step.place) as is_first:
+            while not step.is_granted:
+                self._heed(wait, request, step)
+                if is_first.is_set():
+                    self._say(wait, request, step)
+                    self._sleep(min(step.look_in, wait.seconds_left), wait.cancelled)
+                    step = self._ledger.step(request)
+                else:
+                    self._sleep(min(_GLANCE, wait.seconds_left), is_first)
+                    step = self._ledger.step(request) if is_first.is_set() else step
+
+    def _heed(self, wait: _Wait, request: Request, step: Step) -> None:
+        """Give up where there is nothing to wait for any more."""
         if step.too_large_for is not None:
             raise RequestTooLargeError(wording.too_large(request.tokens, step.too_large_for))
         if wait.cancelled.is_set():
@@ -137,9 +155,10 @@ class SharedBudget:
             raise BudgetError(msg)
         if wait.seconds_left <= 0:
             raise BudgetError(wording.timed_out(request.tokens, wait.seconds, self._ledger.status()))
+
+    def _say(self, wait: _Wait, request: Request, step: Step) -> None:
         if wait.is_notice_due():
             self._tell(wording.waiting(request.tokens, wait.seconds + step.start_in, self._ledger.status()))
-        self._sleep(min(step.look_in, wait.seconds_left), wait.cancelled)
 
 
 class _Wait:

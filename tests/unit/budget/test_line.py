@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_refinery.budget.limits import Limits
+from pytest_refinery.budget.line import Line
+from pytest_refinery.budget.memory_ledger import MemoryLedger
+from pytest_refinery.budget.shared import SharedBudget
+
+if TYPE_CHECKING:
+    from pytest_refinery.budget.ledger import Request, Step
+
+
+def test_only_who_stands_first_is_called() -> None:
+    line = Line()
+    with line.joined(2) as second, line.joined(3) as third:
+        assert second.is_set()
+        assert not third.is_set()
+
+
+def test_who_leaves_calls_the_next() -> None:
+    line, first = Line(), ExitStack()
+    first.enter_context(line.joined(1))
+    with line.joined(3) as third, line.joined(2) as second:
+        first.close()
+        assert second.is_set()
+        assert not third.is_set()
+
+
+def test_an_earlier_place_that_comes_late_is_called_too() -> None:
+    line = Line()
+    with line.joined(5), line.joined(4) as earlier:
+        assert earlier.is_set()
+
+
+def test_two_of_one_place_do_not_hold_each_other_up() -> None:
+    line, first = Line(), ExitStack()
+    first.enter_context(line.joined(1))
+    with line.joined(1) as other:
+        first.close()
+        assert other.is_set()
+
+
+def test_after_a_fork_the_parents_threads_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line()
+    with ExitStack() as parent:
+        parent.enter_context(line.joined(1))
+        monkeypatch.setattr("os.getpid", lambda: -1)
+        with line.joined(2) as child:
+            assert child.is_set()
+        parent.pop_all()
+
+
+class Counting(MemoryLedger):
+    """A ledger that counts how often it is asked."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        self.steps = 0
+
+    def step(self, request: Request) -> Step:
+        self.steps += 1
+        return super().step(request)
+
+
+def test_a_crowd_of_threads_asks_little_more_than_each_once() -> None:
+    ledger, crowd = Counting(Limits(tokens=1000, minute=0.3, guard=0.0)), 200
+    budget = SharedBudget(ledger, tell=pytest.fail)
+    budget.reserve(1000).settle(1000)
+    threads = [threading.Thread(target=budget.reserve, args=(5,)) for _ in range(crowd)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ledger.status().granted) == crowd
+    assert ledger.steps < 4 * crowd
+
+
+def test_who_waits_behind_another_can_be_cancelled() -> None:
+    budget = SharedBudget(MemoryLedger(Limits(tokens=10)), tell=lambda _: None)
+    budget.reserve(10)
+    cancelled, problems = threading.Event(), []
+
+    def wait_in_vain() -> None:
+        try:
+            budget.reserve(10, cancelled=cancelled)
+        except Exception as error:  # noqa: BLE001  (what it is, is the test's question)
+            problems.append(str(error))
+
+    threads = [threading.Thread(target=wait_in_vain) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    cancelled.set()
+    for thread in threads:
+        thread.join(10)
+    assert problems == ["The request for 10 tokens was given up while it waited for the token budget."] * 3
