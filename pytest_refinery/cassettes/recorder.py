@@ -6,22 +6,24 @@ only its patches are used here, and the tape decides.
 
 from __future__ import annotations
 
+import sys
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from vcr.cassette import Cassette
 from vcr.filters import decode_response
-from vcr.patch import PATCHER_NAMES
+from vcr.patch import PATCHER_NAMES, CassettePatcherBuilder, force_reset
 
-from pytest_refinery.cassettes import bodies, cassette_file, headers
+from pytest_refinery.cassettes import bodies, cassette_file, headers, neighbours
 from pytest_refinery.cassettes.interactions import Interaction, Request, Response
 from pytest_refinery.cassettes.tape import Mode, Tape
 from pytest_refinery.errors import CassetteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from vcr.request import Request as VcrRequest
@@ -29,8 +31,12 @@ if TYPE_CHECKING:
     from pytest_refinery.cassettes.scrubbing import Scrubber
 
 # Other libraries are not ours to record; VCR.py lets some of their requests through in threads (its issue 849).
-_SKIPPED = tuple(name for name in PATCHER_NAMES if name not in {"httpx", "httpx2"})
+# Beside each its core, where respx puts its mocks.
+_LIBRARIES = {"httpx": "httpcore", "httpx2": "httpcore2"}
+# What goes to the network. Users' mocks and applications in the same process answer for themselves.
+_TRANSPORTS = frozenset({"HTTPTransport", "AsyncHTTPTransport"})
 _open = threading.Lock()
+_patched: list[_Patched] = []
 
 
 @contextmanager
@@ -52,7 +58,7 @@ def use(path: Path, mode: Mode | str, *, about: str, scrubber: Scrubber, recorde
     with _alone(about):
         tape = Tape(path, mode, about=about, old=_loaded(path, mode))
         try:
-            with _Patched.use(tape=tape, scrubber=scrubber, path=str(path), skip_patchers=_SKIPPED):
+            with _between(tape, scrubber):
                 yield tape
         except Exception:
             _keep(tape, recorded_against)
@@ -71,6 +77,39 @@ def _alone(about: str) -> Iterator[None]:
         yield
     finally:
         _open.release()
+
+
+@contextmanager
+def in_front() -> Iterator[None]:
+    """Put the open cassette, or the network where none is open, in front of what others have put there meanwhile.
+
+    A test has its own cassettes and mocks; what is asked about the test is none of their business. Afterwards they are
+    where they were.
+    """
+    with ExitStack() as stack:
+        if _patched:
+            _install(_patched, stack)
+        else:
+            stack.enter_context(force_reset())
+        yield
+
+
+@contextmanager
+def _between(tape: Tape, scrubber: Scrubber) -> Iterator[None]:
+    _patched[:] = [_Patched(library, tape=tape, scrubber=scrubber) for library in _LIBRARIES]
+    try:
+        with ExitStack() as stack:
+            _install(_patched, stack)
+            yield
+    finally:
+        _patched.clear()
+
+
+def _install(patched: Iterable[_Patched], stack: ExitStack) -> None:
+    patches = chain.from_iterable(CassettePatcherBuilder(each).build() for each in patched)
+    for patch in patches:
+        if patch.getter().__name__ in _TRANSPORTS:
+            stack.enter_context(patch)
 
 
 def _loaded(path: Path, mode: Mode) -> tuple[Interaction, ...] | None:
@@ -94,17 +133,18 @@ def _keep(tape: Tape, recorded_against: str) -> None:
 
 
 class _Patched(Cassette):  # type: ignore[misc]  # a library without types
-    """What VCR.py's patches ask: ``can_play_response_for``, then ``play_response``, or after the answer ``append``."""
+    """What VCR.py's patches ask: ``can_play_response_for``, then ``play_response``, or after the answer ``append``.
 
-    @classmethod
-    def load(cls, **kwargs: Any) -> Self:
-        """Return a new one; the tape has read the file."""
-        return cls(**kwargs)
+    Args:
+        library: Whose requests it is asked about.
+    """
 
-    def __init__(self, *, tape: Tape, scrubber: Scrubber, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, library: str, *, tape: Tape, scrubber: Scrubber) -> None:
+        super().__init__(path=str(tape.path), skip_patchers=[name for name in PATCHER_NAMES if name != library])
         self._tape = tape
         self._scrubber = scrubber
+        self._core = _LIBRARIES[library]
+        self._usual = _beneath(self._core)
         self._asked: WeakKeyDictionary[VcrRequest, tuple[int, Request]] = WeakKeyDictionary()
         self._answers: WeakKeyDictionary[VcrRequest, Response] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -113,6 +153,8 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
 
     def can_play_response_for(self, request: VcrRequest) -> bool:
         """Take the answer of a request from the tape, for ``play_response``: nobody else can be given the same."""
+        if neighbours.is_an_upload(request.method, request.uri) or _beneath(self._core) != self._usual:
+            return False
         asked = self._scrubber.request(_request(request))
         answer = self._tape.answer(asked)
         with self._lock:
@@ -128,10 +170,19 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
             return _shown(self._answers.pop(request))
 
     def append(self, request: VcrRequest, response: dict[str, Any]) -> None:
-        """Record an answer."""
+        """Record an answer, unless it was none of ours."""
         with self._lock:
-            order, asked = self._asked.pop(request)
+            order, asked = self._asked.pop(request, (0, None))
+        if asked is None:
+            return
         self._tape.record(order, Interaction(asked, self._scrubber.response(_response(response))))
+
+
+def _beneath(core: str) -> tuple[object, ...]:
+    """Return what the requests of a library go through beneath us: respx puts its mocks there."""
+    module = sys.modules.get(core)
+    names = (("ConnectionPool", "handle_request"), ("AsyncConnectionPool", "handle_async_request"))
+    return tuple(getattr(getattr(module, pool), method) for pool, method in names) if module else ()
 
 
 def _request(request: VcrRequest) -> Request:
