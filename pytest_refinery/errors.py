@@ -7,6 +7,8 @@
       ExpectationFileError    an expectation file cannot be used: every problem of it
       TraceError              a trace cannot be read: the expectation stays undecided
       CheckError              a check could not be carried out: undecided
+      TargetError             what the suite names cannot be imported: undecided
+      AgentError              the agent cannot be called: undecided
       Undecided               nothing could decide the expectation
       OfflineError            something wanted to reach the network while there was to be none
       CassetteError           a cassette cannot be used
@@ -66,6 +68,14 @@ class TraceError(RefineryError):
 
 class CheckError(RefineryError):
     """A check could not be carried out: its target is missing, or it broke."""
+
+
+class TargetError(RefineryError):
+    """An object that the suite names as ``module:name`` cannot be had."""
+
+
+class AgentError(RefineryError):
+    """The agent that the suite names cannot be imported, or not called with these inputs."""
 
 
 class Undecided(RefineryError):  # noqa: N818  (the word of the domain; see Verdict)

@@ -127,7 +127,8 @@ def _run_line(run: Run, sheet: Sheet, trace: Trace) -> str:
     words = [
         f"#{trace.numbers[run.id]} {lines.name(run.kind)} {lines.name(run.name)}",
         _parent(run, trace),
-        _duration(run.seconds),
+        # A second run of the same agent shall give the same text: what was once asked about it is found again.
+        "" if trace.is_live else _duration(run.seconds),
         _status(run, sheet),
         sheet.setup.name,
         _side("in", sheet.inputs),

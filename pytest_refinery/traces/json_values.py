@@ -1,4 +1,4 @@
-"""Which JSON values can be worked with: not nested without end, and writable as UTF-8."""
+"""Which JSON values can be worked with: not nested without end, and writable as UTF-8; and Python's as such."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
+
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 if TYPE_CHECKING:
     from pytest_refinery.traces.model import Json
@@ -51,3 +53,29 @@ def has_lone_surrogate(text: str, start: int, end: int) -> bool:
 def writable(value: Json) -> Json:
     """Return a value with each half of a surrogate pair in it as a question mark."""
     return cast("Json", json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")))
+
+
+def plain(value: object) -> Json:
+    """Return a Python value as JSON: models and dataclasses as objects, what JSON has no form for as its ``repr``."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return _encodable(value)
+    try:
+        found = cast("Json", to_jsonable_python(value, fallback=_described, bytes_mode="base64"))
+    except (PydanticSerializationError, UnicodeError, ValueError, RecursionError):
+        # It contains itself, or half a surrogate pair.
+        return _described(value)
+    return _described(value) if is_too_deep(found) else found
+
+
+def _described(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  (somebody else's code)
+        text = object.__repr__(value)
+    return _encodable(text)
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -117,6 +117,7 @@ class Trace(BaseModel):
         source: Where it came from, for messages to the user.
         format: ``langsmith`` or ``transcript`` (each message one run), or another source's word.
         notes: What the loader could not map or had to assume, one sentence each.
+        is_live: It was recorded in this process, by a test or an agent run anew; what its runs took differs each time.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -127,6 +128,7 @@ class Trace(BaseModel):
     source: str = ""
     format: str = "langsmith"
     notes: tuple[str, ...] = ()
+    is_live: bool = False
 
     @cached_property
     def by_id(self) -> dict[str, Run]:

@@ -1,17 +1,29 @@
-"""Records by hand what a test does, as a trace like any other."""
+"""Records what a test or an agent does, as a trace like any other: by hand, and by its own tracing."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING
 
-from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
+from pytest_refinery.traces import joining, json_values
+from pytest_refinery.traces.joining import Heard
+from pytest_refinery.traces.model import Run, RunKind, Trace
+from pytest_refinery.traces.nesting import Nesting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from pytest_refinery.traces.listening import Listener
+
+_BY_HAND = "by hand"
+_listening: ContextVar[Recorder | None] = ContextVar("refinery_recorder", default=None)
+# Threads begin with an empty context; the last recorder that listens is then the one that is meant.
+_all_listening: list[Recorder] = []
 
 
 @dataclass
@@ -23,19 +35,39 @@ class OpenRun:
     settings: dict[str, object] = field(default_factory=dict)
 
 
+def record(name: str, kind: str = RunKind.CHAIN, *, inputs: object = None) -> AbstractContextManager[OpenRun]:
+    """Record a run around a ``with`` block of an agent's code; set ``outputs`` on what it yields.
+
+    Runs opened inside are its children. An exception becomes the run's error and goes on. Where no agent is
+    being run for an expectation, nothing is recorded.
+    """
+    recorder = _listening.get() or next(reversed(_all_listening), None)
+    return recorder.run(name, kind, inputs=inputs) if recorder else nullcontext(OpenRun(inputs=inputs))
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
 class Recorder:
-    """Collects runs; threads and tasks nest as their context says."""
+    """Collects runs; threads and tasks nest as their context says.
 
-    def __init__(self, name: str, *, now: Callable[[], datetime] = _now) -> None:
+    Args:
+        name: The trace's name and id.
+        source: Who is recorded, for messages to the user.
+        now: The clock.
+    """
+
+    def __init__(self, name: str, *, source: str = "this test", now: Callable[[], datetime] = _now) -> None:
         self._name = name
+        self._source = source
         self._now = now
-        self._runs: list[Run] = []
-        self._started = 0
-        self._parent: ContextVar[str | None] = ContextVar("refinery_parent_run", default=None)
+        self._numbers = count(1)
+        self._runs: dict[str, Run] = {}
+        self._heard: list[Heard] = []
+        self._open: ContextVar[str | None] = ContextVar("refinery_open_run", default=None)
+        self._nesting = Nesting()
+        self._nesting.add_way(_BY_HAND, self._open.get)
 
     @contextmanager
     def run(self, name: str, kind: str = RunKind.CHAIN, *, inputs: object = None) -> Iterator[OpenRun]:
@@ -43,42 +75,86 @@ class Recorder:
 
         Runs opened inside the block are its children.
         """
-        self._started += 1
-        run_id = f"run-{self._started}"
-        opened, started_at, error = OpenRun(inputs=inputs), self._now(), None
-        parent_id = self._parent.get()
-        token = self._parent.set(run_id)
+        opened = OpenRun(inputs=inputs)
+        run = self._begun(name, kind, inputs)
+        token, error = self._open.set(run.id), None
         try:
             yield opened
         except BaseException as raised:
             error = f"{type(raised).__name__}: {raised}"
             raise
         finally:
-            self._parent.reset(token)
-            self._runs.append(
-                Run(
-                    id=run_id,
-                    name=name,
-                    kind=str(kind),
-                    parent_id=parent_id,
-                    inputs=opened.inputs,
-                    outputs=opened.outputs,
-                    settings=opened.settings,
-                    error=error,
-                    started_at=started_at,
-                    ended_at=self._now(),
-                )
-            )
+            self._open.reset(token)
+            self._runs[run.id] = run.model_copy(update=self._ended(run, opened, error, inputs))
+
+    def _begun(self, name: str, kind: str, inputs: object) -> Run:
+        run_id = f"by-hand-{next(self._numbers)}"
+        self._nesting.started(run_id, way=_BY_HAND, parent_id=self._open.get())
+        run = Run(
+            id=run_id,
+            name=name,
+            kind=str(kind),
+            parent_id=self._nesting.parent_of(run_id),
+            inputs=json_values.plain(inputs),
+            is_pending=True,
+            started_at=self._now(),
+        )
+        self._runs[run_id] = run
+        return run
+
+    def _ended(self, run: Run, opened: OpenRun, error: str | None, inputs: object) -> dict[str, object]:
+        return {
+            "inputs": run.inputs if opened.inputs is inputs else json_values.plain(opened.inputs),
+            "outputs": json_values.plain(opened.outputs),
+            "settings": opened.settings,
+            "error": error,
+            "is_pending": False,
+            "ended_at": self._now(),
+        }
+
+    @contextmanager
+    def listening(
+        self, listeners: Iterable[Listener], *, name: str | None = None, inputs: object = None
+    ) -> Iterator[OpenRun]:
+        """Record a run around a block, and in it all that the agent's own tracing says, which is sent nowhere."""
+        heard_by = [*listeners]
+        run_id = None
+        try:
+            with ExitStack() as stack:
+                for listener in heard_by:
+                    stack.enter_context(listener.listening(self._nesting))
+                stack.enter_context(self._active())
+                opened = stack.enter_context(self.run(name or self._name, inputs=inputs))
+                run_id = self._open.get()
+                yield opened
+        finally:
+            self._heard += [Heard(listener.name, run_id, *listener.heard()) for listener in heard_by]
+
+    @contextmanager
+    def _active(self) -> Iterator[None]:
+        token = _listening.set(self)
+        _all_listening.append(self)
+        try:
+            yield
+        finally:
+            _all_listening.remove(self)
+            _listening.reset(token)
 
     def trace(self) -> Trace | None:
-        """Return what was recorded so far, ``None`` where that is nothing."""
+        """Return what was recorded so far, ``None`` where that is nothing.
+
+        Raises:
+            TraceError: The agent's own tracing recorded runs that make no tree.
+        """
         if not self._runs:
             return None
-        started = sorted(self._runs, key=lambda run: int(run.id.removeprefix("run-")))
+        runs, notes = joining.joined([*self._runs.values()], self._heard, self._nesting, source=self._source)
         return Trace(
             id=self._name,
             name=self._name,
-            runs=in_order(started, source=self._name),
-            source="this test",
+            runs=runs,
+            source=self._source,
             format="recorded",
+            notes=notes,
+            is_live=True,
         )
