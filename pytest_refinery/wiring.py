@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -257,39 +257,42 @@ def build_prices() -> Callable[[str, int, int], float | None]:
 
 
 def build_source(
-    settings: Settings | None = None, *, folder: Path | None = None, is_recorded: Callable[[], bool] | None = None
+    settings: Settings | None = None,
+    *,
+    keep_in: Callable[[], Path | None] = lambda: None,
+    is_recorded: Callable[[], bool] = lambda: False,
 ) -> TraceSource:
     """Return the source of traces: local files, and LangSmith.
 
     Args:
         settings: Those of the run.
-        folder: Where fetched traces are kept, if they are.
+        keep_in: Returns the folder where fetched traces are kept, if they are; called when the first is wanted.
         is_recorded: Tells whether what is asked now goes to or comes from a recording, so that nothing may be kept.
     """
     from pytest_refinery.sources.by_reference import ByReference
     from pytest_refinery.sources.json_files import JsonFiles
 
-    return ByReference(JsonFiles(), lambda: build_langsmith(settings, folder=folder, is_recorded=is_recorded))
+    return ByReference(JsonFiles(), lambda: build_langsmith(settings, keep_in=keep_in, is_recorded=is_recorded))
 
 
 def build_langsmith(
-    settings: Settings | None = None, *, folder: Path | None = None, is_recorded: Callable[[], bool] | None = None
+    settings: Settings | None = None,
+    *,
+    keep_in: Callable[[], Path | None] = lambda: None,
+    is_recorded: Callable[[], bool] = lambda: False,
 ) -> LangSmith:
     """Return the source of LangSmith's traces; the arguments are those of ``build_source``."""
     from pytest_refinery.sources import langsmith_account
+    from pytest_refinery.sources.langsmith_service import Service
     from pytest_refinery.sources.langsmith_traces import LangSmith
     from pytest_refinery.sources.langsmith_wire import Wire
     from pytest_refinery.sources.trace_cache import TraceCache
 
     account = langsmith_account.from_environment(os.environ)
-    return LangSmith(
-        account,
-        wire=Wire(),
-        pace=_build_pace(account),
-        cache=TraceCache(folder) if folder else None,
-        is_recorded=is_recorded or (lambda: False),
-        patience_seconds=(settings or Settings()).fetch_timeout,
-    )
+    patience = (settings or Settings()).fetch_timeout
+    connect = partial(Service, wire=Wire(), pace=_build_pace(account), patience_seconds=patience)
+    folder = keep_in()
+    return LangSmith(account, connect, cache=TraceCache(folder) if folder else None, is_recorded=is_recorded)
 
 
 def _build_pace(account: Account) -> RequestPace:

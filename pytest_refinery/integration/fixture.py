@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_refinery import wiring
+from pytest_refinery.integration.trace_folder import trace_folder
 from pytest_refinery.traces.model import RunKind, Trace
 from pytest_refinery.traces.recorder import Recorder
 
@@ -28,17 +30,19 @@ class UsedTrace:
 
     def __init__(self, item: pytest.Item) -> None:
         self._base = item.path.parent
+        self._config = item.config
         self._recorder = Recorder(item.name)
         self._trace: Trace | None = None
         item.stash[_KEY] = self
 
-    def load(self, path: str | PathLike[str]) -> Trace:
-        """Load a trace file, relative to the test's own folder, and use it.
+    def load(self, trace: str | PathLike[str], *, project: str | None = None) -> Trace:
+        """Load a trace and use it: a file relative to the test's own folder, or a LangSmith id or address.
 
         Raises:
             TraceError: It cannot be read.
         """
-        return self.use(wiring.build_source().load(str(Path(path)), base=self._base))
+        source = wiring.build_source(keep_in=partial(trace_folder, self._config))
+        return self.use(source.load(os.fspath(trace), base=self._base, project=project))
 
     def use(self, trace: Trace) -> Trace:
         """Use a trace that the test has made or found itself."""

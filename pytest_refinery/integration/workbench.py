@@ -16,6 +16,7 @@ from pytest_refinery.integration.album import Album
 from pytest_refinery.integration.allowance import Allowance
 from pytest_refinery.integration.progress import Progress
 from pytest_refinery.integration.read_ahead import ReadAhead, Reference
+from pytest_refinery.integration.trace_folder import trace_folder
 from pytest_refinery.integration.workers import shared_folder
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Workbench:
         self._shared_folder = shared_folder(config)
         self._allowance = Allowance(settings.max_diagnoses, folder=self._shared_folder)
         self._analyst = self._chosen_analyst(settings.analyst, self._shared_folder)
-        self._source = wiring.build_source()
+        self._source = wiring.build_source(settings, keep_in=partial(trace_folder, config))
         self._ahead = ReadAhead(self._fetch) if read_ahead.is_wise(config) else None
 
     def _chosen_analyst(self, name: str, shared_folder: Path | None) -> Analyst | PreparingAnalyst:

@@ -13,15 +13,15 @@ from pytest_refinery.errors import TraceError
 from pytest_refinery.sources import langsmith_records, langsmith_references
 from pytest_refinery.sources.langsmith_references import RunReference, SharedReference
 from pytest_refinery.sources.langsmith_runs import MOST_RUNS, Runs
-from pytest_refinery.sources.langsmith_service import Pace, Sender, Service
 from pytest_refinery.sources.sharing import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_refinery.sources.langsmith_account import Account
     from pytest_refinery.sources.langsmith_references import Reference
+    from pytest_refinery.sources.langsmith_service import Service
     from pytest_refinery.sources.trace_cache import TraceCache
     from pytest_refinery.traces.model import Trace
 
@@ -60,29 +60,23 @@ class LangSmith:
 
     Args:
         account: Whom to ask, and as whom.
-        wire: Sends requests.
-        pace: Spreads the requests of all processes.
+        connect: Returns what asks an endpoint, with the headers that say who asks or with none.
         cache: Where traces are kept, if they are.
         is_recorded: Tells whether this moment's requests go to or come from a recording, which must hold all of them.
-        patience_seconds: How long to go on asking a LangSmith that does not answer.
     """
 
     def __init__(
         self,
         account: Account,
+        connect: Callable[[str, Mapping[str, str] | None], Service],
         *,
-        wire: Sender,
-        pace: Pace,
         cache: TraceCache | None = None,
         is_recorded: Callable[[], bool] = lambda: False,
-        patience_seconds: float = 120.0,
     ) -> None:
         self._account = account
-        self._wire = wire
-        self._pace = pace
+        self._connect = connect
         self._cache = cache
         self._is_recorded = is_recorded
-        self._patience = patience_seconds
         self._lock = threading.Lock()
         self._readers: dict[tuple[str, bool], Runs] = {}
 
@@ -137,7 +131,7 @@ class LangSmith:
         headers = None if is_public else self._account.headers()
         with self._lock:
             if (endpoint, is_public) not in self._readers:
-                service = Service(endpoint, headers, wire=self._wire, pace=self._pace, patience_seconds=self._patience)
+                service = self._connect(endpoint, headers)
                 self._readers[endpoint, is_public] = Runs(service, project=self._account.project)
             return self._readers[endpoint, is_public]
 
