@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_refinery.budget.ledger import Ledger
     from pytest_refinery.budget.limits import Limits
     from pytest_refinery.budget.request_pace import RequestPace
+    from pytest_refinery.cassettes.circumstances import Circumstances
     from pytest_refinery.llm.leftovers import Leftovers
     from pytest_refinery.llm.openai_responses import OpenAIAnalyst
     from pytest_refinery.llm.openai_service import OpenAIService
