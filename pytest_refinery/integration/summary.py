@@ -121,7 +121,9 @@ class Summary:
             return
         terminalreporter.section("refinery summary", sep="=")
         width = min(self._config.get_terminal_writer().fullwidth, 100)
-        for line in text.summary(self._report, files=[str(path) for path in self._written], width=width):
+        is_whole = self._config.get_verbosity() > 1
+        files = [str(path) for path in self._written]
+        for line in text.summary(self._report, files=files, width=width, is_whole=is_whole):
             terminalreporter.write_line(line)
         for problem in self._problems:
             terminalreporter.write_line(f"warning: {escape.line(problem)}", yellow=True)

@@ -5,30 +5,50 @@ from __future__ import annotations
 import re
 import unicodedata
 
+_LONGEST_NAME = 120
 _SHOWN_AS_THEY_ARE = frozenset("\n\t")
 # Control, format (bidi overrides, zero-width), surrogate and private characters.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
+# GitHub obeys a line that begins with "::", however it is indented, and "##[...]" anywhere; so do others "##vso[".
+_COMMAND = re.compile(r"(?m)^([^\S\n]*):(?=:)|#(?=#\w*\[)")
 _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www)(:|\.)")
 
 
 def printable(text: str) -> str:
-    r"""Return ``text`` with every character that could steer a terminal shown as ``\x1b`` and the like."""
-    if text.isprintable():
-        return text
-    return "".join(_visible(character) for character in text.replace("\r\n", "\n"))
+    r"""Return ``text`` with all that could steer a terminal or the log of a CI shown as ``\x1b`` and the like."""
+    if not text.isprintable():
+        text = "".join(map(_visible, text.replace("\r\n", "\n")))
+    return inert(text)
+
+
+def inert(text: str) -> str:
+    """Return ``text`` without what a CI takes for a command in the middle of a log."""
+    return _COMMAND.sub(_defused, text)
+
+
+def _defused(found: re.Match[str]) -> str:
+    return f"{found[1]}\\x3a" if found[1] is not None else "\\x23"
 
 
 def _visible(character: str) -> str:
-    if character in _SHOWN_AS_THEY_ARE or unicodedata.category(character) not in _UNSEEN:
-        return character
     code = ord(character)
+    # XML has no noncharacters such as U+FFFE, however they are written.
+    is_character = (code & 0xFFFE) != 0xFFFE and not 0xFDD0 <= code <= 0xFDEF  # noqa: PLR2004
+    is_seen = is_character and unicodedata.category(character) not in _UNSEEN
+    if is_seen or character in _SHOWN_AS_THEY_ARE:
+        return character
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
 
 def line(text: str) -> str:
     """Return ``text`` printable and on one line."""
     return " ".join(printable(text).split())
+
+
+def name(text: str) -> str:
+    """Return a name from a trace on one line of bearable length."""
+    return shortened(line(text), most=_LONGEST_NAME)
 
 
 def shortened(text: str, *, most: int) -> str:

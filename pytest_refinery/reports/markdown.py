@@ -2,53 +2,91 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
-from pytest_refinery.reports.escape import line, markdown, printable, shortened
-from pytest_refinery.reports.text import analyst, changes, stale, stale_changes
+from pytest_refinery.reports.escape import line, markdown, name, printable, shortened
+from pytest_refinery.reports.text import analyst, by_rules, changes, compared, path, stale, stale_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_refinery.analysis.records import ItemRecord, Report
+    from pytest_refinery.analysis.records import ItemRecord, Report, RootCause
     from pytest_refinery.analysis.schemas import Diagnosis, SuggestedFix
 
 _QUOTE_CHARACTERS = 500
+_LINE_CHARACTERS = 1_000
+_NAMES_OF_FILES = 2
+_LONGEST_CODE = 300
+_CUT = """
+**Cut off here: the whole is too long for this place.** `--refinery-report DIR` writes all of it to a folder.
+"""
 
 
-def render(report: Report) -> str:
-    """Return the whole report: summary, causes, a table of the items, each failure in full."""
-    parts = [
-        "# pytest-refinery",
-        "",
-        markdown(report.executive_summary),
-        "",
-        *_causes(report),
-        *_table(report),
-        *(text for item in report.expectations if item.outcome != Outcome.PASSED for text in _item(item)),
-    ]
-    return "\n".join(parts).rstrip() + "\n"
+def render(report: Report, *, most_bytes: int | None = None) -> str:
+    """Return the whole report: summary, causes, a table of the items, each failure in full.
+
+    With ``most_bytes`` it ends before the cause, row or item with which it would be longer as UTF-8, and says so.
+    """
+    failures = [item for item in report.expectations if item.outcome != Outcome.PASSED]
+    blocks = [*_head(report), *_causes(report), *_table(report), *("\n".join(_item(item)) for item in failures)]
+    text = "\n".join(blocks)
+    if most_bytes is not None and len(text.encode("utf-8", "replace")) > most_bytes:
+        text = _cut(blocks, most_bytes)
+    return text.rstrip() + "\n"
+
+
+def _cut(blocks: Sequence[str], most_bytes: int) -> str:
+    """Return as many blocks as fit, and the note that there are more."""
+    room = most_bytes - len(_CUT.encode())
+    fitting: list[str] = []
+    for block in blocks:
+        room -= len(block.encode("utf-8", "replace")) + 1
+        if room < 0:
+            break
+        fitting.append(block)
+    return "\n".join([*fitting, _CUT])
+
+
+def _head(report: Report) -> Iterator[str]:
+    yield "# pytest-refinery\n"
+    yield f"{markdown(report.executive_summary)}\n"
+    if report.comparison:
+        yield f"Compared {markdown(compared(report.comparison))}\n"
+    if report.session.summary and report.session.summary.problem:
+        yield f"{markdown(by_rules(report.session.summary))}\n"
 
 
 def _causes(report: Report) -> Iterator[str]:
-    if not report.root_causes:
-        return
-    yield "## Causes"
-    yield ""
-    for cause in report.root_causes:
-        kind = markdown(cause.failure_type.replace("_", " "))
-        yield f"- **{len(cause.nodeids)} of {report.session.failed}** ({kind}): {markdown(cause.cause)}"
-        yield from (f"  - {_code(nodeid)}" for nodeid in cause.nodeids)
-    yield ""
+    if report.root_causes:
+        yield "## Causes\n"
+        yield from (_cause(cause, of=report.session.failed) for cause in report.root_causes)
+        yield ""
+    if report.comparison and report.comparison.gone:
+        yield "## Gone\n"
+        yield from (f"- ({_kind(cause)}) {markdown(cause.cause)}" for cause in report.comparison.gone)
+        yield ""
+
+
+def _cause(cause: RootCause, *, of: int) -> str:
+    since = {None: "", True: ", known", False: ", new"}[cause.is_known]
+    lines = [f"- **{len(cause.nodeids)} of {of}** ({_kind(cause)}{since}): {markdown(cause.cause)}"]
+    if cause.advice:
+        lines.append(f"  - **To do:** {markdown(cause.advice)}")
+    return "\n".join([*lines, *(f"  - {_code(nodeid)}" for nodeid in cause.nodeids)])
+
+
+def _kind(cause: RootCause) -> str:
+    return markdown(cause.failure_type.replace("_", " "))
 
 
 def _table(report: Report) -> Iterator[str]:
-    yield "| expectation | outcome | responsible run |"
-    yield "|---|---|---|"
+    yield "| expectation | outcome | responsible run |\n|---|---|---|"
     for item in report.expectations:
         run = item.diagnosis.responsible_run_name if item.diagnosis else None
-        yield f"| {_code(item.nodeid)} | {item.outcome.value} | {markdown(run or '')} |"
+        known = " (known)" if item.is_known else ""
+        yield f"| {_code(item.nodeid)} | {item.outcome.value}{known} | {markdown(name(run or ''))} |"
     yield ""
 
 
@@ -83,8 +121,8 @@ def _diagnosis(found: Diagnosis) -> Iterator[str]:
     yield ""
     if found.responsible_run_id is not None:
         place = f"{found.responsible_run_number} of {found.coverage.runs_total}"
-        named = f"{markdown(found.responsible_run_name or '')} ({_code(found.responsible_run_id)})"
-        yield f"**Responsible run** {place}: {named}"
+        named = f"{markdown(name(found.responsible_run_name or ''))} ({_code(found.responsible_run_id)})"
+        yield f"**Responsible run** {place}: {named} {markdown(path(found))}".rstrip()
         yield ""
     for quote in found.evidence:
         yield f"> {markdown(shortened(quote.quote, most=_QUOTE_CHARACTERS))}"
@@ -109,14 +147,20 @@ def _diagnosis(found: Diagnosis) -> Iterator[str]:
 
 def _fix(fix: SuggestedFix) -> Iterator[str]:
     place = f" ({_code(fix.file)})" if fix.file else ""
-    yield from _changed(f"**Suggested fix** for {markdown(fix.component)}{place}: {markdown(fix.why)}", changes(fix))
+    yield from _changed(
+        f"**Suggested fix** for {markdown(fix.component)}{place}: {markdown(fix.why)}",
+        fix.diff.splitlines()[_NAMES_OF_FILES:] or changes(fix),
+    )
 
 
 def _changed(title: str, signed: Iterable[str]) -> Iterator[str]:
+    lines = [shortened(printable(change), most=_LINE_CHARACTERS) for change in signed]
+    # Longer than any fence that the text could close it with.
+    longest = max((len(ticks) for text in lines for ticks in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
     yield title
     yield ""
-    # Indented code: no fence that the text could close.
-    yield from (f"    {printable(change)}" for change in signed)
+    yield from (f"{fence}diff", *lines, fence)
     yield ""
 
 
@@ -130,6 +174,6 @@ def _cost(found: Diagnosis) -> str:
 
 
 def _code(text: str) -> str:
-    """Return ``text`` as inline code; backticks and pipes in it cannot end it."""
-    harmless = line(text).replace("`", "'").replace("|", "\\|")
-    return f"`{harmless}`"
+    """Return ``text`` as inline code where it stays inside, else as text."""
+    harmless = shortened(line(text), most=_LONGEST_CODE)
+    return f"`{harmless}`" if harmless and not set(harmless) & set("`|") else markdown(harmless)

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import difflib
 import textwrap
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from pytest_refinery.reports.escape import line, printable, shortened
+from pytest_refinery.analysis.compiling import outcomes
+from pytest_refinery.reports.escape import inert, line, name, printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_refinery.analysis.records import (
         CheckRecord,
+        Comparison,
         ItemRecord,
         JudgeRecord,
         Report,
+        RootCause,
         SessionPlan,
         SessionRecord,
+        SummaryRecord,
     )
     from pytest_refinery.analysis.schemas import Diagnosis, Evidence, StageReport, StalePrompt, SuggestedFix
 
 _QUOTES = 3
 _QUOTE_CHARACTERS = 300
 _CHANGES = 5
+_PATH = 6
+_CAUSES = 10
+_NODEIDS = 5
 _LABEL = 11
 _WORTH_SAYING = 0.05
 
@@ -57,7 +65,7 @@ def _check(check: CheckRecord, width: int) -> Iterator[str]:
 
 
 def _where(check: CheckRecord) -> str:
-    return f" in run {line(check.run_name)} ({line(check.run_id or '')})" if check.run_name else ""
+    return f" in run {name(check.run_name)} ({name(check.run_id or '')})" if check.run_name else ""
 
 
 def diagnosis(found: Diagnosis, *, checks: Iterable[CheckRecord] = (), width: int = 80, is_whole: bool = False) -> str:
@@ -91,7 +99,16 @@ def _responsible(found: Diagnosis, width: int) -> list[str]:
     if found.responsible_run_id is None:
         return _field("run", "no single run could be named", width)
     place = f"{found.responsible_run_number} of {found.coverage.runs_total}"
-    return _field("run", f"{place}: {found.responsible_run_name} ({found.responsible_run_id})", width)
+    named = f"{name(found.responsible_run_name or '')} ({name(found.responsible_run_id)})"
+    return [*_field("run", f"{place}: {named}", width), *_field("", path(found), width)]
+
+
+def path(found: Diagnosis) -> str:
+    """Return in which runs the responsible one was, the outermost first; empty where it was in none."""
+    names = [name(each) for each in found.responsible_run_path]
+    if len(names) > _PATH:
+        names[2:-2] = [f"... {len(names) - 4} more ..."]
+    return f"in {' > '.join(names)}" if names else ""
 
 
 def _quote(found: Diagnosis, quote: Evidence, width: int, *, is_whole: bool) -> list[str]:
@@ -149,8 +166,9 @@ def _changes(signed: Iterable[str], width: int) -> Iterator[str]:
 
 def changes(fix: SuggestedFix) -> Iterator[str]:
     """Yield the lines that the fix takes away and adds, each behind ``-`` or ``+``."""
-    lines = difflib.ndiff(fix.before.splitlines(), fix.after.splitlines())
-    return (f"{text[0]}{text[2:]}" for text in lines if text[0] in "+-")
+    # Line by line: what compares characters takes minutes over long lines.
+    lines = difflib.unified_diff(fix.before.splitlines(), fix.after.splitlines(), n=0, lineterm="")
+    return (text for text in islice(lines, 2, None) if text[0] in "+-")
 
 
 def _findings(found: Diagnosis, width: int) -> list[str]:
@@ -202,37 +220,95 @@ def _field(label: str, text: str, width: int) -> list[str]:
     return _wrapped(text, width, first=f"{label:<{_LABEL}}") if text else []
 
 
-def _wrapped(text: str, width: int, *, first: str) -> list[str]:
-    """Wrap each paragraph of ``text``; lines after the first are indented like its text."""
-    indent = " " * len(first)
+def _wrapped(text: str, width: int, *, first: str, indent: str | None = None) -> list[str]:
+    """Wrap each paragraph of ``text``; lines after the first are indented like its text, or by ``indent``."""
+    indent = " " * len(first) if indent is None else indent
     found: list[str] = []
     for paragraph in printable(text).splitlines() or [""]:
         found += textwrap.wrap(
             paragraph,
-            max(width, len(first) + 20),
+            max(width, len(indent) + 20),
             initial_indent=indent if found else first,
             subsequent_indent=indent,
             break_on_hyphens=False,
         ) or [first.rstrip() if not found else ""]
-    return found
+    return [inert(each) for each in found]
 
 
-def summary(report: Report, *, files: Sequence[str] = (), width: int = 80) -> list[str]:
-    """Return the lines of the session's summary."""
+def sentence(text: str, *, width: int = 80) -> str:
+    """Return a message wrapped to the width; paths and other long words stay whole, so that they can be copied."""
+    paragraphs = printable(text).splitlines()
+    wrapped = (
+        textwrap.wrap(each, max(width, 20), break_long_words=False, break_on_hyphens=False) or [""]
+        for each in paragraphs
+    )
+    return "\n".join(inert(each) for lines in wrapped for each in lines)
+
+
+def summary(report: Report, *, files: Sequence[str] = (), width: int = 80, is_whole: bool = False) -> list[str]:
+    """Return the lines of the session's summary; ``is_whole`` names all causes and all of their items."""
     session = report.session
-    lines = _wrapped(report.executive_summary.partition(" Most frequent cause")[0], width, first="")
-    for cause in report.root_causes:
-        count = f"{len(cause.nodeids)} of {session.failed}"
-        lines += _wrapped(f"{cause.cause} ({cause.failure_type.replace('_', ' ')})", width, first=f"{count:<{_LABEL}}")
-        lines += [f"{'':<{_LABEL}}{line(nodeid)}" for nodeid in cause.nodeids]
+    causes = report.root_causes if is_whole else report.root_causes[:_CAUSES]
+    left = len(report.root_causes) - len(causes)
+    return [
+        *_wrapped(outcomes(session), width, first=""),
+        *_field("in short", _told(report), width),
+        *(text for cause in causes for text in _shared_cause(cause, session, width, is_whole=is_whole)),
+        *_field("", f"... and {left} more causes; -vv shows all." if left else "", width),
+        *(_compared(report.comparison, width) if report.comparison else ()),
+        *_spending(session, width),
+        *(_field("plan", plan(session.plan), width) if session.plan else ()),
+        *(f"{'written':<{_LABEL}}{line(file)}" for file in files),
+    ]
+
+
+def _told(report: Report) -> str:
+    """Return what a model says of all failures together."""
+    summary = report.session.summary
+    is_by_rules = summary is None or summary.problem is not None
+    return "" if is_by_rules else report.executive_summary.removeprefix(outcomes(report.session)).strip()
+
+
+def _shared_cause(cause: RootCause, session: SessionRecord, width: int, *, is_whole: bool) -> Iterator[str]:
+    count = f"{len(cause.nodeids)} of {session.failed} failures: "
+    indent = " " * _LABEL
+    yield from _wrapped(f"{cause.cause} ({_kind(cause)})", width, first=count, indent=indent)
+    yield from _wrapped(cause.advice, width, first=f"{indent}to do: ") if cause.advice else ()
+    shown = cause.nodeids if is_whole else cause.nodeids[:_NODEIDS]
+    yield from (f"{indent}{line(nodeid)}" for nodeid in shown)
+    if len(shown) < len(cause.nodeids):
+        yield f"{indent}... and {len(cause.nodeids) - len(shown)} more"
+
+
+def _kind(cause: RootCause) -> str:
+    known = {None: "", True: ", known", False: ", new"}[cause.is_known]
+    return f"{cause.failure_type.replace('_', ' ')}{known}"
+
+
+def _compared(comparison: Comparison, width: int) -> Iterator[str]:
+    yield from _field("compared", compared(comparison), width)
+    for cause in comparison.gone:
+        yield from _field("gone", f"{cause.cause} ({cause.failure_type.replace('_', ' ')})", width)
+
+
+def compared(comparison: Comparison) -> str:
+    """Return in a sentence how this run stands beside the earlier one."""
+    counts = f"{comparison.new} new, {comparison.known} known, {len(comparison.gone)} gone"
+    return f"with {line(comparison.earlier)}: causes {counts}."
+
+
+def _spending(session: SessionRecord, width: int) -> Iterator[str]:
     if session.analysts:
-        lines += _field("diagnosed", f"by {', '.join(session.analysts)}: {_session_cost(session)}", width)
+        yield from _field("diagnosed", f"by {', '.join(session.analysts)}: {_session_cost(session)}", width)
     elif session.tokens:
-        lines += _field("spent", _session_cost(session), width)
-    if session.plan:
-        lines += _field("plan", plan(session.plan), width)
-    lines += [f"{'written':<{_LABEL}}{file}" for file in files]
-    return lines
+        yield from _field("spent", _session_cost(session), width)
+    if session.summary and session.summary.problem:
+        yield from _field("note", by_rules(session.summary), width)
+
+
+def by_rules(summary: SummaryRecord) -> str:
+    """Return why the causes are grouped by rules, although a model was asked."""
+    return f"The causes are grouped by their words alone: {line(summary.model)} gave no summary, {summary.problem}"
 
 
 def _session_cost(session: SessionRecord) -> str:
@@ -240,10 +316,16 @@ def _session_cost(session: SessionRecord) -> str:
     parts = [
         f"{session.tokens:,} tokens",
         f"{session.cached} cached" if session.cached else "",
-        f"${session.dollars:.4f}" if session.dollars is not None else "",
+        _money(session),
         f"{waited:.1f} s waiting for the limit" if waited >= _WORTH_SAYING else "",
     ]
     return ", ".join(filter(None, parts))
+
+
+def _money(session: SessionRecord) -> str:
+    if session.dollars is not None:
+        return f"${session.dollars:.4f}"
+    return "cost unknown" if session.tokens else ""
 
 
 def plan(found: SessionPlan) -> str:
@@ -256,8 +338,3 @@ def plan(found: SessionPlan) -> str:
         f"{found.least_output_tokens:,} to {found.most_output_tokens:,} out; at {found.tokens_per_minute:,} tokens per "
         f"minute {found.minutes:.1f} minutes at least; {money}. Nothing was spent."
     )
-
-
-def problems(items: Iterable[ItemRecord], *, width: int = 80) -> list[str]:
-    """Return why items have no verdict or no diagnosis, one paragraph each."""
-    return [text for item in items if item.error for text in _wrapped(f"{item.nodeid}: {item.error}", width, first="")]

@@ -125,10 +125,10 @@ def test_the_summary_names_causes_costs_and_files() -> None:
         text.summary(report, files=["out/report.json"])
         == block("""
         0 of 1 expectations hold, 1 does not.
-        1 of 1     The prompt never says that nothing is kept between conversations, so
-                   the agent promised it. (prompt issue)
+        1 of 1 failures: The prompt never says that nothing is kept between
+                   conversations, so the agent promised it. (prompt issue)
                    memory.refinery.yaml::admits
-        diagnosed  by builtin: 1,234 tokens, 0.5 s waiting for the limit
+        diagnosed  by builtin: 1,234 tokens, cost unknown, 0.5 s waiting for the limit
         written    out/report.json
     """).splitlines()
     )
@@ -199,7 +199,9 @@ def test_markdown_reads_top_down() -> None:
 
         **Suggested fix** for system prompt (`prompts/system.md`): Nothing says so.
 
-            +You cannot remember anything.
+        ```diff
+        +You cannot remember anything.
+        ```
 
         **In short:** Clients rely on a promise that is not kept.
 
@@ -245,4 +247,4 @@ def test_in_markdown_what_differs_is_code() -> None:
     )
     page = markdown.render(compile_report([item], plugin_version="1"))
     assert "**Stale prompt:** prompts/system.md has changed" in page
-    assert "\n    -Be `kind`.\n    +Rule 0.\n" in page
+    assert "\n```diff\n-Be `kind`.\n+Rule 0.\n" in page
