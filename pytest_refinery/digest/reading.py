@@ -26,7 +26,9 @@ _RESPONSE_METADATA = frozenset(
 )
 _LAYERS = frozenset({"choices", "generations", "candidates", "delta"})
 _ENDS = frozenset({"finish_reason", "stop_reason", "finishReason"})
-_USUAL_ENDS = frozenset({"stop", "STOP", "tool_calls", "function_call", "end_turn", "tool_use", "stop_sequence"})
+_USUAL_ENDS = frozenset(
+    {"stop", "STOP", "tool_calls", "tool_call", "function_call", "end_turn", "tool_use", "stop_sequence"}
+)
 
 
 @dataclass(slots=True)

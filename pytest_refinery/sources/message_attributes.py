@@ -72,11 +72,12 @@ def _told(attributes: Attributes) -> Iterator[list[Json]]:
 
 def _said(attributes: Attributes) -> Iterator[list[Json]]:
     yield _list(attributes.value("gen_ai.output.messages"))
-    yield _joined(_numbered(attributes, "llm.output_messages"))
+    yield _pieces_joined(attributes) or _numbered(attributes, "llm.output_messages")
     yield [decoded_content(item) for item in _list(attributes.family("gen_ai.completion"))]
     yield _spoken(attributes.value("gen_ai.completion"), "assistant")
     yield _vercel(attributes)
     yield _any_agent(attributes)
+    yield _bee(attributes)
 
 
 def _instructions(parts: Json) -> list[Json]:
@@ -129,9 +130,16 @@ def _block(fields: Json) -> Json:
     return fields if isinstance(fields, dict) else {"type": "text", "text": str(fields)}
 
 
-def _joined(said: list[Json]) -> list[Json]:
-    """Return one message where a stream was recorded as one message for each of its pieces."""
-    return said
+def _pieces_joined(attributes: Attributes) -> list[Json]:
+    """Take one message where the end of a stream was recorded as one message for each piece (BeeAI does)."""
+    names = [name for name in attributes.left if name.startswith("llm.output_messages.")]
+    is_end_of_stream = bool(names) and "llm.output_messages.0" not in {
+        name.rpartition(".message.")[0] for name in names
+    }
+    if not is_end_of_stream:
+        return []
+    pieces = _dicts(_numbered(attributes, "llm.output_messages"))
+    return [{"role": "assistant", "content": "".join(str(piece.get("content", "")) for piece in pieces)}]
 
 
 def _vercel(attributes: Attributes) -> list[Json]:
@@ -156,6 +164,18 @@ def _any_agent(attributes: Attributes) -> list[Json]:
     return [cast("Json", {"role": "assistant", "content": "", "tool_calls": asked})]
 
 
+def _bee(attributes: Attributes) -> list[Json]:
+    """Take the thought that BeeAI notes of an agent, and the tool that it thinks of."""
+    thought = attributes.text("thought")
+    if thought is None:
+        return []
+    name, arguments = attributes.text("tool.name"), attributes.value("tool.parameters")
+    blocks: list[Json] = [{"type": "thinking", "thinking": thought}]
+    if name is not None and isinstance(arguments, dict):
+        blocks.append({"type": "tool_use", "name": name, "input": arguments})
+    return [{"role": "assistant", "content": blocks}]
+
+
 def _google(attributes: Attributes) -> Sides:
     """Take what Google's ADK records of a model call: its request and its response."""
     request = attributes.value("gcp.vertex.agent.llm_request")
@@ -176,7 +196,13 @@ def _divided(whole: Json, attributes: Attributes) -> Sides:
     start = attributes.value("pydantic_ai.new_message_index")
     if not isinstance(start, int):
         start = next((index for index, item in enumerate(spoken) if _is_said(item)), len(spoken))
-    return spoken[:start], spoken[start:]
+    return [_chosen(item) for item in spoken[:start]], [_chosen(item) for item in spoken[start:]]
+
+
+def _chosen(item: Json) -> Json:
+    """Return the message in the event of a choice."""
+    inner = item.get("message") if isinstance(item, dict) and item.get("event.name") == _CHOICE else None
+    return inner if isinstance(inner, dict) else item
 
 
 def _is_said(item: Json) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.sources import token_counts
 from pytest_refinery.sources.attributes import decoded
+from pytest_refinery.traces import json_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,10 +54,16 @@ def settings(attributes: Attributes) -> dict[str, object]:
     model = attributes.value(*_MODELS)
     stated = [known_settings(attributes.value(name)) for name in _PARAMETERS]
     asked = [attributes.with_prefix(prefix) for prefix in _PREFIXES]
-    found: dict[str, object] = {"model": model, "tools": _tools(attributes) or None}
+    found: dict[str, Json] = {"model": model, "tools": _tools(attributes) or None}
     for parameters in (*stated, *asked):
         found.update(parameters)
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: _plain(value) for name, value in found.items() if value not in (None, {}, "{}", [])}
+
+
+def _plain(value: Json) -> Json:
+    """Return a number or a truth value that was written as text."""
+    inner = json_values.parsed(value) if isinstance(value, str) else None
+    return inner if isinstance(inner, int | float) else value
 
 
 def known_settings(parameters: Json) -> dict[str, Json]:

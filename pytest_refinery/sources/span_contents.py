@@ -18,6 +18,7 @@ from pytest_refinery.traces.model import RunKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from pytest_refinery.sources.attributes import Attributes
     from pytest_refinery.sources.span_records import Event
@@ -81,7 +82,8 @@ def read(attributes: Attributes, events: tuple[Event, ...] = (), *, kind: str | 
 
     What has no place in a run is left in ``attributes``. ``kind`` is that of the run, where it is known already.
     """
-    kind = kind or _kind(attributes)
+    stated = _kind(attributes)
+    kind = kind or stated
     contents = _tool(attributes) if kind == RunKind.TOOL else _step(attributes, events, kind)
     attributes.discard(_SAID_ELSEWHERE)
     return contents
@@ -103,6 +105,8 @@ def _tool(attributes: Attributes) -> Contents:
     # OpenInference's tool.parameters is the schema of a tool for some, for others what it was called with.
     arguments = attributes.value(*_ARGUMENTS, *_RAW_INPUTS, "tool.parameters")
     result = attributes.take(*_RESULTS, *_RAW_OUTPUTS)
+    text = decoded(result)
+    result = text if isinstance(text, str) else result
     attributes.discard(("gcp.vertex.agent.llm_request", "gcp.vertex.agent.llm_response"))
     if result is not None and call_id is not None:
         outputs: Json = {"role": "tool", "name": name, "tool_call_id": call_id, "content": result}
@@ -120,7 +124,7 @@ def _step(attributes: Attributes, events: tuple[Event, ...], kind: str) -> Conte
     return Contents(
         kind=kind,
         inputs=_together(told, attributes.value(*_RAW_INPUTS), "input", is_llm=is_llm),
-        outputs=_ended(_together(said, found or None, "output", is_llm=is_llm), ending),
+        outputs=_ended(_together(said, found or None, "output", is_llm=is_llm, heard=_sayings(told)), ending),
         settings=settings,
         usage=usage,
     )
@@ -132,24 +136,25 @@ def _documents(attributes: Attributes, name: str) -> Iterator[Json]:
         yield item.get("document", item) if isinstance(item, dict) else item
 
 
-def _together(spoken: list[Json], raw: Json, key: str, *, is_llm: bool) -> Json:
+def _together(spoken: list[Json], raw: Json, key: str, *, is_llm: bool, heard: AbstractSet[str] = frozenset()) -> Json:
     """Return messages, and what was recorded beside them where it says more.
 
-    A model's raw request or response is by convention what its messages were made of.
+    A model's raw request or response is by convention what its messages were made of; ``heard`` is known anyway.
     """
     if not spoken:
         return raw
-    if raw is None or (is_llm and _says_something(spoken)) or _folded(spoken).issuperset(_folded(raw)):
+    known, more = _sayings(spoken), _sayings(raw)
+    if raw is None or (is_llm and known) or more <= known | heard:
         return spoken
-    return {"messages": spoken, key: raw}
+    return raw if known <= more else {"messages": spoken, key: raw}
 
 
-def _says_something(spoken: list[Json]) -> bool:
-    return any(message.text or message.tool_calls or message.thinking for message in messages.read(spoken).messages)
-
-
-def _folded(value: Json) -> set[str]:
-    return {" ".join(text.split()) for text in _texts(value)}
+def _sayings(value: Json) -> set[str]:
+    """Return what the messages in a value say; where there are none, its texts."""
+    found = messages.read(value).messages
+    said = [text for message in found for text in (message.text, message.thinking)]
+    called = [f"{call.name} {call.arguments}" for message in found for call in message.tool_calls]
+    return {" ".join(text.split()) for text in ([*said, *called] if found else _texts(value)) if text}
 
 
 def _texts(value: Json) -> Iterator[str]:

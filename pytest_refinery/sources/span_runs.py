@@ -9,11 +9,13 @@ from pytest_refinery.errors import TraceError
 from pytest_refinery.sources import message_attributes, span_contents, span_records
 from pytest_refinery.sources.attributes import Attributes
 from pytest_refinery.sources.span_records import Event, Span
-from pytest_refinery.sources.tally import Tally
+from pytest_refinery.sources.tally import Tally, described
 from pytest_refinery.traces.model import Run, Trace, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from pytest_refinery.traces.model import Json
 
 _EXCEPTION = "exception"
 # Where an exception is written on the span itself, or on its event.
@@ -44,15 +46,24 @@ class Spans:
         self._source = source
         self._spans: list[Span] = []
         self._logged: dict[str, list[Event]] = {}
-        self._answer: object = None
+        self._answer: Json = None
         self._attributes = Tally("Attributes that a run has no place for, kept as its metadata")
         self._events = Tally("Events of spans that a run has no place for, kept as its metadata")
         self._records = Tally("Records that are no spans, not read")
 
+    @staticmethod
+    def recognises(record: object) -> bool:
+        """Tell whether a JSON value is a span or an export of spans."""
+        return span_records.is_span(record) or span_records.is_export(record)
+
     def add(self, record: object) -> None:
         """Add a span, an export of spans, or something else, which is counted."""
+        if isinstance(record, Mapping) and "final_output" in record:
+            # any-agent writes the answer beside the spans.
+            self._answer = record["final_output"]
+            return
         found = [*_found(record)]
-        self._records.add(max(len(found), 1), () if found else ["..."])
+        self._records.add(max(len(found), 1), () if found else [described(record)])
         for item, span_id in found:
             if isinstance(item, Span):
                 self._spans.append(item)
@@ -68,7 +79,7 @@ class Spans:
         if not self._spans:
             msg = f"{self._source}: there is no finished span in it."
             raise TraceError(msg)
-        runs = in_order([self._run(span) for span in self._spans], source=self._source)
+        runs = self._answered(in_order([self._run(span) for span in self._spans], source=self._source))
         return Trace(
             id=self._spans[0].trace_id or runs[0].id,
             name=name or runs[0].name,
@@ -77,6 +88,13 @@ class Spans:
             format="opentelemetry",
             notes=tuple(self._notes(runs)),
         )
+
+    def _answered(self, runs: tuple[Run, ...]) -> tuple[Run, ...]:
+        roots = [run for run in runs if run.parent_id is None]
+        if self._answer is None or not roots or roots[-1].outputs is not None:
+            return runs
+        root = roots[-1].model_copy(update={"outputs": self._answer})
+        return tuple(root if run.id == root.id else run for run in runs)
 
     def _notes(self, runs: tuple[Run, ...]) -> Iterator[str]:
         traces = {span.trace_id for span in self._spans}

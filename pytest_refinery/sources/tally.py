@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,3 +39,11 @@ class Tally:
         names = [name[:60] for name, _ in self.unmapped.most_common()]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return (f"{self.what}: {self.unmapped.total()} of {self.total} ({', '.join(names[:_SHOWN])}{more}).",)
+
+
+def described(record: object) -> str:
+    """Return a word for a record that nobody knows: its type, or its first keys."""
+    if not isinstance(record, Mapping):
+        return type(record).__name__
+    kind = record.get("type")
+    return kind if isinstance(kind, str) else " ".join(list(map(str, record))[:3]) or "empty"

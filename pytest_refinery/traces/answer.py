@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_refinery.traces import messages
-from pytest_refinery.traces.model import RunKind
+from pytest_refinery.traces.model import EARLIEST, RunKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,10 +41,14 @@ def of(trace: Trace) -> Answer:
 
 
 def _last_of_a_model(trace: Trace) -> Answer:
-    for run in reversed(trace.runs):
-        if run.kind == RunKind.LLM and (text := messages.answer_text(run.outputs)):
-            return Answer(text, run)
-    return Answer(None, trace.root)
+    said = [
+        (run, text) for run in trace.runs if run.kind == RunKind.LLM and (text := messages.answer_text(run.outputs))
+    ]
+    if not said:
+        return Answer(None, trace.root)
+    # Of calls that ended at the same time, or at no known one, the last.
+    run, text = max(reversed(said), key=lambda pair: pair[0].ended_at or EARLIEST)
+    return Answer(text, run)
 
 
 def _last_message(trace: Trace) -> Answer:

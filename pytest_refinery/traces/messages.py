@@ -8,6 +8,7 @@
 - OpenAI chat, its ``choices``, and the items of the Responses API;
 - Anthropic: content blocks with ``tool_use`` and ``tool_result``;
 - Google: ``{"role": "model", "parts": [...]}``, and OpenTelemetry's ``parts`` with a ``type`` and ``content`` each;
+- ``{"role": ..., "text": ...}``, as BeeAI has it;
 - the Vercel AI SDK's content blocks (``tool-call``, ``tool-result``);
 - ``(role, text)`` pairs;
 - generations of LLM outputs, with or without a message in them.
@@ -125,6 +126,8 @@ def parse(value: Mapping[str, Any]) -> list[Message] | None:
     role = value.get("role")
     if isinstance(role, str) and not _BODY_KEYS.isdisjoint(value):
         return _from_role(role, value)
+    if isinstance(role, str) and role.lower() in _ROLES and isinstance(value.get("text"), str):
+        return _from_role(role, {**value, "content": value["text"]})
     return _from_type(kind, value) if isinstance(kind, str) else None
 
 

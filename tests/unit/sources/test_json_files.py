@@ -193,7 +193,8 @@ def test_an_entry_of_a_transcript_that_has_no_known_shape_keeps_its_place(tmp_pa
 
 NO_TRACE = (
     ": no runs and no messages in it. A trace file is a LangSmith run export (a list of runs) or a chat "
-    "transcript (a list of role/content messages)."
+    "transcript (a list of role/content messages), or OpenTelemetry spans, a Langfuse export, a trace of the OpenAI "
+    "Agents SDK, a log of model calls, a session of Claude Code or Codex."
 )
 STRAY = (
     " A trace file is a LangSmith run export (a list of runs) or a chat transcript (a list of role/content messages)."
