@@ -1,4 +1,4 @@
-"""What a request or an answer carries, as a value that can be read, compared and written: never as bytes if avoidable."""
+"""What a request or an answer carries, as a value that can be read and compared; as bytes only where it must be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import re
 from dataclasses import dataclass
 from email.parser import HeaderParser
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 from urllib.parse import parse_qsl
 
 from pytest_refinery.cassettes import events
@@ -29,9 +29,9 @@ class Body:
 
     Attributes:
         kind: How ``value`` is to be read.
-        value: JSON for ``json``; a text for ``text`` and ``base64``; a list of ``[name, value]`` for ``form``; a list of
-            mappings for ``multipart`` (``name``, ``filename``, ``content-type`` and the part's own body under the name of
-            its kind) and for ``events`` (``event``, ``data``, ...).
+        value: JSON for ``json``; a text for ``text`` and ``base64``; for ``form`` a mapping, with a list where a name
+            stands more than once; for ``multipart`` a list of mappings (``name``, ``filename``, ``content-type`` and
+            the part's own body under the name of its kind); for ``events`` a list of mappings (``event``, ``data``).
         layout: How the JSON of an answer was spaced: code that works on the raw text finds the same again.
     """
 
@@ -108,7 +108,11 @@ def _form(content: bytes) -> Json:
         pairs = parse_qsl(content.decode("utf-8"), keep_blank_values=True, strict_parsing=True, errors="strict")
     except ValueError:
         return None
-    return [list[Any](pair) for pair in pairs]
+    found: dict[str, Json] = {}
+    for name, value in pairs:
+        earlier = found.get(name)
+        found[name] = value if earlier is None else [*(earlier if isinstance(earlier, list) else [earlier]), value]
+    return found
 
 
 def _parts(content: bytes, boundary: bytes) -> Json:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from pytest_refinery.cassettes import yaml_text
 from pytest_refinery.cassettes.bodies import KINDS, NOTHING, Body
@@ -15,15 +17,93 @@ from pytest_refinery.cassettes.interactions import Interaction, Request, Respons
 from pytest_refinery.errors import CassetteError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
 
     from pytest_refinery.cassettes.circumstances import Circumstances
     from pytest_refinery.traces.model import Json
 
 VERSION = 1
-_HEAD = (
-    "# HTTP requests and their answers, recorded by pytest-refinery without secrets. Replayed instead of being sent.\n"
-)
+_HEAD = """\
+# Requests over HTTP and their answers, recorded by pytest-refinery. They are replayed instead of being sent.
+"""
+# YAML's own mark of an end: without it, a text that was cut off in its middle would be taken for the whole.
+_END = "...\n"
+
+
+class _Shown(BaseModel):
+    """A request or an answer in the file; at most one of the fields of a body is there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    layout: str = ""
+    json_: JsonValue = Field(None, alias="json")
+    text: str = ""
+    form: dict[str, str | list[str]] = {}
+    multipart: list[dict[str, JsonValue]] = []
+    events: list[dict[str, JsonValue]] = []
+    base64: str = ""
+
+    def body(self) -> Body:
+        """Return the body."""
+        shown = self.model_dump(by_alias=True, exclude_unset=True)
+        kind = next((kind for kind in KINDS if kind in shown), None)
+        return NOTHING if kind is None else Body(kind, shown[kind], self.layout)
+
+
+class _ShownRequest(_Shown):
+    method: str
+    url: str
+    content_type: str = ""
+
+    def request(self) -> Request:
+        """Return what it says."""
+        return Request(self.method, self.url, self.content_type, self.body())
+
+
+class _ShownResponse(_Shown):
+    status: int = Field(ge=100, le=999)
+    reason: str = ""
+    headers: dict[str, str | list[str]] = {}
+
+    def response(self) -> Response:
+        """Return what it says."""
+        headers = ((name, value) for name, values in self.headers.items() for value in _listed(values))
+        return Response(self.status, self.reason, tuple(headers), self.body())
+
+
+class _ShownInteraction(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    request: _ShownRequest
+    response: _ShownResponse
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cassette: int
+    item: str = ""
+    recorded_against: str = ""
+    circumstances: dict[str, JsonValue] = {}
+    interactions: list[_ShownInteraction]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Tells one state of a file from another."""
+
+    changed_ns: int
+    size: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Stamp | None:
+        """Return the stamp of a file, ``None`` where there is none."""
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return cls(found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 def load(path: Path) -> tuple[Interaction, ...] | None:
@@ -36,90 +116,148 @@ def load(path: Path) -> tuple[Interaction, ...] | None:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"The cassette {path} cannot be read ({error})."
+    except OSError as error:
+        msg = f"The cassette {path} cannot be read: {error.strerror or error}."
         raise CassetteError(msg) from error
-    return _Reader(path, text).interactions()
+    except UnicodeDecodeError as error:
+        msg = f"The cassette {path} is no text in UTF-8. Take it back from version control, or record it anew."
+        raise CassetteError(msg) from error
+    return _Reading(path, text).interactions()
 
 
 def written(
-    interactions: Sequence[Interaction],
+    interactions: Iterable[Interaction],
     *,
     about: str,
     recorded_against: str,
     circumstances: Circumstances | None = None,
 ) -> str:
-    """Return the text of a cassette; the same whatever order concurrent requests were answered in."""
+    """Return the text of a cassette; ``interactions`` stay in their order."""
     document: dict[str, Json] = {"cassette": VERSION, "item": about, "recorded_against": recorded_against}
     if circumstances is not None:
         document["circumstances"] = asdict(circumstances)
-    document["interactions"] = [_shown(each) for each in sorted(interactions, key=lambda each: each.request.text)]
-    return _HEAD + yaml_text.written(document)
+    document["interactions"] = [_shown(each) for each in interactions]
+    return f"{_HEAD}{yaml_text.written(document)}{_END}"
 
 
-def save(path: Path, text: str) -> None:
+def save(path: Path, text: str, *, over: Stamp | None) -> None:
     """Write a cassette, whole or not at all.
 
+    Args:
+        path: Where.
+        text: What.
+        over: The stamp of the file that is replaced.
+
     Raises:
-        OSError: It was not possible; the old one is as it was.
+        CassetteError: Another process has written it meanwhile, or it cannot be written; what was there is there.
     """
+    try:
+        with _draft(path, text) as draft:
+            if Stamp.of(path) != over:
+                msg = (
+                    f"The cassette {path} was written by another process meanwhile: that recording stays, not this one."
+                )
+                raise CassetteError(msg)
+            draft.replace(path)
+    except OSError as error:
+        msg = f"The cassette {path} could not be written ({error.strerror or error}): what was there stays."
+        raise CassetteError(msg) from error
+
+
+@contextmanager
+def _draft(path: Path, text: str) -> Iterator[Path]:
+    """Yield a file beside a cassette, with the text on the disk; it is gone afterwards."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".draft")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=".draft")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(draft).unlink()
-        raise
+        # As any other file of the repository, not for its owner alone.
+        Path(name).chmod(0o666 & ~_umask())
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    # There is no way to read it but to set it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def _shown(interaction: Interaction) -> Json:
     request, response = interaction.request, interaction.response
-    asked: dict[str, Json] = {"method": request.method, "url": request.url}
-    if request.content_type:
-        asked["content_type"] = request.content_type
-    answered: dict[str, Json] = {"status": response.status}
-    if response.reason:
-        answered["reason"] = response.reason
-    if response.headers:
-        answered["headers"] = [list[Any](header) for header in response.headers]
-    return {"request": asked | _body(request.body), "response": answered | _body(response.body)}
+    asked: dict[str, Json] = {"method": request.method, "url": request.url, "content_type": request.content_type}
+    answered: dict[str, Json] = {"status": response.status, "reason": response.reason}
+    answered["headers"] = _shown_headers(response.headers)
+    return {"request": _shown_message(asked, request.body), "response": _shown_message(answered, response.body)}
 
 
-def _body(body: Body) -> dict[str, Json]:
-    if body.kind == "none":
-        return {}
-    return {"layout": body.layout, body.kind: body.value} if body.layout else {body.kind: body.value}
+def _shown_headers(headers: Iterable[tuple[str, str]]) -> dict[str, Json]:
+    shown: dict[str, Json] = {}
+    for name, value in headers:
+        shown[name] = [*_listed(shown[name]), value] if name in shown else value
+    return shown
 
 
-@dataclass
-class _Reader:
+def _shown_message(head: dict[str, Json], body: Body) -> dict[str, Json]:
+    head["layout"] = body.layout
+    given = {name: value for name, value in head.items() if value not in ("", {})}
+    return given if body.kind == "none" else {**given, body.kind: body.value}
+
+
+def _listed(values: Any) -> list[Any]:  # noqa: ANN401  (a value, or a list of them)
+    return values if isinstance(values, list) else [values]
+
+
+@dataclass(frozen=True)
+class _Reading:
     path: Path
     text: str
 
     def interactions(self) -> tuple[Interaction, ...]:
+        document = self._document()
+        try:
+            found = _Document.model_validate(document)
+        except ValidationError as error:
+            raise self._unusable(*_first_problem(error)) from error
+        return tuple(Interaction(each.request.request(), each.response.response()) for each in found.interactions)
+
+    def _document(self) -> dict[str, Any]:
         try:
             document = yaml_text.read(self.text)
         except yaml_text.NotYaml as error:
-            raise self._unusable(error.line, f"it is no YAML of plain values: {error}") from error
-        return tuple(self._interaction(each) for each in cast("list[Any]", document["interactions"]))
+            why = f"this is no YAML of plain values ({error})"
+            raise self._error(error.line, why) from error
+        if not isinstance(document, dict) or "cassette" not in document:
+            raise self._error(1, "this is no cassette of pytest-refinery: it does not begin with 'cassette: 1'")
+        version = document["cassette"]
+        if isinstance(version, int) and version > VERSION:
+            msg = (
+                f"The cassette {self.path} has version {version}, and this pytest-refinery reads up to {VERSION}. "
+                f"Upgrade pytest-refinery, or record it anew."
+            )
+            raise CassetteError(msg)
+        if not self.text.endswith(f"\n{_END}"):
+            raise self._error(
+                self.text.count("\n") + 1, f"this file is cut off: its last line, {_END.strip()!r}, is missing"
+            )
+        return document
 
-    def _interaction(self, shown: Any) -> Interaction:
-        asked, answered = shown["request"], shown["response"]
-        request = Request(asked["method"], asked["url"], asked.get("content_type", ""), _read_body(asked))
-        headers = tuple((str(name), str(value)) for name, value in answered.get("headers", ()))
-        return Interaction(
-            request, Response(answered["status"], answered.get("reason", ""), headers, _read_body(answered))
-        )
+    def _unusable(self, location: tuple[str | int, ...], why: str) -> CassetteError:
+        return self._error(yaml_text.line_of(self.text, *location), f"{_named(location)}: {why}")
 
-    def _unusable(self, line: int, why: str) -> CassetteError:
-        return CassetteError(f"The cassette {self.path}, line {line}: {why}.")
+    def _error(self, line: int, why: str) -> CassetteError:
+        return CassetteError(f"{self.path}:{line}: {why}. Take it back from version control, or record it anew.")
 
 
-def _read_body(shown: dict[str, Any]) -> Body:
-    kind = next((kind for kind in KINDS if kind in shown), None)
-    return NOTHING if kind is None else Body(kind, shown[kind], shown.get("layout", ""))
+def _first_problem(error: ValidationError) -> tuple[tuple[str | int, ...], str]:
+    first = error.errors(include_url=False, include_context=False)[0]
+    return tuple(first["loc"]), str(first["msg"])
+
+
+def _named(location: tuple[str | int, ...]) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).removeprefix(".")

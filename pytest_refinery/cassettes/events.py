@@ -18,7 +18,7 @@ _DEEPEST = 40
 
 
 def read(content: bytes) -> tuple[Json, Layout] | None:
-    """Return the events of a stream and how their JSON is spaced; ``None`` where they would not give the same stream."""
+    """Return the events of a stream and how their JSON is spaced; ``None`` where the same stream cannot be written."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:

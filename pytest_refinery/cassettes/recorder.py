@@ -6,24 +6,28 @@ only its patches are used here, and the tape decides.
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from vcr.cassette import Cassette
 from vcr.filters import decode_response
 from vcr.patch import PATCHER_NAMES, CassettePatcherBuilder, force_reset
 
-from pytest_refinery.cassettes import bodies, cassette_file, headers, neighbours
+from pytest_refinery.cassettes import bodies, cassette_file, headers, issued, neighbours, refusal, secret_values
+from pytest_refinery.cassettes.cassette_file import Stamp
 from pytest_refinery.cassettes.interactions import Interaction, Request, Response
 from pytest_refinery.cassettes.tape import Mode, Tape
 from pytest_refinery.errors import CassetteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from vcr.request import Request as VcrRequest
@@ -40,38 +44,50 @@ _patched: list[_Patched] = []
 
 
 @contextmanager
-def use(path: Path, mode: Mode | str, *, about: str, scrubber: Scrubber, recorded_against: str = "") -> Iterator[Tape]:
+def use(
+    path: Path,
+    mode: Mode | str,
+    *,
+    about: str,
+    scrubber: Scrubber,
+    recorded_against: str = "",
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[Tape]:
     """Answer from a cassette what is asked through httpx and httpx2 inside, in any thread, or record it.
 
     What was recorded is written when the block ends, also by an exception; not by one that ends the program, such as
-    ``KeyboardInterrupt``, and not after ``Tape.discard()``. Where it cannot be written, ``Tape.trouble`` says why.
+    ``KeyboardInterrupt``, and not after ``Tape.discard()``. Where it is not written, ``Tape.trouble`` says why.
 
     Args:
         path: The file.
+        mode: What becomes of requests.
         about: What it is opened for: the id of an item, as pytest takes it.
+        scrubber: What no cassette may hold.
         recorded_against: For the head of the file; by default the hosts that answered.
+        environment: A cassette that would hold a secret of these variables is not written.
 
     Raises:
         CassetteError: The file cannot be used, or another cassette is open in this process.
     """
     mode = Mode(mode)
     with _alone(about):
-        tape = Tape(path, mode, about=about, old=_loaded(path, mode))
+        stamp = Stamp.of(path)
+        tape = Tape(path, mode, about=about, old=None if mode is Mode.ALL else cassette_file.load(path))
         try:
-            with _between(tape, scrubber):
+            with _between(tape, scrubber), _quiet():
                 yield tape
         except Exception:
-            _keep(tape, recorded_against)
+            _keep(tape, recorded_against, environment, over=stamp)
             raise
         else:
-            _keep(tape, recorded_against)
+            _keep(tape, recorded_against, environment, over=stamp)
 
 
 @contextmanager
 def _alone(about: str) -> Iterator[None]:
     # Patches that are taken off in another order than they were put on stay on for ever.
     if not _open.acquire(blocking=False):
-        msg = f"{about}: another cassette is open in this process; nobody could tell whose a request is. Open one at a time."
+        msg = f"{about}: another cassette is open in this process, and requests do not say whose they are. Open one at a time."
         raise CassetteError(msg)
     try:
         yield
@@ -112,24 +128,37 @@ def _install(patched: Iterable[_Patched], stack: ExitStack) -> None:
             stack.enter_context(patch)
 
 
-def _loaded(path: Path, mode: Mode) -> tuple[Interaction, ...] | None:
-    return None if mode is Mode.ALL else cassette_file.load(path)
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep VCR.py from logging: it names URLs with all that is in them."""
+    log = logging.getLogger("vcr")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
-def _keep(tape: Tape, recorded_against: str) -> None:
-    if tape.is_to_be_written:
+def _keep(tape: Tape, recorded_against: str, environment: Mapping[str, str], *, over: Stamp | None) -> None:
+    if not tape.is_to_be_written:
+        return
+    try:
+        found = issued.settled(tape.interactions)
+        refusal.check(found, tape.path, secret_values.of_environment(environment))
         text = cassette_file.written(
-            tape.interactions,
+            found,
             about=tape.about,
-            recorded_against=recorded_against,
+            recorded_against=recorded_against or _hosts(found),
             circumstances=tape.circumstances,
         )
-        try:
-            cassette_file.save(tape.path, text)
-        except OSError as error:
-            tape.trouble = (
-                f"The cassette {tape.path} could not be written ({error.strerror}); the old one is unchanged."
-            )
+        cassette_file.save(tape.path, text, over=over)
+    except CassetteError as error:
+        tape.trouble = str(error)
+
+
+def _hosts(interactions: Iterable[Interaction]) -> str:
+    return ", ".join(sorted({urlsplit(each.request.url).netloc for each in interactions}))
 
 
 class _Patched(Cassette):  # type: ignore[misc]  # a library without types
@@ -191,19 +220,18 @@ def _request(request: VcrRequest) -> Request:
     return Request(request.method, request.uri, headers.without_boundary(content_type), body)
 
 
-def _decoded(found: Any, content: bytes) -> bytes:
+def _decoded(found: Mapping[str, str], content: bytes) -> bytes:
+    if "content-encoding" not in found:
+        return content
     plain = decode_response({"headers": {name: [value] for name, value in found.items()}, "body": {"string": content}})
     return bytes(plain["body"]["string"])
 
 
 def _response(response: dict[str, Any]) -> Response:
-    plain = decode_response(response)
+    plain = decode_response(response) if "content-encoding" in map(str.lower, response["headers"]) else response
     kept = headers.kept((name, value) for name, values in plain["headers"].items() for value in values)
-    content_type = dict(kept).get("content-type", "")
-    status = plain["status"]
-    return Response(
-        status["code"], headers.unusual_reason(status), kept, bodies.of_response(plain["body"]["string"], content_type)
-    )
+    body = bodies.of_response(plain["body"]["string"], dict(kept).get("content-type", ""))
+    return Response(plain["status"]["code"], headers.unusual_reason(plain["status"]), kept, body)
 
 
 def _shown(response: Response) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from pytest_refinery.cassettes import personal_data, secret_shapes
 from pytest_refinery.cassettes.secret_shapes import REMOVED
@@ -50,11 +50,7 @@ class Scrubber:
 
     def body(self, body: Body) -> Body:
         """Return a body without secrets."""
-        if body.kind == "base64":
-            return body
-        if body.kind == "form":
-            return replace(body, value=[self._field(pair) for pair in cast("list[Any]", body.value)])
-        return replace(body, value=self.json(body.value))
+        return body if body.kind == "base64" else replace(body, value=self.json(body.value))
 
     def json(self, value: Json) -> Json:
         """Return a JSON value without secrets, in its texts and under the names that secrets have."""
@@ -71,18 +67,17 @@ class Scrubber:
         for called in self.callables:
             text = _or(called(text), text)
         for pattern in self.patterns:
-            text = re.sub(pattern, REMOVED, text)
+            # What is removed stays removed, also where a pattern fits the word that stands for it.
+            text = REMOVED.join(re.sub(pattern, REMOVED, piece) for piece in text.split(REMOVED))
         text = secret_shapes.removed(text)
         return personal_data.removed(text) if self.personal else text
 
     def _named(self, name: str, value: Json) -> Json:
-        if isinstance(value, str) and value and secret_shapes.is_secret_name(name):
-            return REMOVED
-        return self.json(value)
-
-    def _field(self, pair: list[str]) -> Json:
-        name, value = pair
-        return [self.text(name), self._named(name, value)]
+        if not secret_shapes.is_secret_name(name):
+            return self.json(value)
+        if isinstance(value, list):
+            return [self._named(name, item) for item in value]
+        return REMOVED if isinstance(value, str) and value else self.json(value)
 
 
 def _or(found: str | None, text: str) -> str:

@@ -44,7 +44,6 @@ class Tape:
     Attributes:
         path: The file.
         about: What it was opened for: the id of an item.
-        is_replaying: Whether nothing can reach the network: no request is sent.
         circumstances: Of a recording, for the head of the file.
         trouble: Why the file was not written at the end, in a sentence; ``""`` where nothing is wrong.
     """
@@ -69,6 +68,7 @@ class Tape:
 
     @property
     def is_replaying(self) -> bool:
+        """Whether each request is answered from the cassette or is an error."""
         return self.mode is Mode.NONE or (self.mode is Mode.ONCE and self._exists)
 
     @property
@@ -125,7 +125,7 @@ class Tape:
                 return None
             if request.key not in self._misses:
                 self._misses[request.key] = self._miss(request)
-            raise self._misses[request.key]
+            raise CassetteMissError(*self._misses[request.key].args)
 
     def order(self) -> int:
         """Return a number that is larger than any before."""

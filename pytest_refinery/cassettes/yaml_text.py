@@ -1,8 +1,7 @@
 """JSON values as YAML that people like to read, and back.
 
-Texts of several lines are literal blocks, whatever stands at the ends of their lines; a short text is plain where nobody
-can take it for anything else. What PyYAML's own writer puts in quotes (a line that ends with a space, a tab) makes up half
-of real prompts.
+Texts of several lines are literal blocks, also those that PyYAML's own writer puts in quotes with all their line breaks
+spelled out: one space at the end of a line, or one tab, is enough for that.
 """
 
 from __future__ import annotations
@@ -19,8 +18,18 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Json
 
 # The reader written in C is ten times faster; some builds of PyYAML are without it.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PLAIN = re.compile(r"[A-Za-z_/$](?:[\w ./@$+-]|:(?=[\w/]))*(?<! )", re.ASCII)
+_Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Fastest):  # type: ignore[misc]  # whichever there is
+    # JSON has no dates: what looks like one is a text.
+    yaml_implicit_resolvers = {  # noqa: RUF012  (as in the base)
+        first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_PLAIN = re.compile(r"[A-Za-z_/$](?:[\w ./@$+-]|:(?=[\w/:]))*(?<! )", re.ASCII)
 _NOT_TEXTS = frozenset("null true false yes no on off y n".split())
 # What JSON leaves as it is and YAML does not allow, or takes for the end of a line.
 _UNPRINTABLE = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -47,12 +56,25 @@ def read(text: str) -> Any:  # noqa: ANN401  (whatever the text says)
         NotYaml: It is none, or asks for more than plain values.
     """
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506  (the safe loader, whichever is there)
+        return _without_aliases(yaml.load(text, Loader=_Loader))  # noqa: S506  (the safe loader, whichever is there)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise NotYaml(mark.line + 1 if mark else 1, str(error.problem)) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise NotYaml(1, str(error).partition("\n")[0]) from error
+
+
+def _without_aliases(value: Any) -> Any:  # noqa: ANN401  (whatever the text says)
+    # Nine lines of aliases can stand for a billion values.
+    seen: set[int] = set()
+    layer = [value]
+    while layer := [item for item in layer if isinstance(item, dict | list)]:
+        found = set(map(id, layer))
+        if len(found) < len(layer) or not found.isdisjoint(seen):
+            raise NotYaml(1, "a cassette has no aliases")
+        seen |= found
+        layer = [member for item in layer for member in (item.values() if isinstance(item, dict) else item)]
+    return value
 
 
 def line_of(text: str, *location: str | int) -> int:

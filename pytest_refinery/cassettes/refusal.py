@@ -1,0 +1,75 @@
+"""The last look before a cassette is written: where something secret may be left, none is."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, cast
+
+from pytest_refinery.cassettes import secret_shapes
+from pytest_refinery.errors import CassetteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pytest_refinery.cassettes.bodies import Body
+    from pytest_refinery.cassettes.interactions import Interaction
+    from pytest_refinery.cassettes.secret_values import SecretValues
+    from pytest_refinery.traces.model import Json
+
+
+def check(interactions: Iterable[Interaction], path: Path, secrets: SecretValues) -> None:
+    """Look for secrets that scrubbing cannot remove.
+
+    Raises:
+        CassetteError: There is one; the message says where and not what.
+    """
+    for each in interactions:
+        if why := _why_not(each, secrets):
+            msg = f"The cassette {path} was not written: {each.request} or its answer {why}."
+            raise CassetteError(msg)
+
+
+def _why_not(interaction: Interaction, secrets: SecretValues) -> str:
+    request, response = interaction.request, interaction.response
+    unchangeable = [*_unchangeable(request.body), *_unchangeable(response.body)]
+    texts = [request.url, *(value for _, value in response.headers), *_texts(request.body), *_texts(response.body)]
+    if name := secrets.found_in([*texts, *unchangeable]):
+        return (
+            f"holds the value of the environment variable {name}. Keep it out of what is sent, or have it removed: ini key "
+            f"refinery_scrub, hook pytest_refinery_scrub"
+        )
+    if any(map(secret_shapes.is_in, unchangeable)):
+        return "holds something that looks like a key, in bytes or in pieces where it cannot be removed"
+    if "content-encoding" in dict(response.headers):
+        return "is compressed in a way that cannot be read here, so no secret in it can be found"
+    return ""
+
+
+def _unchangeable(body: Body) -> Iterator[str]:
+    """Yield what is not scrubbed: bytes, and what comes about when the pieces of a stream are put together."""
+    if body.kind == "base64":
+        yield base64.b64decode(str(body.value)).decode("latin-1")
+    if body.kind == "events":
+        pieces: dict[str, list[str]] = {}
+        for event in cast("list[dict[str, Json]]", body.value):
+            for where, text in _leaves(event, ""):
+                pieces.setdefault(where, []).append(text)
+        yield from ("".join(found) for found in pieces.values() if len(found) > 1)
+
+
+def _texts(body: Body) -> Iterator[str]:
+    return (text for _, text in _leaves(body.value, "")) if body.kind != "base64" else iter(())
+
+
+def _leaves(value: Json, where: str) -> Iterator[tuple[str, str]]:
+    """Yield each text in a value, the names in it too, with the names that lead to it."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, where)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield f"{where}.", name
+            yield from _leaves(item, f"{where}.{name}")
