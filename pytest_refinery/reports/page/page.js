@@ -154,9 +154,10 @@
       this.reader = element("div", { class: "reader", role: "region", "aria-label": "The selected run", tabindex: "0" });
       this.timeline = element("div", { class: "timeline" }, this.axis(), this.list);
       this.talk = element("ol", { class: "talk", "aria-label": "The conversation", hidden: true });
+      this.hint = element("p", { class: "small hint" }, this.explanation());
       this.section.append(
         this.controls(),
-        element("p", { class: "small hint" }, this.explanation()),
+        this.hint,
         element("div", { class: "panes" }, element("div", { class: "left" }, this.timeline, this.talk), this.reader),
       );
       this.section.addEventListener("keydown", (event) => this.onKey(event));
@@ -194,7 +195,8 @@
     legend() {
       const kinds = ["llm", "tool", "chain"].map((kind) =>
         element("span", { class: `key ${kind}` }, element("i", { class: "bar" }), KINDS[kind] || kind));
-      return element("p", { class: "legend", "aria-hidden": "true" }, ...kinds, element("span", { class: "key error" }, element("i", { class: "bar" }), "failed"));
+      this.key = element("p", { class: "legend", "aria-hidden": "true" }, ...kinds, element("span", { class: "key fault" }, element("i", { class: "bar" }), "failed"));
+      return this.key;
     }
 
     axis() {
@@ -304,8 +306,7 @@
 
     show(name) {
       this.buttons.forEach((button, place) => button.setAttribute("aria-pressed", String((place === 0) === (name === "timeline"))));
-      this.timeline.hidden = name !== "timeline";
-      this.filter.hidden = name !== "timeline";
+      for (const part of [this.timeline, this.filter, this.key, this.hint]) part.hidden = name !== "timeline";
       this.talk.hidden = name !== "talk";
       if (name === "talk" && !this.talk.children.length) this.talk.append(...this.picture.steps.map((step) => this.step(step)));
       if (name === "talk") this.talk.querySelector(".responsible")?.scrollIntoView({ block: "nearest" });
@@ -325,14 +326,17 @@
         this.heading(run),
         this.facts(run),
         run.number === this.marks.responsible ? paragraph("This is where it went wrong.", "verdict") : null,
-        notes.length ? element("ul", { class: "why" }, ...notes) : null,
         run.error ? element("div", { class: "error" }, element("h5", {}, "Error"), this.text(run.error)) : null,
         ...this.side("Came out", run.writes, run.outputs, 3),
+        ...(notes.length ? [element("h5", {}, "What was found here"), element("ul", { class: "why" }, ...notes)] : []),
         ...this.side("Went in", run.reads, run.inputs, 1),
       );
       if (!body.querySelector("mark")) this.quoteAlone(run, body);
       this.reader.replaceChildren(body);
       this.reader.scrollTop = 0;
+      const mark = body.querySelector("mark");
+      const below = mark ? mark.getBoundingClientRect().bottom - this.reader.getBoundingClientRect().bottom : 0;
+      if (below > 0) this.reader.scrollTop = below + this.reader.clientHeight / 2;
     }
 
     // A quote may stand in a form of the run that is not shown here: then it is shown by itself.
@@ -416,7 +420,8 @@
 
     step(step) {
       const message = this.picture.messages[step.message];
-      const isResponsible = step.run === this.marks.responsible;
+      const isOwn = message.role !== "user" || this.picture.runs[step.run - 1].kind === "message";
+      const isResponsible = isOwn && step.run === this.marks.responsible;
       const run = this.picture.runs[step.run - 1];
       const where = element("a", { href: `#run-${encodeURIComponent(run.id)}@${encodeURI(this.anchor)}` }, `run ${step.run}`);
       where.addEventListener("click", (event) => {

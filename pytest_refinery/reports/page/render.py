@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.digest.lines import fold
-from pytest_refinery.reports.escape import line, printable
+from pytest_refinery.reports.escape import line, printable, shortened
 from pytest_refinery.reports.page.curve import HEIGHT, WIDTH, curve
 from pytest_refinery.reports.page.embed import json_text, source_hash
 from pytest_refinery.reports.text import changes
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Browsers take minutes over pages much larger than this.
 LARGEST_PAGE = 32_000_000
+LONGEST_TEXT = 20_000
+_LONGEST_ANCHOR = 300
 _PACKAGE = "pytest_refinery.reports.page"
 _UNFIT_FOR_AN_ANCHOR = re.compile(r"[^\w.:/\[\]=,-]+")
 
@@ -40,14 +42,14 @@ class _Entry:
     Attributes:
         cause: The place of its cause among the report's, from 0.
         picture: The id of the element that holds its trace.
-        marks: What to mark in the trace, as JSON.
+        marks: What to mark in the trace, as JSON, escaped.
     """
 
     item: ItemRecord
     anchor: str
     cause: int | None
     picture: str | None
-    marks: str
+    marks: Markup
 
 
 def render(
@@ -127,12 +129,12 @@ def _anchors(nodeids: Iterable[str]) -> Iterator[str]:
     """Yield an anchor for each node id that can stand in an address; none of them twice."""
     seen: Counter[str] = Counter()
     for nodeid in nodeids:
-        anchor = f"item-{_UNFIT_FOR_AN_ANCHOR.sub('_', nodeid)}"
+        anchor = f"item-{_UNFIT_FOR_AN_ANCHOR.sub('_', nodeid[:_LONGEST_ANCHOR])}"
         seen[anchor] += 1
         yield anchor if seen[anchor] == 1 else f"{anchor}~{seen[anchor]}"
 
 
-def _marks(item: ItemRecord) -> str:
+def _marks(item: ItemRecord) -> Markup:
     """Return what to mark in the trace of an item: its decisive run, quotes, findings and gaps."""
     found = item.diagnosis
     quotes = (*(found.evidence if found else ()), *(item.judge.quotes if item.judge else ()))
@@ -141,11 +143,11 @@ def _marks(item: ItemRecord) -> str:
         "quotes": [_quote(each) for each in quotes],
         "findings": [{"run": each.run_number, "what": line(each.what)} for each in found.findings] if found else [],
     }
-    return json.dumps(marks, ensure_ascii=False)
+    return escape(json.dumps(marks, ensure_ascii=False))
 
 
 def _quote(evidence: Evidence) -> dict[str, object]:
-    return {"run": evidence.run_number, "quote": printable(fold(evidence.quote)), "why": line(evidence.why)}
+    return {"run": evidence.run_number, "quote": printable(fold(evidence.quote[:LONGEST_TEXT])), "why": line(evidence.why)}
 
 
 @cache
@@ -177,8 +179,12 @@ def _address(text: str) -> str:
 
 
 def _shown(value: object) -> object:
-    """Return whatever is written into the page so that it steers nothing: autoescape does the rest."""
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Return whatever is written into the page so that it steers nothing and has an end: autoescape does the rest."""
+    return (
+        printable(shortened(value, most=LONGEST_TEXT))
+        if isinstance(value, str) and not isinstance(value, Markup)
+        else value
+    )
 
 
 def _seconds(seconds: float) -> str:
