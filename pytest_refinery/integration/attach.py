@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from pytest_refinery.analysis.records import ItemRecord, Outcome
+from pytest_refinery.analysis.tapes import TapeRecord
 from pytest_refinery.errors import ExpectationFailed
+from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import text
 from pytest_refinery.reports.escape import line, printable
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RECORD = pytest.StashKey[ItemRecord]()
+_TAPE = pytest.StashKey[TapeRecord]()
 _PREFIX = "refinery."
 _TITLE = "refinery diagnosis"
-_WIDEST = 100
 
 
 def keep(item: pytest.Item, record: ItemRecord) -> None:
@@ -34,9 +35,16 @@ def record_of(item: pytest.Item) -> ItemRecord:
     return item.stash[_RECORD]
 
 
-def failure(record: ItemRecord) -> ExpectationFailed:
+def keep_tape(item: pytest.Item, record: TapeRecord) -> None:
+    """Keep what came of the item's cassette."""
+    item.stash[_TAPE] = record
+
+
+def failure(item: pytest.Item) -> ExpectationFailed:
     """Return the exception of an expectation that does not hold."""
-    return ExpectationFailed(f"not met: {line(record.expectation.expect)}", text.verdict(record, width=_width()))
+    record = record_of(item)
+    said = text.verdict(record, width=columns(item.config))
+    return ExpectationFailed(f"not met: {line(record.expectation.expect)}", said)
 
 
 def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -54,6 +62,14 @@ def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Tes
         _add_section(report, section)
 
 
+def tape_to_report(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Put what came of the item's cassette on the report of its end."""
+    record = item.stash.get(_TAPE, None)
+    if record is not None and report.when == "teardown":
+        cast("Any", report).refinery_tape = record.model_dump(mode="json")
+        del item.stash[_TAPE]
+
+
 def _not_run(record: ItemRecord, call: pytest.CallInfo[None], report: pytest.TestReport) -> ItemRecord:
     if report.skipped:
         return record.model_copy(update={"outcome": Outcome.SKIPPED})
@@ -64,9 +80,10 @@ def _not_run(record: ItemRecord, call: pytest.CallInfo[None], report: pytest.Tes
 def _section(item: pytest.Item, record: ItemRecord) -> Iterator[str]:
     if record.diagnosis is not None:
         is_whole = item.config.get_verbosity() > 1
-        yield text.diagnosis(record.diagnosis, checks=record.checks, width=_width(), is_whole=is_whole)
+        width = columns(item.config)
+        yield text.diagnosis(record.diagnosis, checks=record.checks, width=width, is_whole=is_whole)
     if record.error and record.outcome == Outcome.FAILED:
-        yield printable(record.error)
+        yield text.sentence(record.error, width=columns(item.config))
 
 
 def _add_section(report: pytest.TestReport, section: str) -> None:
@@ -92,8 +109,3 @@ def _properties(record: ItemRecord) -> Iterator[tuple[str, object]]:
     yield f"{_PREFIX}confidence", found.confidence.value
     yield f"{_PREFIX}coverage", found.coverage.percentage
     yield f"{_PREFIX}analyst", found.analyst
-
-
-def _width() -> int:
-    """Return the columns to fill; a worker has no terminal and takes the usual 80."""
-    return min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)

@@ -9,16 +9,18 @@ import pytest
 
 from pytest_refinery.errors import ExpectationFailed, ExpectationFileError, RefineryError, Undecided
 from pytest_refinery.integration import attach
+from pytest_refinery.integration.workers import columns
+from pytest_refinery.reports import text
 from pytest_refinery.reports.escape import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
-    from pathlib import Path
 
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.expectations.model import Expectation
+    from pytest_refinery.integration.agents import AgentRun
     from pytest_refinery.integration.workbench import Workbench
 
 
@@ -50,8 +52,8 @@ class ExpectationFile(pytest.File):
 class ExpectationItem(pytest.Item):
     """One expectation about one trace.
 
-    The verdict is found in ``setup``, so that an expectation that cannot be decided is an
-    error; one that does not hold fails in the call phase, diagnosis included.
+    The verdict on a recorded trace is found in ``setup``, so that an expectation that cannot be decided is an
+    error; one that does not hold fails in the call phase, diagnosis included. An agent is run in the call phase.
     """
 
     def __init__(self, *, expectation: Expectation, workbench: Workbench, **kwargs: Any) -> None:  # noqa: ANN401
@@ -59,6 +61,7 @@ class ExpectationItem(pytest.Item):
         self.expectation = expectation
         self._workbench = workbench
         self._case: Case | None = None
+        self._agent: AgentRun | None = None
         for tag in expectation.tags:
             self.add_marker(tag)
 
@@ -74,17 +77,23 @@ class ExpectationItem(pytest.Item):
         return judging.blank_record(self.expectation, nodeid=self.nodeid, file=self._shown_path())
 
     def setup(self) -> None:
-        """Load the trace, and run the checks or ask the judge.
+        """Load the trace, and run the checks or ask the judge; or get the agent ready.
 
         Raises:
             RefineryError: The expectation cannot be decided.
         """
-        from pytest_refinery.analysis.records import Outcome
+        base = self.path.parent
+        if self.runs_agent:
+            self._agent = self._workbench.prepared(self.expectation, base=base)
+            return
         from pytest_refinery.integration import judging
 
-        record, self._case = judging.judge(
-            self.expectation, attach.record_of(self), self._workbench, base=self.path.parent
-        )
+        record, self._case = judging.judge(self.expectation, attach.record_of(self), self._workbench, base=base)
+        self._settle(record)
+
+    def _settle(self, record: ItemRecord) -> None:
+        from pytest_refinery.analysis.records import Outcome
+
         attach.keep(self, record)
         if record.outcome == Outcome.SKIPPED:
             pytest.skip(record.error or "")
@@ -92,26 +101,30 @@ class ExpectationItem(pytest.Item):
             raise Undecided(record.error)
 
     def runtest(self) -> None:
-        """Fail, with a diagnosis, where the expectation does not hold.
+        """Run the agent where there is one; fail, with a diagnosis, where the expectation does not hold.
 
         Raises:
             ExpectationFailed: It does not hold.
+            RefineryError: What the agent did cannot be decided.
         """
+        if self._agent is not None:
+            record, self._case = self._agent.decide(attach.record_of(self), self._workbench)
+            self._settle(record)
         if self._case is None:
             return
         record = self._workbench.diagnosed(attach.record_of(self), self._case)
         attach.keep(self, record)
-        raise attach.failure(record)
+        raise attach.failure(self)
 
     def teardown(self) -> None:
         """Let go of the trace."""
-        self._case = None
+        self._case = self._agent = None
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401
         """Show our own failures as their text, at the line of the expectation."""
         if not isinstance(excinfo.value, ExpectationFailed | RefineryError):
             return super().repr_failure(excinfo, style)
-        return _plain_repr(excinfo, path=self.path, line=self.expectation.line)
+        return _plain_repr(excinfo, self)
 
     def reportinfo(self) -> tuple[PathLike[str] | str, int, str]:
         """Return the place of the expectation, 0-based as pytest wants it."""
@@ -121,7 +134,7 @@ class ExpectationItem(pytest.Item):
         return self.nodeid.partition("::")[0]
 
 
-def _plain_repr(excinfo: pytest.ExceptionInfo[BaseException], *, path: Path, line: int) -> Any:  # noqa: ANN401
+def _plain_repr(excinfo: pytest.ExceptionInfo[BaseException], item: ExpectationItem) -> Any:  # noqa: ANN401
     """Return pytest's native representation with our text and our place in it.
 
     Of all forms this one stays right with and without xdist, on a terminal and on CI, and
@@ -129,9 +142,12 @@ def _plain_repr(excinfo: pytest.ExceptionInfo[BaseException], *, path: Path, lin
     """
     native = excinfo.getrepr(style="native")
     error = excinfo.value
-    text = printable(str(error))
-    headline = error.headline if isinstance(error, ExpectationFailed) else text.partition("\n")[0]
-    native.reprtraceback.reprentries[0].lines = [text + "\n"]
+    said = printable(str(error))
+    headline = error.headline if isinstance(error, ExpectationFailed) else said.partition("\n")[0]
+    shown = said if isinstance(error, ExpectationFailed) else text.sentence(said, width=columns(item.config))
+    native.reprtraceback.reprentries[0].lines = [shown + "\n"]
     if native.reprcrash is not None:
-        native.reprcrash = dataclasses.replace(native.reprcrash, path=str(path), lineno=line, message=headline)
+        native.reprcrash = dataclasses.replace(
+            native.reprcrash, path=str(item.path), lineno=item.expectation.line, message=headline
+        )
     return native

@@ -14,6 +14,7 @@ from pytest_refinery.analysis.records import ItemRecord
 from pytest_refinery.integration import originals, report_files
 from pytest_refinery.integration.album import Gallery
 from pytest_refinery.integration.earlier_runs import EarlierRuns
+from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import escape, markdown, patch, text
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Summary:
         if self._report is None or self._config.get_verbosity() < _QUIETEST:
             return
         terminalreporter.section("refinery summary", sep="=")
-        width = min(self._config.get_terminal_writer().fullwidth, 100)
+        width = columns(self._config)
         is_whole = self._config.get_verbosity() > 1
         files = [str(path) for path in self._written]
         for line in text.summary(self._report, files=files, width=width, is_whole=is_whole):

@@ -1,4 +1,4 @@
-"""The folder in which the workers of one session count together."""
+"""What the workers of one session share: a folder in which they count together, and the width of the terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,23 @@ from typing import Any
 import pytest
 
 _INPUT = "refinery_folder"
+_COLUMNS = "refinery_columns"
+_USUAL, _WIDEST = 80, 100
 
 
 def shared_folder(config: pytest.Config) -> Path | None:
     """Return the folder that this worker shares with the others; ``None`` in a process that is no worker."""
     worker: dict[str, Any] = getattr(config, "workerinput", {})
     return Path(worker[_INPUT]) if _INPUT in worker else None
+
+
+def columns(config: pytest.Config) -> int:
+    """Return the columns to fill with text: those of the terminal, at most 100; a worker has the controller's."""
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    if _COLUMNS in worker:
+        return int(worker[_COLUMNS])
+    has_terminal = config.pluginmanager.hasplugin("terminalreporter")
+    return min(config.get_terminal_writer().fullwidth if has_terminal else _USUAL, _WIDEST)
 
 
 class SharedFolder:
@@ -31,9 +42,10 @@ class SharedFolder:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401  (pytest-xdist's, which need not be there)
-        """Tell a worker of the folder, before it starts."""
+        """Tell a worker of both, before it starts."""
         self._path = self._path or tempfile.mkdtemp(prefix="refinery-")
         node.workerinput[_INPUT] = self._path
+        node.workerinput[_COLUMNS] = columns(node.config)
 
     def pytest_unconfigure(self) -> None:
         """Remove the folder."""

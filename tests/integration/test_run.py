@@ -70,7 +70,7 @@ def test_an_undecided_expectation_is_an_error_with_its_reason_and_no_traceback(r
 def test_the_summary_groups_the_failures_by_cause(run: Run) -> None:
     summary = section(run(), "refinery summary", "short test summary info")
     assert summary[0] == "1 of 3 expectations holds, 1 does not, 1 could not be decided."
-    assert summary[1].startswith("1 of 1     ")
+    assert summary[1].startswith("1 of 1 failures: ")
     assert any(line.strip() == "memory.refinery.yaml::admits-it-cannot-remember" for line in summary)
     assert summary[-1] == "diagnosed  by builtin: 0 tokens"
 
