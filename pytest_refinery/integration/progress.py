@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from pytest_refinery.integration.workers import shared_folder
 from pytest_refinery.reports.escape import line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
-    import pytest
+    from pytest_refinery.integration.workers import SharedFolder
+
+_SUFFIX = ".progress"
+# How often the controller looks for what its workers say.
+_LOOK_SECONDS = 0.5
 
 
 class Progress:
     """Writes to the terminal in the middle of a test; may be called from any thread.
 
-    Workers have no terminal, and with ``-q`` nothing is written.
+    A worker has no terminal: it leaves its words in the folder that it shares with the controller. With ``-q`` nothing
+    is written.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._folder = shared_folder(config)
         self._lock = threading.Lock()
         self._subject = ""
 
@@ -39,9 +49,16 @@ class Progress:
 
     def show(self, words: str) -> None:
         """Show what is being done now."""
-        reporter = self._reporter()
+        reporter, said = self._reporter(), line(f"refinery: {self._subject}: {words}")
         if reporter is not None:
-            self._write(reporter, line(f"refinery: {self._subject}: {words}"))
+            self._write(reporter, said)
+        elif self._folder is not None and not self._is_quiet:
+            self._leave(self._folder, said)
+
+    def _leave(self, folder: Path, said: str) -> None:
+        # A worker on another machine has the name of the folder, not the folder.
+        with suppress(OSError), self._lock, (folder / f"{_worker(self._config)}{_SUFFIX}").open("a") as left:
+            left.write(said + "\n")
 
     def _write(self, reporter: pytest.TerminalReporter, words: str) -> None:
         with self._lock, self._uncaptured():
@@ -51,8 +68,12 @@ class Progress:
                 reporter.ensure_newline()
                 reporter.write_line(words)
 
+    @property
+    def _is_quiet(self) -> bool:
+        return self._config.get_verbosity() < 0
+
     def _reporter(self) -> pytest.TerminalReporter | None:
-        if self._config.get_verbosity() < 0:
+        if self._is_quiet:
             return None
         reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
         return reporter
@@ -61,3 +82,55 @@ class Progress:
         capture = self._config.pluginmanager.get_plugin("capturemanager")
         found: AbstractContextManager[None] = capture.global_and_fixture_disabled() if capture else nullcontext()
         return found
+
+
+def _worker(config: pytest.Config) -> str:
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    return str(worker.get("workerid", "worker"))
+
+
+class ProgressOfWorkers:
+    """Writes to the controller's terminal what its workers leave in the folder, as plain lines."""
+
+    def __init__(self, config: pytest.Config, workers: SharedFolder) -> None:
+        self._config = config
+        self._workers = workers
+        self._heard: dict[Path, int] = {}
+        self._has_ended = threading.Event()
+        self._listener: threading.Thread | None = None
+
+    @pytest.hookimpl(optionalhook=True, trylast=True)
+    def pytest_configure_node(self) -> None:
+        """Begin to listen when there is a first worker."""
+        if self._listener is None and self._config.get_verbosity() >= 0:
+            self._listener = threading.Thread(target=self._listen, name="refinery-progress", daemon=True)
+            self._listener.start()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Stop, before the summary is written."""
+        self._has_ended.set()
+        if self._listener is not None:
+            self._listener.join()
+
+    def _listen(self) -> None:
+        while not self._has_ended.wait(_LOOK_SECONDS):
+            self.tell(self._say)
+
+    def tell(self, say: Callable[[str], None]) -> None:
+        """Call ``say`` with each line that is new, behind the name of its worker."""
+        folder = self._workers.path
+        for path in sorted(folder.glob(f"*{_SUFFIX}")) if folder else ():
+            with path.open() as left:
+                left.seek(self._heard.get(path, 0))
+                for words in iter(left.readline, ""):
+                    if not words.endswith("\n"):
+                        break
+                    self._heard[path] = left.tell()
+                    say(f"[{path.name.removesuffix(_SUFFIX)}] {words.rstrip()}")
+
+    def _say(self, words: str) -> None:
+        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(words)

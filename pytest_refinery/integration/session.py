@@ -8,6 +8,7 @@ import pytest
 
 from pytest_refinery.integration import attach, marked
 from pytest_refinery.integration.items import ExpectationFile, ExpectationItem
+from pytest_refinery.integration.progress import ProgressOfWorkers
 from pytest_refinery.integration.summary import Summary
 from pytest_refinery.integration.workbench import Workbench
 from pytest_refinery.integration.workers import SharedFolder
@@ -33,6 +34,7 @@ def start(config: pytest.Config, settings: Settings) -> None:
         workers = SharedFolder()
         config.pluginmanager.register(Summary(config, settings, workbench, workers), "refinery-summary")
         config.pluginmanager.register(workers, "refinery-workers")
+        config.pluginmanager.register(ProgressOfWorkers(config, workers), "refinery-progress")
 
 
 class RefinerySession:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 # All of the package, or runs inside this process would mix what is loaded here with what they load and forget.
 from pytest_refinery.integration import diagnosis_cache, judging, session  # noqa: F401
-from pytest_refinery.integration.progress import Progress
+from pytest_refinery.integration.progress import Progress, ProgressOfWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Config:
     terminal: Terminal | None
     verbosity: int = 0
     uncaptured: int = 0
+    workerinput: dict[str, str] = field(default_factory=dict)
 
     @property
     def pluginmanager(self) -> Config:
@@ -84,3 +86,43 @@ def test_workers_and_quiet_runs_write_nothing() -> None:
     terminal = Terminal(isatty=True)
     shown(Config(terminal, verbosity=-1))
     assert terminal.written == []
+
+
+@dataclass
+class Workers:
+    """The folder that is shared with the workers."""
+
+    path: Path | None
+
+
+def told(listener: ProgressOfWorkers) -> list[str]:
+    said: list[str] = []
+    listener.tell(said.append)
+    return said
+
+
+def test_the_controller_tells_each_line_of_its_workers_once(tmp_path: Path) -> None:
+    listener = ProgressOfWorkers(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
+    for worker in ("gw1", "gw0"):
+        shown(Config(None, workerinput={"refinery_folder": str(tmp_path), "workerid": worker}))
+    lines = ["refinery: admits: gap analysis", r"refinery: admits: diag\x1bnosis"]
+    assert told(listener) == [f"[{worker}] {line}" for worker in ("gw0", "gw1") for line in lines]
+    assert told(listener) == []
+    shown(Config(None, workerinput={"refinery_folder": str(tmp_path), "workerid": "gw1"}))
+    assert told(listener) == [f"[gw1] {line}" for line in lines]
+
+
+def test_a_line_is_told_when_it_is_whole(tmp_path: Path) -> None:
+    listener = ProgressOfWorkers(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
+    left = tmp_path / "gw0.progress"
+    left.write_text("one\ntw")
+    assert told(listener) == ["[gw0] one"]
+    left.write_text("one\ntwo\n")
+    assert told(listener) == ["[gw0] two"]
+
+
+def test_a_quiet_worker_and_one_on_another_machine_leave_nothing(tmp_path: Path) -> None:
+    shown(Config(None, verbosity=-1, workerinput={"refinery_folder": str(tmp_path)}))
+    shown(Config(None, workerinput={"refinery_folder": str(tmp_path / "elsewhere")}))
+    assert list(tmp_path.iterdir()) == []
+    assert told(ProgressOfWorkers(Config(None), Workers(None))) == []  # type: ignore[arg-type]
