@@ -103,6 +103,7 @@ class Calls:
         self._lock = threading.Lock()
         self._abilities: dict[str, Abilities] = {}
         self._closed: AccountRefused | None = None
+        self._is_out_of_reach = False
 
     @property
     def largest_request(self) -> int:
@@ -120,7 +121,7 @@ class Calls:
             if self._closed is not None:
                 raise self._closed
             try:
-                return self._ask_once(query, job, attempt=refusals)
+                reply = self._ask_once(query, job, attempt=refusals)
             except NotAccepted as error:
                 self._do_without(query.model, error, job)
             except Limited as error:
@@ -130,8 +131,11 @@ class Calls:
                     raise Refused(msg, error.complaint) from error
             except PassingTrouble as error:
                 troubles += 1
-                if troubles >= _MOST_TROUBLES or not self._paused(troubles, error, job):
+                if self._gives_up_after(troubles, error) or not self._paused(troubles, error, job):
                     raise
+            else:
+                self._is_out_of_reach = False
+                return reply
 
     def _ask_once(self, query: Query, job: Job, *, attempt: int) -> Reply:
         body = query.body(self._abilities_of(query.model))
@@ -213,6 +217,12 @@ class Calls:
             elif param not in {"temperature", "reasoning", "reasoning.effort"}:
                 raise error
         job.note(f"The model {model} does not accept {param}: it was asked without.")
+
+    def _gives_up_after(self, troubles: int, error: PassingTrouble) -> bool:
+        """Tell whether another attempt is in vain: a service out of reach is tried patiently by one request only."""
+        if troubles >= _MOST_TROUBLES:
+            self._is_out_of_reach = isinstance(error, Unreached)
+        return troubles >= _MOST_TROUBLES or self._is_out_of_reach
 
     def _paused(self, troubles: int, error: Unanswered, job: Job) -> bool:
         """Make a pause before the next attempt; tell whether there is time for one."""

@@ -96,6 +96,18 @@ def test_trouble_that_stays_is_given_up() -> None:
     assert len(desk.service.asked) == 4
 
 
+def test_a_service_out_of_reach_is_waited_for_once() -> None:
+    unreached = Unreached("The service cannot be reached: refused.")
+    desk = Desk([unreached] * 5 + [OK, unreached, OK])
+    for _ in range(2):
+        with pytest.raises(Unreached):
+            desk.ask()
+    assert (len(desk.service.asked), desk.pauses) == (5, [1.0, 2.0, 4.0])
+    desk.ask()
+    desk.ask()
+    assert desk.pauses == [1.0, 2.0, 4.0, 1.0]
+
+
 def test_there_is_no_pause_that_ends_after_the_time_is_up() -> None:
     desk = Desk([complaint(500)] * 9, job=OpenJob(left=1.2))
     with pytest.raises(PassingTrouble):
