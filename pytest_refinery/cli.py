@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from pytest_refinery.errors import RefineryError, TraceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pytest_refinery.traces.model import Trace
 
 _WIDTH = 80
 
@@ -41,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON Schema of expectation files, for editors")
     schema.set_defaults(run=_schema)
     _add_diagnose(commands.add_parser("diagnose", help="say why a trace does not meet an expectation"))
+    _add_new(commands.add_parser("new", help="write an expectation file about a trace"))
     _add_fetch(commands.add_parser("fetch", help="save a trace of LangSmith as a file"))
     _add_budget(commands.add_parser("budget", help="show the token budget that all workers share"))
     cleanup = commands.add_parser("cleanup", help="remove what earlier runs left with the OpenAI account")
@@ -53,6 +58,16 @@ def _add_budget(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reset", action="store_true", help="forget what was used, who waits and what was learned")
     parser.add_argument("--model", help="the model whose budget it is, if not the one of REFINERY_MODEL")
     parser.set_defaults(run=_budget)
+
+
+def _add_new(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("trace", metavar="TRACE", help="a trace file, or an id, address or public link of LangSmith")
+    parser.add_argument("--expect", required=True, metavar="SENTENCE", help="what the agent should have done")
+    parser.add_argument("--because", default="", metavar="SENTENCE", help="why that matters to the business")
+    parser.add_argument("--folder", default="expectations", metavar="DIR", help="where the file goes (%(default)s)")
+    parser.add_argument("--name", metavar="NAME", help="the name of the file and the id; made of SENTENCE by default")
+    parser.add_argument("--project", metavar="PROJECT", help="the project it is in, if not that of LANGSMITH_PROJECT")
+    parser.set_defaults(run=_new)
 
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
@@ -106,6 +121,73 @@ def _budget(given: argparse.Namespace) -> None:
     if given.reset:
         ledger.reset()
     print(wording.page(settings.model, ledger.status()), end="")
+
+
+def _new(given: argparse.Namespace) -> None:
+    from pytest_refinery.analysis import prompt_versions
+    from pytest_refinery.expectations import drafting, loader, suggestions
+    from pytest_refinery.sources import prompt_files
+    from pytest_refinery.traces import prompts
+
+    here, folder = Path.cwd(), Path(given.folder)
+    name = _free_name(folder, loader.slug(given.name or given.expect))
+    trace, file, content = _trace_of(given, here, folder / "traces" / name)
+    told = prompts.extract(trace)
+    with_prompts = prompt_versions.written(told, list(prompt_files.in_repository(here)))
+    draft = drafting.Draft(
+        id=name,
+        expect=given.expect,
+        business_context=given.because,
+        trace=_relative(file, folder),
+        prompt_files=tuple(_relative(here / prompt.path, folder) for prompt in with_prompts),
+        told=told,
+        suggestions=suggestions.suggest(trace, expect=given.expect),
+    )
+    path, text = folder / f"{name}.refinery.yaml", drafting.text(draft)
+    loader.parse(text, source=path.as_posix())
+    if content is not None:
+        _write_new(file, content)
+    _write_new(path, text.encode())
+    print(drafting.next_steps(draft, path=path.as_posix(), runs=len(trace.runs)), end="")
+
+
+def _free_name(folder: Path, wanted: str) -> str:
+    """Return a name of which the folder has neither an expectation file nor a trace."""
+    taken = {
+        path.name.partition(".")[0].casefold() for place in (folder, folder / "traces") for path in place.glob("*.*")
+    }
+    names = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))
+    return next(name for name in names if name not in taken)
+
+
+def _trace_of(given: argparse.Namespace, here: Path, target: Path) -> tuple[Trace, Path, bytes | None]:
+    """Return the trace, the file to refer to, and what is to be saved there: nothing where it is below this folder."""
+    from pytest_refinery.sources import langsmith_references
+
+    source = here / given.trace
+    if source.is_file() or langsmith_references.read(given.trace) is None:
+        trace = wiring.build_source().load(given.trace, base=here)
+        if source.resolve().is_relative_to(here.resolve()):
+            return trace, source, None
+        return trace, target.with_name(target.name + "".join(source.suffixes[-2:])), source.read_bytes()
+    found = wiring.build_langsmith(options.read_environment()).download(given.trace, project=given.project)
+    if found.doubt:
+        _say(f"warning: {found.doubt}")
+    return found.trace, target.with_name(f"{target.name}.json"), found.as_json().encode()
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(content)
+    except OSError as error:
+        msg = f"{path} cannot be written ({error.strerror or error})."
+        raise TraceError(msg) from error
 
 
 def _fetch(given: argparse.Namespace) -> None:

@@ -35,6 +35,22 @@ def unwritten(case: Case) -> tuple[Prompt, ...]:
     return tuple(prompt for prompt in told if not any(file.renders_to(prompt.text) for file in files))
 
 
+def written(told: Iterable[Prompt], files: Sequence[PromptFile]) -> tuple[PromptFile, ...]:
+    """Return the files that system prompts and templates were rendered from, or else those that quote them."""
+    found: dict[PromptFile, None] = {}
+    for prompt in told:
+        text = templates.fold(prompt.text)
+        if prompt.kind in {"system", "template"} and len(text.split()) >= _LEAST_WORDS:
+            sources = [file for file in files if _is_source(file, text)]
+            found |= dict.fromkeys(sources or [file for file in files if text in templates.fold(file.text)])
+    return tuple(found)
+
+
+def _is_source(file: PromptFile, text: str) -> bool:
+    template = _template(file)
+    return len(template.text.split()) >= _LEAST_WORDS and template.is_in(text)
+
+
 def stale(case: Case) -> tuple[StalePrompt, ...]:
     """Return the prompt files of which the trace has another text, in the order of the files.
 

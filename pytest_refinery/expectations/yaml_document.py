@@ -1,4 +1,4 @@
-"""A YAML text as plain values, with the place of every key and every value.
+"""A YAML text as plain values, with the place of every key and every value; and plain values as YAML.
 
 Plain data only: no tag makes an object. Words mean what they mean to the editors that check
 the file against its schema (YAML 1.2): ``yes``, ``no``, dates, times of day and numbers with
@@ -7,6 +7,7 @@ leading zeros are texts.
 
 from __future__ import annotations
 
+import math
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import yaml
 from pytest_refinery.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from yaml.nodes import Node
 
@@ -116,8 +117,41 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what ``_Loader`` would not read as the text that it is, and knows no aliases."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  (as in the base)
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  (as in the base)
+        return True
+
+    def represent_text(self, text: str) -> Node:
+        """Represent a text; with escapes where what stands in it would be folded or refused."""
+        return self.represent_scalar(_TAG + "str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
 for _name, _pattern, _first in _RESOLVED:
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"^(?:{_pattern})$"), list(_first))
+    for _user in (_Loader, _Dumper):
+        _user.add_implicit_resolver(_TAG + _name, re.compile(rf"^(?:{_pattern})$"), list(_first))
+
+
+def flow(value: object) -> str:
+    """Return a plain value on one line, as it can stand behind a key."""
+    # A list's brackets keep a scalar from being a document of its own, with an end marker.
+    return _dumped([value], width=math.inf, is_flow=True)[1:-2]
+
+
+def block(mapping: Mapping[str, object], *, width: int) -> list[str]:
+    """Return a mapping as lines of at most about ``width`` columns, long texts wrapped."""
+    return _dumped(mapping, width=width, is_flow=False).splitlines()
+
+
+def _dumped(value: object, *, width: float, is_flow: bool) -> str:
+    return yaml.dump(
+        value, Dumper=_Dumper, width=width, default_flow_style=is_flow, allow_unicode=True, sort_keys=False
+    )
 
 
 def read(text: str) -> Document | None:

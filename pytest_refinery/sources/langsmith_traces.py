@@ -44,9 +44,14 @@ class Download:
     doubt: str = ""
 
     @property
+    def trace(self) -> Trace:
+        """The trace that they are."""
+        return _trace(self.name, self.records)
+
+    @property
     def file_name(self) -> str:
         """What to call a file of it: after its root run, and the beginning of its id."""
-        trace = _trace(self.name, self.records)
+        trace = self.trace
         words = re.findall(r"[a-z0-9]+", trace.name.lower())
         return "-".join((*words, trace.id[:8]))[-_LONGEST_NAME:].lstrip("-") + ".json"
 

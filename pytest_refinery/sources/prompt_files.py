@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.ports import PromptFile
@@ -10,7 +12,13 @@ from pytest_refinery.errors import TraceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
+
+# What prompts are written in; JSON only quotes them.
+_WRITTEN = frozenset(
+    {".md", ".txt", ".prompt", ".j2", ".jinja", ".jinja2", ".mustache", ".hbs", ".tmpl", ".tpl", ".py", ".yaml", ".yml"}
+)
+_NOT_WRITTEN = frozenset({"node_modules", "venv", "env", "site-packages", "__pycache__", "build", "dist", "cassettes"})
+_MOST_FILES, _LARGEST_BYTES = 5_000, 200_000
 
 
 def read(patterns: Iterable[str], *, base: Path, root: Path) -> tuple[PromptFile, ...]:
@@ -23,6 +31,24 @@ def read(patterns: Iterable[str], *, base: Path, root: Path) -> tuple[PromptFile
     """
     found = {path.resolve(): pattern for pattern in patterns for path in _matches(pattern, base)}
     return tuple(PromptFile(path=_shown(path, root), text=_text(path)) for path in found)
+
+
+def in_repository(root: Path) -> Iterator[PromptFile]:
+    """Yield the texts below ``root`` that may hold a prompt: no data, nothing hidden, nothing installed or built."""
+    for path in islice(_walk(root), _MOST_FILES):
+        try:
+            if path.stat().st_size <= _LARGEST_BYTES:
+                yield PromptFile(path=_shown(path, root), text=path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            continue
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in _NOT_WRITTEN and not name.startswith("."))
+        for name in sorted(names):
+            if PurePath(name).suffix.lower() in _WRITTEN and ".refinery." not in name:
+                yield Path(folder, name)
 
 
 def _matches(pattern: str, base: Path) -> Iterator[Path]:

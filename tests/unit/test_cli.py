@@ -12,6 +12,7 @@ import pytest
 
 from pytest_refinery import cli
 from pytest_refinery.analysis.schemas import Diagnosis
+from pytest_refinery.expectations import loader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +79,68 @@ def test_a_wrong_variable_is_one_sentence(capsys: pytest.CaptureFixture[str], mo
     assert capsys.readouterr().err.startswith(
         "pytest-refinery: variable REFINERY_TIMEOUT: 'soon' is not a number of seconds"
     )
+
+
+def test_new_writes_a_file_that_loads_and_says_what_to_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["new", "sweep.json", "--expect", EXPECT, "--because", "Clients: they believed it."]) == 0
+    path = "expectations/the-agent-says-that-it-cannot-keep-preferences.refinery.yaml"
+    shown = capsys.readouterr().out.splitlines()
+    assert (shown[0], shown[-1]) == (path, f"  pytest --refinery {path}")
+    (found,) = loader.load(folder / path)
+    assert (found.expect, found.business_context, found.checks) == (EXPECT, "Clients: they believed it.", ())
+    assert found.trace == "../sweep.json"
+    assert not (folder / "expectations" / "traces").exists()
+
+
+def test_new_refers_to_the_prompt_files_that_the_agent_was_told(folder: Path) -> None:
+    told = "You are the assistant of {company}. Answer questions about transactions. Be brief."
+    (folder / "prompts").mkdir()
+    (folder / "prompts" / "system.md").write_text(told, encoding="utf-8")
+    (folder / "prompts" / "other.md").write_text("You are somebody else, who was never told.", encoding="utf-8")
+    (folder / "agent.py").write_text("PLANNER = 'Write the plan down before you act.'", encoding="utf-8")
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "copy.md").write_text(told, encoding="utf-8")
+    spoken = [
+        {"role": "system", "content": told.format(company="Northmere")},
+        {"role": "system", "content": "Write the plan down before you act."},
+        {"role": "assistant", "content": "Yes."},
+    ]
+    (folder / "told.json").write_text(json.dumps(spoken), encoding="utf-8")
+    assert cli.main(["new", "told.json", "--expect", EXPECT, "--name", "Plans first!"]) == 0
+    (found,) = loader.load(folder / "expectations" / "plans-first.refinery.yaml")
+    assert found.prompts == ("../prompts/system.md", "../agent.py")
+
+
+def test_new_saves_a_trace_from_elsewhere_and_never_overwrites(
+    tmp_path_factory: pytest.TempPathFactory, folder: Path
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "bad.json"
+    elsewhere.write_bytes((folder / "sweep.json").read_bytes())
+    (folder / "here").mkdir()
+    (folder / "here" / "MEMORY.refinery.yml").write_text("mine", encoding="utf-8")
+    for _ in range(2):
+        assert cli.main(["new", str(elsewhere), "--expect", EXPECT, "--folder", "here", "--name", "memory"]) == 0
+    assert (folder / "here" / "MEMORY.refinery.yml").read_text("utf-8") == "mine"
+    for name in ("memory-2", "memory-3"):
+        (found,) = loader.load(folder / "here" / f"{name}.refinery.yaml")
+        assert found.id == name
+        assert found.trace == f"traces/{name}.json"
+        assert (folder / "here" / found.trace).read_bytes() == elsewhere.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("trace", "expect", "said"),
+    [
+        ("swep.json", "x", "swep.json: no such trace file. Did you mean 'sweep.json'?"),
+        ("sweep.json", " ", "expectations/expectation.refinery.yaml:"),
+    ],
+)
+def test_new_writes_nothing_where_something_is_wrong(
+    folder: Path, capsys: pytest.CaptureFixture[str], trace: str, expect: str, said: str
+) -> None:
+    assert cli.main(["new", trace, "--expect", expect]) == 1
+    assert capsys.readouterr().err.startswith(f"pytest-refinery: {said}")
+    assert not (folder / "expectations").exists()
 
 
 def test_without_a_command_the_usage_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
