@@ -121,7 +121,7 @@ class Calls:
             if self._closed is not None:
                 raise self._closed
             try:
-                reply = self._ask_once(query, job, attempt=refusals)
+                return self._ask_once(query, job, attempt=refusals)
             except NotAccepted as error:
                 self._do_without(query.model, error, job)
             except Limited as error:
@@ -133,9 +133,6 @@ class Calls:
                 troubles += 1
                 if self._gives_up_after(troubles, error) or not self._paused(troubles, error, job):
                     raise
-            else:
-                self._is_out_of_reach = False
-                return reply
 
     def _ask_once(self, query: Query, job: Job, *, attempt: int) -> Reply:
         body = query.body(self._abilities_of(query.model))
@@ -146,6 +143,7 @@ class Calls:
         except Limited as refusal:
             self._take_note(refusal, cost, attempt)
             raise
+        self._is_out_of_reach = False
         self._estimates.learn(
             query.stage,
             counted=cost.counted,
