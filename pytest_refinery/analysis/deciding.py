@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.concurrency import CutShort, run_all
@@ -66,12 +67,17 @@ def _failed(error: Exception, job: TimedJob) -> Judgement:
     return Judgement(None, (f"The judge gave no answer: {error}",))
 
 
-def _verdict(met: int, unmet: int, trials: int, pass_rate: float) -> JudgeVerdict:
+def wanted(trials: int, pass_rate: float) -> int:
+    """Return how many of ``trials`` must find the expectation met."""
     # Rates such as 2/3 are written as 0.66 or 0.67.
-    wanted = round(pass_rate * trials, 1)
-    if met >= wanted:
+    return max(ceil(round(pass_rate * trials, 1)), 1)
+
+
+def _verdict(met: int, unmet: int, trials: int, pass_rate: float) -> JudgeVerdict:
+    least = wanted(trials, pass_rate)
+    if met >= least:
         return JudgeVerdict.MET
-    return JudgeVerdict.NOT_MET if trials - unmet < wanted else JudgeVerdict.UNDECIDED
+    return JudgeVerdict.NOT_MET if trials - unmet < least else JudgeVerdict.UNDECIDED
 
 
 def _verified(case: Case, judgements: Sequence[Judgement]) -> tuple[Evidence, ...]:

@@ -38,7 +38,7 @@ class ExpectationRecord(_Frozen):
 
 
 class TraceRecord(_Frozen):
-    """The trace that was judged."""
+    """The trace that was judged; ``is_anew`` where an agent was run for it, instead of one recorded before."""
 
     id: str
     name: str
@@ -46,6 +46,7 @@ class TraceRecord(_Frozen):
     format: str
     runs: int
     notes: tuple[str, ...] = ()
+    is_anew: bool = False
 
 
 class CheckRecord(_Frozen):
@@ -85,6 +86,37 @@ class JudgeRecord(_Frozen):
     notes: tuple[str, ...] = ()
 
 
+class TrialRecord(_Frozen):
+    """One run of the agent and how it came out; ``error`` says why that is open."""
+
+    number: int
+    outcome: Outcome
+    trace: TraceRecord | None = None
+    checks: tuple[CheckRecord, ...] = ()
+    judge: JudgeRecord | None = None
+    error: str | None = None
+
+
+class AgentRecord(_Frozen):
+    """The agent that was run anew, and each of its trials.
+
+    Attributes:
+        target: ``package.module:callable``.
+        wanted: How many trials had to meet the expectation.
+        shown: The number of the trial that the item's trace, checks, judge and diagnosis are of.
+    """
+
+    target: str
+    wanted: int
+    shown: int
+    trials: tuple[TrialRecord, ...]
+
+    @property
+    def met(self) -> int:
+        """How many trials met the expectation."""
+        return sum(trial.outcome == Outcome.PASSED for trial in self.trials)
+
+
 class PlanRecord(_Frozen):
     """What an item would cost that was neither judged nor diagnosed: requests and tokens."""
 
@@ -96,6 +128,8 @@ class PlanRecord(_Frozen):
 
 class ItemRecord(_Frozen):
     """One item: ``error`` says why there is no verdict, or no (whole) diagnosis; ``plan`` what it would cost.
+
+    Where an agent was run anew, trace, checks, judge and diagnosis are those of one of its trials.
 
     ``is_known`` says whether an earlier run had a failure of the same cause, ``None`` where nothing is compared.
     """
@@ -109,6 +143,7 @@ class ItemRecord(_Frozen):
     diagnosis: Diagnosis | None = None
     error: str | None = None
     plan: PlanRecord | None = None
+    agent: AgentRecord | None = None
     is_known: bool | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.ports import Case
@@ -23,13 +23,19 @@ from pytest_refinery.traces import prompts
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_refinery.analysis.ports import PromptFile
     from pytest_refinery.expectations.model import Expectation
     from pytest_refinery.integration.workbench import Workbench
     from pytest_refinery.traces.model import Trace
 
 NO_JUDGE = (
-    "Nothing can decide this expectation: it has no checks, and no model is set up to judge the sentence. "
-    "Set OPENAI_API_KEY (and leave --refinery-analyst at auto or openai), or add `checks:` to the expectation."
+    "Nothing can decide this expectation: it has no checks, no model is set up to judge the sentence, and there is no "
+    "cassette of a judge to replay. Set OPENAI_API_KEY (and leave --refinery-analyst at auto or openai), record the "
+    "judge with it once ({command}), or add `checks:` to the expectation."
+)
+NO_AGENT = (
+    "There is no trace: 'inputs:' are for an agent, and none is named. Add `agent: package.module:callable` to the "
+    "file, or set refinery_agent in pytest's configuration."
 )
 _OUTCOMES = {
     JudgeVerdict.MET: Outcome.PASSED,
@@ -54,75 +60,129 @@ def blank_record(expectation: Expectation, *, nodeid: str, file: str) -> ItemRec
     )
 
 
-def trace_record(trace: Trace) -> TraceRecord:
+def trace_record(trace: Trace, *, is_anew: bool = False) -> TraceRecord:
     """Return what a report says of a trace."""
     return TraceRecord(
-        id=trace.id, name=trace.name, source=trace.source, format=trace.format, runs=len(trace.runs), notes=trace.notes
+        id=trace.id,
+        name=trace.name,
+        source=trace.source,
+        format=trace.format,
+        runs=len(trace.runs),
+        notes=trace.notes,
+        is_anew=is_anew,
     )
+
+
+def begin(expectation: Expectation, workbench: Workbench, *, base: Path) -> Judging:
+    """Return what decides an expectation, with the files that it names.
+
+    Raises:
+        TraceError: A pattern matches nothing, or a file is no text.
+    """
+    return Judging(
+        expectation=expectation,
+        workbench=workbench,
+        base=base,
+        prompt_files=workbench.read_files(expectation.prompts, base=base),
+        eval_files=workbench.read_files(expectation.evals, base=base),
+    )
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What decides an expectation about one trace or another."""
+
+    expectation: Expectation
+    workbench: Workbench
+    base: Path
+    prompt_files: tuple[PromptFile, ...] = ()
+    eval_files: tuple[PromptFile, ...] = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the modules are looked for that the expectation names."""
+        return tuple(dict.fromkeys((self.base, self.workbench.root)))
+
+    def recorded(self) -> Trace:
+        """Return the trace that the expectation names.
+
+        Raises:
+            RefineryError: It names none, or it cannot be read.
+        """
+        if self.expectation.trace is None:
+            raise Undecided(NO_AGENT)
+        return self.workbench.load(self.expectation.trace, base=self.base, project=self.expectation.project)
+
+    def refuse_undecidable(self) -> None:
+        """Refuse an expectation that nothing can decide, whatever the trace.
+
+        Raises:
+            Undecided: It has no checks, and there is no judge.
+        """
+        if not self.expectation.checks and not self.workbench.has_judge:
+            raise Undecided(NO_JUDGE)
+
+    def case(self, trace: Trace) -> Case:
+        """Return all that is known of the expectation about ``trace``."""
+        return Case(
+            trace=trace,
+            expect=self.expectation.expect,
+            business_context=self.expectation.business_context,
+            prompts=prompts.extract(trace),
+            prompt_files=self.prompt_files,
+            eval_files=self.eval_files,
+        )
+
+    def decide(self, record: ItemRecord, trace: Trace) -> tuple[ItemRecord, Case | None]:
+        """Return the record with its verdict, and the case to diagnose where the expectation does not hold.
+
+        Where the judge could not tell, the record's outcome is undecided, and its ``error`` says why.
+
+        Raises:
+            RefineryError: The expectation cannot be decided.
+        """
+        case = self.case(trace)
+        record, failures = self._checked(record, case) if self.expectation.checks else self._judged(record, case)
+        return record, replace(case, failures=failures) if record.outcome == Outcome.FAILED else None
+
+    def _checked(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[Gap, ...]]:
+        results = checks.run_checks(
+            self.expectation.checks, case.trace, custom=self.workbench.custom_checks, import_from=self.folders
+        )
+        failures = tuple(
+            Gap(expected=result.expected, actual=result.actual, run_id=result.run_id)
+            for result in results
+            if not result.passed
+        )
+        outcome = Outcome.FAILED if failures else Outcome.PASSED
+        return record.model_copy(
+            update={"outcome": outcome, "checks": tuple(CheckRecord(**asdict(result)) for result in results)}
+        ), failures
+
+    def _judged(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[Gap, ...]]:
+        self.refuse_undecidable()
+        trials = 1 if case.trace.is_live else self.expectation.trials
+        if self.workbench.is_planning:
+            return self.workbench.planned_judge(record, case, trials=trials), ()
+        found = self.workbench.judged(record.nodeid, case, trials=trials, pass_rate=self.expectation.pass_rate)
+        record = record.model_copy(update={"judge": found, "outcome": _OUTCOMES[found.verdict]})
+        if found.verdict == JudgeVerdict.UNDECIDED:
+            return record.model_copy(update={"error": f"The judge could not decide it. {_reasons(found)}"}), ()
+        run_id = found.quotes[0].run_id if found.quotes else None
+        return record, (Gap(expected=case.expect, actual=_reasons(found), run_id=run_id),)
 
 
 def judge(
     expectation: Expectation, record: ItemRecord, workbench: Workbench, *, base: Path
 ) -> tuple[ItemRecord, Case | None]:
-    """Return the record with its verdict, and the case to diagnose where the expectation does not hold.
-
-    Where the judge could not tell, the record's outcome is undecided, and its ``error`` says why.
+    """Return the verdict on the recorded trace of an expectation; see ``Judging.decide``.
 
     Raises:
         RefineryError: The expectation cannot be decided.
     """
-    prompt_files = workbench.read_files(expectation.prompts, base=base)
-    eval_files = workbench.read_files(expectation.evals, base=base)
-    trace = workbench.load(expectation.trace or "", base=base, project=expectation.project)
-    case = Case(
-        trace=trace,
-        expect=expectation.expect,
-        business_context=expectation.business_context,
-        prompts=prompts.extract(trace),
-        prompt_files=prompt_files,
-        eval_files=eval_files,
-    )
-    record = record.model_copy(update={"trace": trace_record(trace)})
-    if expectation.checks:
-        record, failures = _checked(expectation, record, case, workbench, base=base)
-    else:
-        record, failures = _judged(expectation, record, case, workbench)
-    return record, replace(case, failures=failures) if record.outcome == Outcome.FAILED else None
-
-
-def _checked(
-    expectation: Expectation, record: ItemRecord, case: Case, workbench: Workbench, *, base: Path
-) -> tuple[ItemRecord, tuple[Gap, ...]]:
-    results = checks.run_checks(
-        expectation.checks,
-        case.trace,
-        custom=workbench.custom_checks,
-        import_from=tuple(dict.fromkeys((base, workbench.root))),
-    )
-    failures = tuple(
-        Gap(expected=result.expected, actual=result.actual, run_id=result.run_id)
-        for result in results
-        if not result.passed
-    )
-    outcome = Outcome.FAILED if failures else Outcome.PASSED
-    return record.model_copy(
-        update={"outcome": outcome, "checks": tuple(CheckRecord(**asdict(result)) for result in results)}
-    ), failures
-
-
-def _judged(
-    expectation: Expectation, record: ItemRecord, case: Case, workbench: Workbench
-) -> tuple[ItemRecord, tuple[Gap, ...]]:
-    if not workbench.has_judge:
-        raise Undecided(NO_JUDGE)
-    if workbench.is_planning:
-        return workbench.planned_judge(record, case, trials=expectation.trials), ()
-    found = workbench.judged(record.nodeid, case, trials=expectation.trials, pass_rate=expectation.pass_rate)
-    record = record.model_copy(update={"judge": found, "outcome": _OUTCOMES[found.verdict]})
-    if found.verdict == JudgeVerdict.UNDECIDED:
-        return record.model_copy(update={"error": f"The judge could not decide it. {_reasons(found)}"}), ()
-    run_id = found.quotes[0].run_id if found.quotes else None
-    return record, (Gap(expected=case.expect, actual=_reasons(found), run_id=run_id),)
+    judging = begin(expectation, workbench, base=base)
+    trace = judging.recorded()
+    return judging.decide(record.model_copy(update={"trace": trace_record(trace)}), trace)
 
 
 def _reasons(found: JudgeRecord) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.reports.escape import line, markdown, name, printable, shortened
-from pytest_refinery.reports.text import analyst, by_rules, changes, compared, path, stale, stale_changes
+from pytest_refinery.reports.text import agent, analyst, by_rules, changes, compared, path, stale, stale_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -97,6 +97,9 @@ def _item(item: ItemRecord) -> Iterator[str]:
     yield ""
     if item.expectation.business_context:
         yield f"**Because:** {markdown(item.expectation.business_context)}"
+        yield ""
+    if item.agent:
+        yield f"**Agent:** {markdown(agent(item.agent))}"
         yield ""
     for check in item.checks:
         if not check.passed:

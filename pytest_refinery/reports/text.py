@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_refinery.analysis.records import (
+        AgentRecord,
         CheckRecord,
         Comparison,
         ItemRecord,
@@ -41,10 +42,20 @@ def verdict(item: ItemRecord, *, width: int = 80) -> str:
     wanted = [
         *_field("expected", item.expectation.expect, width),
         *_field("because", item.expectation.business_context, width),
+        *_field("agent", agent(item.agent) if item.agent else "", width),
     ]
     failed = [check for check in item.checks if not check.passed]
     judged = ["", *_judge(item.judge, width)] if item.judge else []
     return "\n".join([*wanted, *(text for check in failed for text in ("", *_check(check, width))), *judged])
+
+
+def agent(found: AgentRecord) -> str:
+    """Return which agent was run anew, and how its trials came out."""
+    planned = len(found.trials)
+    if planned == 1:
+        return f"{found.target}, run anew"
+    had = "all had to" if found.wanted == planned else f"{found.wanted} had to"
+    return f"{found.target}, run anew: {found.met} of {planned} trials met it, {had}; this is trial {found.shown}"
 
 
 def _judge(judge: JudgeRecord, width: int) -> Iterator[str]:

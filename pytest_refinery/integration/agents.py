@@ -1,0 +1,147 @@
+"""An expectation whose agent is run anew: called, listened to, and judged on the trace that this makes."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_refinery import wiring
+from pytest_refinery.analysis import trials
+from pytest_refinery.analysis.records import CheckRecord, Outcome
+from pytest_refinery.analysis.schemas import Gap
+from pytest_refinery.errors import RefineryError, Undecided
+from pytest_refinery.integration import judging
+from pytest_refinery.traces import inputs as trace_inputs
+from pytest_refinery.traces.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_refinery.analysis.ports import Case
+    from pytest_refinery.analysis.records import ItemRecord
+    from pytest_refinery.expectations.model import Expectation
+    from pytest_refinery.integration.judging import Judging
+    from pytest_refinery.integration.workbench import Workbench
+    from pytest_refinery.traces.model import Trace
+
+_NOT_RUN = "Not run: --refinery-plan spends nothing, and nobody knows what the agent would spend."
+_NO_INPUTS = "{source}: the trace records no inputs of its root to call the agent with. Give the expectation 'inputs:'."
+# What no agent does: Ctrl-C, the end of the run, what a test says of itself.
+_NOT_ITS_FAILURE = (KeyboardInterrupt, pytest.exit.Exception, pytest.skip.Exception, RefineryError)
+_ANSWERS = "the agent to answer"
+
+
+@dataclass(frozen=True)
+class AgentRun:
+    """An agent that is ready to be called, and what decides about the traces that this makes.
+
+    Attributes:
+        target: ``package.module:callable``.
+        inputs: What it is called with.
+        call: Calls it, and returns its output.
+    """
+
+    target: str
+    inputs: object
+    call: Callable[[], object]
+    judging: Judging
+
+    def decide(self, record: ItemRecord, workbench: Workbench) -> tuple[ItemRecord, Case | None]:
+        """Run the agent as often as the expectation says; return the record, and the case of the trial to diagnose.
+
+        Raises:
+            RefineryError: The agent could not be called, or what its tracing recorded is no trace.
+        """
+        expectation = self.judging.expectation
+        found: list[tuple[ItemRecord, Case | None]] = []
+        for _ in workbench.trials(record.nodeid, expectation.trials):
+            trace, error = self._run()
+            found.append(self._decided(record, trace, error))
+            if isinstance(error, pytest.fail.Exception):
+                # pytest-timeout: the item has no time left.
+                break
+        record = trials.combined(
+            [each for each, _ in found],
+            target=self.target,
+            planned=expectation.trials,
+            pass_rate=expectation.pass_rate,
+        )
+        return record, next((case for each, case in found if each.outcome == Outcome.FAILED == record.outcome), None)
+
+    def _run(self) -> tuple[Trace, BaseException | None]:
+        """Return the trace of one call, and what the agent raised, if it did."""
+        recorder = Recorder(self.target, source=f"agent {self.target}")
+        error: BaseException | None = None
+        try:
+            with recorder.listening(wiring.build_listeners(), inputs=self.inputs) as root:
+                root.outputs = self.call()
+        except _NOT_ITS_FAILURE:
+            raise
+        except BaseException as raised:  # noqa: BLE001  (whatever an agent raises is how it failed)
+            error = raised
+        trace = recorder.trace()
+        if trace is None:
+            msg = f"agent: {self.target}: it left no trace."
+            raise Undecided(msg)
+        return trace, error
+
+    def _decided(self, record: ItemRecord, trace: Trace, error: BaseException | None) -> tuple[ItemRecord, Case | None]:
+        record = record.model_copy(update={"trace": judging.trace_record(trace, is_anew=True)})
+        if error is not None:
+            return self._raised(record, trace, error)
+        try:
+            return self.judging.decide(record, trace)
+        except RefineryError as reason:
+            return record.model_copy(update={"outcome": Outcome.UNDECIDED, "error": str(reason)}), None
+
+    def _raised(self, record: ItemRecord, trace: Trace, error: BaseException) -> tuple[ItemRecord, Case]:
+        actual = f"it raised {type(error).__name__}: {error}{_place(error, self.judging.folders)}"
+        root = trace.root
+        check = CheckRecord(
+            name="agent", passed=False, expected=_ANSWERS, actual=actual, run_id=root.id, run_name=root.name
+        )
+        case = self.judging.case(trace)
+        return (
+            record.model_copy(update={"outcome": Outcome.FAILED, "checks": (check,)}),
+            replace(case, failures=(Gap(expected=_ANSWERS, actual=actual, run_id=root.id),)),
+        )
+
+
+def prepared(expectation: Expectation, workbench: Workbench, *, base: Path) -> AgentRun:
+    """Return the agent of an expectation, ready to be run.
+
+    Raises:
+        RefineryError: It cannot be imported, there is nothing to call it with, or nothing could decide about its trace.
+    """
+    target = workbench.agent_of(expectation) or ""
+    begun = judging.begin(expectation, workbench, base=base)
+    begun.refuse_undecidable()
+    agent = wiring.build_agent(target, import_from=begun.folders)
+    inputs = expectation.inputs if expectation.inputs is not None else _recorded(begun)
+    return AgentRun(target, inputs, agent.call(inputs), begun)
+
+
+def not_run(record: ItemRecord) -> ItemRecord:
+    """Return the record of an item whose agent is not run, because nothing may be spent."""
+    return record.model_copy(update={"outcome": Outcome.SKIPPED, "error": _NOT_RUN})
+
+
+def _recorded(begun: Judging) -> object:
+    trace = begun.recorded()
+    inputs = trace_inputs.of(trace)
+    if inputs is None:
+        raise Undecided(_NO_INPUTS.format(source=trace.source))
+    return inputs
+
+
+def _place(error: BaseException, folders: tuple[Path, ...]) -> str:
+    """Return where in the suite's own files an exception came from."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if "site-packages" not in path.parts and any(path.is_relative_to(folder) for folder in folders):
+            return f" at {path}:{frame.lineno}"
+    return ""
