@@ -83,12 +83,16 @@ class ExpectationItem(pytest.Item):
             RefineryError: The expectation cannot be decided.
         """
         base = self.path.parent
-        if self.runs_agent:
-            self._agent = self._workbench.prepared(self.expectation, base=base)
-            return
-        from pytest_refinery.integration import judging
+        from pytest_refinery.integration import agents, judging
 
-        record, self._case = judging.judge(self.expectation, attach.record_of(self), self._workbench, base=base)
+        self._workbench.taping.begin(self)
+        record = attach.record_of(self)
+        if self.runs_agent:
+            self._agent = agents.prepared(self.expectation, self._workbench, base=base)
+            if self._workbench.is_planning:
+                self._settle(agents.not_run(record))
+            return
+        record, self._case = judging.judge(self.expectation, record, self._workbench, base=base)
         self._settle(record)
 
     def _settle(self, record: ItemRecord) -> None:
