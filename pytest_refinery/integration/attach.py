@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _RECORD = pytest.StashKey[ItemRecord]()
 _TAPE = pytest.StashKey[TapeRecord]()
 _PREFIX = "refinery."
-_TITLE = "refinery diagnosis"
+TITLE = "refinery diagnosis"
 
 
 def keep(item: pytest.Item, record: ItemRecord) -> None:
@@ -60,6 +60,8 @@ def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Tes
     section = "\n".join(_section(item, record))
     if section and report.failed:
         _add_section(report, section)
+    if report.failed and item.config.pluginmanager.hasplugin("html"):
+        _add_extra(report, text.whole(record))
 
 
 def tape_to_report(item: pytest.Item, report: pytest.TestReport) -> None:
@@ -90,9 +92,21 @@ def _add_section(report: pytest.TestReport, section: str) -> None:
     add = getattr(report.longrepr, "addsection", None)
     if add is not None:
         # Inside the failure itself: JUnit and --show-capture=no show it too.
-        add(_TITLE, section, "-")
+        add(TITLE, section, "-")
     else:
-        report.sections.append((_TITLE, section))
+        report.sections.append((TITLE, section))
+
+
+def _add_extra(report: pytest.TestReport, whole: str) -> None:
+    """Let the report of pytest-html link to the whole text: this is what its `extras.text` makes."""
+    extra = {
+        "name": "diagnosis",
+        "format_type": "text",
+        "content": whole,
+        "mime_type": "text/plain",
+        "extension": "txt",
+    }
+    cast("Any", report).extras = [*getattr(report, "extras", ()), extra]
 
 
 def _properties(record: ItemRecord) -> Iterator[tuple[str, object]]:

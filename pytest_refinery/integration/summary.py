@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery import wiring
-from pytest_refinery.analysis import compiling, history, overview, plans
+from pytest_refinery.analysis import compiling, history, overview, plans, tapes
 from pytest_refinery.analysis.records import ItemRecord
-from pytest_refinery.integration import originals, report_files
+from pytest_refinery.analysis.tapes import TapeRecord
+from pytest_refinery.integration import attach, colours, github, originals, report_files
 from pytest_refinery.integration.album import Gallery
 from pytest_refinery.integration.earlier_runs import EarlierRuns
+from pytest_refinery.integration.junit import JUnit
 from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import escape, markdown, patch, text
 
@@ -41,8 +43,11 @@ class Summary:
         self._workers = workers
         self._folder = config.invocation_params.dir / settings.report if settings.report else None
         self._earlier = EarlierRuns(config, self._folder, shown=settings.report or "")
+        self._junit = JUnit(config)
+        self._failing: set[str] = set()
         self._gallery = Gallery()
         self._records: dict[str, ItemRecord] = {}
+        self._tapes: dict[str, TapeRecord] = {}
         self._report: Report | None = None
         self._written: list[Path] = []
         self._problems: list[str] = []
@@ -51,8 +56,21 @@ class Summary:
         """Keep the latest record of each item; a rerun replaces the attempt before it."""
         data = getattr(report, "refinery", None)
         if data is not None:
-            self._records[report.nodeid] = ItemRecord.model_validate(data)
+            record = self._records[report.nodeid] = ItemRecord.model_validate(data)
+            self._failing.discard(report.nodeid)
+            if report.failed:
+                self._shown(report, record)
             self._gallery.take(report)
+        tape = getattr(report, "refinery_tape", None)
+        if tape is not None:
+            self._tapes[report.nodeid] = TapeRecord.model_validate(tape)
+
+    def _shown(self, report: pytest.TestReport, record: ItemRecord) -> None:
+        """Let others show what failed: the JUnit file the whole text, the terminal its colours."""
+        self._failing.add(report.nodeid)
+        self._junit.add_output(report, text.whole(record))
+        if self._config.pluginmanager.hasplugin("terminalreporter"):
+            colours.paint(report, attach.TITLE)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Compile the report and write its files."""
@@ -81,7 +99,7 @@ class Summary:
         """Return what a model says of all failures together, ``None`` where none is to be asked."""
         failures = compiling.ordered(record for record in self._records.values() if record.diagnosis is not None)
         is_by_a_model = any(record.diagnosis.model for record in failures if record.diagnosis)
-        if len(failures) < overview.FEWEST or not is_by_a_model:
+        if len(failures) < overview.FEWEST or not is_by_a_model or any(tape.played for tape in self._tapes.values()):
             return None
         return self._workbench.told(failures, shared_folder=self._workers.path)
 
@@ -98,6 +116,8 @@ class Summary:
         return wiring.build_budget(self._settings, tell=lambda _: None).largest_request
 
     def _write(self, report: Report) -> None:
+        problem = github.summarise(report)
+        self._problems += [problem] if problem else []
         if self._folder is None:
             return
         files: dict[str, Callable[[], str | None]] = {
@@ -118,13 +138,21 @@ class Summary:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the summary."""
-        if self._report is None or self._config.get_verbosity() < _QUIETEST:
+        if self._report is None:
+            return
+        failing = [item for item in self._report.expectations if item.nodeid in self._failing]
+        for command in github.annotate(self._config, failing):
+            terminalreporter.ensure_newline()
+            terminalreporter.write_line(command)
+        if self._config.get_verbosity() < _QUIETEST:
             return
         terminalreporter.section("refinery summary", sep="=")
         width = columns(self._config)
         is_whole = self._config.get_verbosity() > 1
         files = [str(path) for path in self._written]
-        for line in text.summary(self._report, files=files, width=width, is_whole=is_whole):
-            terminalreporter.write_line(line)
-        for problem in self._problems:
+        lines = text.summary(self._report, files=files, width=width, is_whole=is_whole)
+        colours.write(self._config.get_terminal_writer(), lines)
+        if found := tapes.headline(self._tapes.values()):
+            terminalreporter.write_line(f"cassettes: {found}")
+        for problem in (*self._problems, *tapes.problems(self._tapes.values())):
             terminalreporter.write_line(f"warning: {escape.line(problem)}", yellow=True)

@@ -58,6 +58,13 @@ def agent(found: AgentRecord) -> str:
     return f"{found.target}, run anew: {found.met} of {planned} trials met it, {had}; this is trial {found.shown}"
 
 
+def whole(item: ItemRecord, *, width: int = 80) -> str:
+    """Return all that is known of an item at full length: its verdict, its diagnosis, and what went wrong with them."""
+    found = diagnosis(item.diagnosis, checks=item.checks, width=width, is_whole=True) if item.diagnosis else ""
+    error = sentence(item.error, width=width) if item.error else ""
+    return "\n\n".join(filter(None, (verdict(item, width=width), found, error)))
+
+
 def _judge(judge: JudgeRecord, width: int) -> Iterator[str]:
     trials = f", {judge.met} of {judge.trials} trials met" if judge.trials > 1 else ""
     yield f"judged by {line(judge.model)}: {judge.verdict}{trials}"
