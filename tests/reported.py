@@ -60,7 +60,7 @@ def _run(number: int, runs: int, is_timed: bool) -> Run:  # noqa: FBT001  (a sha
     length = runs if number == 1 else 0.9
     times = {
         "started_at": begin + timedelta(seconds=number - 1),
-        "ended_at": begin + timedelta(seconds=number + length),
+        "ended_at": begin + timedelta(seconds=number - 1 + length),
     }
     kind = "chain" if number == 1 else "tool" if number % 3 == 1 else "llm"
     answer = {"role": "assistant", "content": PROMISE if number == 3 else f"Answer {number}."}

@@ -39,7 +39,7 @@
 
   function pattern(quote) {
     const words = quote.split(/\s+/u).filter(Boolean);
-    const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\/-]/gu, "\\$&"));
+    const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\/]/gu, "\\$&"));
     return escaped.length ? new RegExp(escaped.join("\\s+"), "gu") : null;
   }
 
@@ -150,7 +150,7 @@
     }
 
     build() {
-      this.list = element("ol", { class: "runs", "aria-label": "Runs of the trace" });
+      this.list = element("ol", { class: this.picture.runs.length > SLICE ? "runs long" : "runs", "aria-label": "Runs of the trace" });
       this.reader = element("div", { class: "reader", role: "region", "aria-label": "The selected run", tabindex: "0" });
       this.timeline = element("div", { class: "timeline" }, this.axis(), this.list);
       this.talk = element("ol", { class: "talk", "aria-label": "The conversation", hidden: true });
@@ -288,7 +288,7 @@
     scrollList(row) {
       const list = this.list;
       if (list.scrollHeight <= list.clientHeight) return;
-      const top = row.offsetTop - list.offsetTop;
+      const top = row.offsetTop;
       if (top < list.scrollTop + 40 || top > list.scrollTop + list.clientHeight - 60) list.scrollTop = top - list.clientHeight / 3;
     }
 
@@ -420,9 +420,9 @@
 
     step(step) {
       const message = this.picture.messages[step.message];
-      const isOwn = message.role !== "user" || this.picture.runs[step.run - 1].kind === "message";
-      const isResponsible = isOwn && step.run === this.marks.responsible;
       const run = this.picture.runs[step.run - 1];
+      const isOwn = message.role !== "user" || (run.writes || []).includes(step.message);
+      const isResponsible = isOwn && step.run === this.marks.responsible;
       const where = element("a", { href: `#run-${encodeURIComponent(run.id)}@${encodeURI(this.anchor)}` }, `run ${step.run}`);
       where.addEventListener("click", (event) => {
         event.preventDefault();

@@ -140,14 +140,18 @@ def _marks(item: ItemRecord) -> Markup:
     quotes = (*(found.evidence if found else ()), *(item.judge.quotes if item.judge else ()))
     marks = {
         "responsible": found.responsible_run_number if found else None,
-        "quotes": [_quote(each) for each in quotes],
+        "quotes": list({(each.run_number, fold(each.quote)): _quote(each) for each in reversed(quotes)}.values())[::-1],
         "findings": [{"run": each.run_number, "what": line(each.what)} for each in found.findings] if found else [],
     }
     return escape(json.dumps(marks, ensure_ascii=False))
 
 
 def _quote(evidence: Evidence) -> dict[str, object]:
-    return {"run": evidence.run_number, "quote": printable(fold(evidence.quote[:LONGEST_TEXT])), "why": line(evidence.why)}
+    return {
+        "run": evidence.run_number,
+        "quote": printable(fold(evidence.quote[:LONGEST_TEXT])),
+        "why": line(evidence.why),
+    }
 
 
 @cache
