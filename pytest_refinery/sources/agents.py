@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Inputs: TypeAlias = object
+_NO_MAPPINGS = frozenset({"str", "int", "float", "bool", "list", "bytes"})
 _NAMED = frozenset({inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY})
 
 
@@ -93,9 +94,17 @@ def _fitted(function: Callable[..., object], inputs: Inputs, *, target: str) -> 
     if by_name is not None and _binds(signature, **by_name):
         return [], by_name
     named = [parameter.name for parameter in signature.parameters.values() if parameter.kind in _NAMED]
-    if set(by_name or ()).isdisjoint(named) and _binds(signature, inputs):
+    is_meant_whole = by_name is None or (set(by_name).isdisjoint(named) and _takes_mapping(signature))
+    if is_meant_whole and _binds(signature, inputs):
         return [inputs], {}
     raise AgentError(_unfit(target, signature, named, by_name))
+
+
+def _takes_mapping(signature: inspect.Signature) -> bool:
+    """Tell whether the first parameter, as far as its annotation says, may be a mapping."""
+    first = next(iter(signature.parameters.values()), None)
+    annotation = getattr(first, "annotation", None)
+    return getattr(annotation, "__name__", annotation) not in _NO_MAPPINGS
 
 
 def _binds(signature: inspect.Signature, /, *arguments: Inputs, **named: Inputs) -> bool:

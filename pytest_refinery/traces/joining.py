@@ -82,16 +82,16 @@ def _without_wrapper(runs: list[Run], root_id: str | None) -> list[Run]:
     if root is None or len(inside) != 1 or not _says_the_same(root, inside[0]):
         return runs
     (own,) = inside
-    return [
-        run.model_copy(update={"parent_id": root.parent_id}) if run is own else run for run in runs if run is not root
-    ]
+    inputs = root.inputs if own.inputs is None else own.inputs
+    top = own.model_copy(update={"parent_id": root.parent_id, "inputs": inputs})
+    return [top if run is own else run for run in runs if run is not root]
 
 
 def _says_the_same(root: Run, own: Run) -> bool:
     if root.error or own.error:
         return bool(root.error and own.error)
     said = messages.read(root.outputs)
-    return any(messages.read(outputs) == said for outputs in _unwrapped(own.outputs))
+    return own.outputs is not None and any(messages.read(outputs) == said for outputs in _unwrapped(own.outputs))
 
 
 def _unwrapped(outputs: object) -> Iterator[object]:
