@@ -10,15 +10,20 @@ if TYPE_CHECKING:
 
     import pytest
 
-_LABELS = {
+_BOLD = {"bold": True}
+_LABELS = dict.fromkeys(
+    "expected because was run evidence gap lacked assumed stale fix finding analyst stages compared diagnosed spent "
+    "plan written".split(),
+    _BOLD,
+) | {
+    "in short": _BOLD,
     "root cause": {"red": True, "bold": True},
     "gone": {"green": True, "bold": True},
     "partial": {"yellow": True, "bold": True},
     "note": {"yellow": True, "bold": True},
 }
-_LABEL = re.compile(
-    r"(?P<label>(?: {2})?[a-z]+(?: cause| short)?) {2,}(?=\S)|(?P<count>\d+ of \d+ failures?: )|root cause "
-)
+_WIDTH = 11
+_COUNT = re.compile(r"\d+ of \d+ failures?: ")
 _CHANGE = re.compile(r" {11}(?P<sign>[+-]) ")
 _REST_OF_A_CHANGE = re.compile(r" {13}\S")
 _ADDED, _TAKEN_AWAY = {"green": True}, {"red": True}
@@ -40,12 +45,13 @@ def write(writer: Any, lines: Iterable[str]) -> None:  # noqa: ANN401  (pytest's
 
 
 def _write_labelled(writer: Any, line: str) -> None:  # noqa: ANN401
-    found = _LABEL.match(line)
-    label = found[0] if found else ""
-    markup = {"red": True, "bold": True} if found and found["count"] else _LABELS.get(label.strip(), {"bold": True})
-    if label:
+    count = _COUNT.match(line)
+    label = count[0] if count else line[:_WIDTH]
+    markup = _LABELS["root cause"] if count else _LABELS.get(label.strip())
+    if markup is not None and label.endswith(" "):
         writer.write(label, **markup)
-    writer.line(line[len(label) :])
+        line = line[len(label) :]
+    writer.line(line)
 
 
 def paint(report: pytest.TestReport, title: str) -> None:

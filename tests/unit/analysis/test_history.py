@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_refinery.analysis import history
+from pytest_refinery.analysis.compiling import compile_report
+from pytest_refinery.analysis.history import ForeignReportError, Past
+from pytest_refinery.analysis.records import ItemRecord, Outcome
+from tests.unit.analysis.test_records import make_diagnosis, make_item
+
+FAILED = make_item("a", diagnosis=make_diagnosis("A promise."))
+LAST = history.remembered([FAILED], None)
+
+
+def compiled(*items: ItemRecord) -> list[bool | None]:
+    return [cause.is_known for cause in compile_report(items, plugin_version="1", past=LAST).root_causes]
+
+
+def test_a_cause_that_was_there_before_is_known() -> None:
+    report = compile_report([FAILED], plugin_version="1", past=LAST)
+    assert (report.root_causes[0].is_known, report.expectations[0].is_known) == (True, True)
+
+
+def test_another_expectation_with_a_known_cause_is_known() -> None:
+    assert compiled(make_item("b", diagnosis=make_diagnosis("a  PROMISE."))) == [True]
+
+
+def test_the_same_expectation_is_known_however_a_model_words_its_cause() -> None:
+    assert compiled(make_item("a", diagnosis=make_diagnosis("Something lasting was promised."))) == [True]
+
+
+def test_the_same_expectation_that_fails_elsewhere_is_new() -> None:
+    elsewhere = make_diagnosis("Other.").model_copy(update={"responsible_run_name": "lookup"})
+    assert compiled(make_item("a", diagnosis=elsewhere)) == [False]
+
+
+def test_without_an_earlier_run_nothing_is_compared() -> None:
+    report = compile_report([FAILED], plugin_version="1")
+    assert (report.root_causes[0].is_known, report.expectations[0].is_known, report.comparison) == (None, None, None)
+
+
+def test_what_passed_is_neither_known_nor_new() -> None:
+    report = compile_report([make_item("a", Outcome.PASSED)], plugin_version="1", past=LAST)
+    assert report.expectations[0].is_known is None
+
+
+def test_a_cause_is_gone_when_its_expectations_hold() -> None:
+    report = compile_report([make_item("a", Outcome.PASSED)], plugin_version="1", past=LAST)
+    assert report.comparison is not None
+    assert [cause.cause for cause in report.comparison.gone] == ["A promise."]
+    assert (report.comparison.new, report.comparison.known) == (0, 0)
+
+
+def test_a_cause_is_gone_when_its_expectation_fails_for_another() -> None:
+    other = make_item("a", diagnosis=make_diagnosis("Other.").model_copy(update={"responsible_run_name": "lookup"}))
+    assert [cause.cause for cause in history.gone([other], LAST)] == ["A promise."]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.UNDECIDED, Outcome.SKIPPED])
+def test_nothing_is_gone_that_nobody_looked_for(outcome: Outcome) -> None:
+    assert history.gone([make_item("a", outcome)], LAST) == ()
+    assert history.gone([make_item("b", Outcome.PASSED)], LAST) == ()
+
+
+def test_a_run_of_some_items_forgets_nothing_of_the_others() -> None:
+    now = history.remembered([make_item("b", diagnosis=make_diagnosis("Other."))], LAST)
+    assert [failure.nodeid for failure in now.failures] == ["a.refinery.yaml::a", "a.refinery.yaml::b"]
+    assert history.remembered([make_item("a", Outcome.PASSED)], now).failures == now.failures[1:]
+
+
+def test_what_was_kept_is_read_again() -> None:
+    assert history.read_cached(json.loads(LAST.model_dump_json())) == LAST
+
+
+@pytest.mark.parametrize("kept", [None, [], "x", {"failures": 1}, {"schema_version": 99, "failures": []}])
+def test_what_somebody_else_kept_is_not_used(kept: object) -> None:
+    assert history.read_cached(kept) is None
+
+
+def test_an_earlier_report_is_read() -> None:
+    report = compile_report([FAILED], plugin_version="1")
+    found = history.read_report(report.model_dump_json(), name="out/report.json")
+    assert found == Past(name="out/report.json", failures=LAST.failures)
+
+
+def test_fields_of_later_versions_are_no_obstacle() -> None:
+    report = json.loads(compile_report([FAILED], plugin_version="1").model_dump_json())
+    report["later"] = report["expectations"][0]["diagnosis"]["later"] = 1
+    assert history.read_report(json.dumps(report), name="x").failures == LAST.failures
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"created": 1, "tests": []}', '{"schema_version": "x"}'])
+def test_a_file_that_is_no_report_is_said_to_be_none(text: str) -> None:
+    with pytest.raises(ForeignReportError, match=r"out/report\.json is not a report of pytest-refinery"):
+        history.read_report(text, name="out/report.json")
+
+
+def test_a_report_of_another_schema_is_not_compared() -> None:
+    with pytest.raises(ForeignReportError, match="has schema_version 99, not 1"):
+        history.read_report('{"schema_version": 99, "expectations": []}', name="x")
