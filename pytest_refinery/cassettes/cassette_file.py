@@ -227,11 +227,7 @@ class _Reading:
         return tuple(Interaction(each.request.request(), each.response.response()) for each in found.interactions)
 
     def _document(self) -> dict[str, Any]:
-        try:
-            document = yaml_text.read(self.text)
-        except yaml_text.NotYaml as error:
-            why = f"this is no YAML of plain values ({error})"
-            raise self._error(error.line, why) from error
+        document = self._values()
         if not isinstance(document, dict) or "cassette" not in document:
             raise self._error(1, "this is no cassette of pytest-refinery: it does not begin with 'cassette: 1'")
         version = document["cassette"]
@@ -241,11 +237,20 @@ class _Reading:
                 f"Upgrade pytest-refinery, or record it anew."
             )
             raise CassetteError(msg)
-        if not self.text.endswith(f"\n{_END}"):
-            raise self._error(
-                self.text.count("\n") + 1, f"this file is cut off: its last line, {_END.strip()!r}, is missing"
-            )
+        self._check_end()
         return document
+
+    def _values(self) -> Any:  # noqa: ANN401  (whatever the file says)
+        try:
+            return yaml_text.read(self.text)
+        except yaml_text.NotYaml as error:
+            self._check_end()
+            raise self._error(error.line, f"this is no YAML of plain values ({error})") from error
+
+    def _check_end(self) -> None:
+        if not self.text.endswith(f"\n{_END}"):
+            line = self.text.count("\n") + 1
+            raise self._error(line, f"this file is cut off: its last line, {_END.strip()!r}, is missing")
 
     def _unusable(self, location: tuple[str | int, ...], why: str) -> CassetteError:
         return self._error(yaml_text.line_of(self.text, *location), f"{_named(location)}: {why}")

@@ -21,7 +21,11 @@ _ABSENT = object()
 
 def explained(request: Request, recorded: Sequence[Request], *, about: str, path: Path, exists: bool) -> str:
     """Return the sentences about a request that has no answer among those ``recorded``."""
-    return f"{about}: {_what(request, recorded, path, exists=exists)} {_what_to_do(about)}"
+    command = f"pytest --refinery --refinery-record=all {shlex.quote(about)}"
+    if not exists:
+        return f"{about}: there is no cassette {path} that could answer {request}. Record it: {command}"
+    what = _what(request, recorded, path)
+    return f"{about}: {what} If that was meant to change, record anew: {command}"
 
 
 def first_difference(recorded: Request, asked: Request) -> str:
@@ -35,13 +39,15 @@ def first_difference(recorded: Request, asked: Request) -> str:
 
 def closest(request: Request, recorded: Sequence[Request]) -> Request | None:
     """Return the recorded request that has most in common with one, ``None`` where there is none."""
-    texts = _texts(request)
-    return max(recorded, key=lambda each: (*_in_common(each, request), len(texts & _texts(each))), default=None)
+    if not recorded:
+        return None
+    most = max(_in_common(each, request) for each in recorded)
+    lines = _lines(request)
+    alike = [each for each in recorded if _in_common(each, request) == most]
+    return max(alike, key=lambda each: len(lines & _lines(each)))
 
 
-def _what(request: Request, recorded: Sequence[Request], path: Path, *, exists: bool) -> str:
-    if not exists:
-        return f"there is no cassette {path} that could answer {request}."
+def _what(request: Request, recorded: Sequence[Request], path: Path) -> str:
     times = sum(each.key == request.key for each in recorded)
     if times:
         return f"{request} was recorded {_times(times)} in {path} and is asked for once more."
@@ -55,16 +61,12 @@ def _times(times: int) -> str:
     return "once" if times == 1 else f"{times} times"
 
 
-def _what_to_do(about: str) -> str:
-    return f"Record anew what was meant to change: pytest --refinery --refinery-record=all {shlex.quote(about)}"
-
-
 def _in_common(one: Request, other: Request) -> tuple[bool, bool, bool, bool]:
     mine, theirs = urlsplit(one.url), urlsplit(other.url)
     return one.method == other.method, mine.path == theirs.path, mine.netloc == theirs.netloc, one.url == other.url
 
 
-def _texts(request: Request) -> frozenset[str]:
+def _lines(request: Request) -> frozenset[str]:
     return frozenset(_leaves(request.body.value, ""))
 
 

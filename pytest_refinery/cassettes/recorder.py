@@ -87,7 +87,7 @@ def use(
 def _alone(about: str) -> Iterator[None]:
     # Patches that are taken off in another order than they were put on stay on for ever.
     if not _open.acquire(blocking=False):
-        msg = f"{about}: another cassette is open in this process, and requests do not say whose they are. Open one at a time."
+        msg = f"{about}: another cassette is open in this process, and requests do not say whose they are. Close it."
         raise CassetteError(msg)
     try:
         yield
@@ -145,13 +145,13 @@ def _keep(tape: Tape, recorded_against: str, environment: Mapping[str, str], *, 
         return
     try:
         found = issued.settled(tape.interactions)
-        refusal.check(found, tape.path, secret_values.of_environment(environment))
         text = cassette_file.written(
             found,
             about=tape.about,
             recorded_against=recorded_against or _hosts(found),
             circumstances=tape.circumstances,
         )
+        refusal.check(found, text, path=tape.path, secrets=secret_values.of_environment(environment))
         cassette_file.save(tape.path, text, over=over)
     except CassetteError as error:
         tape.trouble = str(error)
@@ -216,19 +216,22 @@ def _beneath(core: str) -> tuple[object, ...]:
 
 def _request(request: VcrRequest) -> Request:
     content_type = request.headers.get("content-type", "")
-    body = bodies.of_request(_decoded(request.headers, request.body or b""), content_type)
+    headers_of = {name: [value] for name, value in request.headers.items()}
+    plain = _decompressed({"headers": headers_of, "body": {"string": request.body or b""}})
+    body = bodies.of_request(plain["body"]["string"], content_type)
     return Request(request.method, request.uri, headers.without_boundary(content_type), body)
 
 
-def _decoded(found: Mapping[str, str], content: bytes) -> bytes:
-    if "content-encoding" not in found:
-        return content
-    plain = decode_response({"headers": {name: [value] for name, value in found.items()}, "body": {"string": content}})
-    return bytes(plain["body"]["string"])
+def _decompressed(response: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without its compression; as it is where that cannot be taken off."""
+    if "content-encoding" not in map(str.lower, response["headers"]):
+        return response
+    plain: dict[str, Any] = decode_response(response)
+    return response if plain["body"] == response["body"] else plain
 
 
 def _response(response: dict[str, Any]) -> Response:
-    plain = decode_response(response) if "content-encoding" in map(str.lower, response["headers"]) else response
+    plain = _decompressed(response)
     kept = headers.kept((name, value) for name, values in plain["headers"].items() for value in values)
     body = bodies.of_response(plain["body"]["string"], dict(kept).get("content-type", ""))
     return Response(plain["status"]["code"], headers.unusual_reason(plain["status"]), kept, body)

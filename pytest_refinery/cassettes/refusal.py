@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from pytest_refinery.cassettes.secret_values import SecretValues
     from pytest_refinery.traces.model import Json
 
+# How gzip (RFC 1952) and Zstandard (RFC 8878) begin.
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 
-def check(interactions: Iterable[Interaction], path: Path, secrets: SecretValues) -> None:
-    """Look for secrets that scrubbing cannot remove.
+
+def check(interactions: Iterable[Interaction], text: str, *, path: Path, secrets: SecretValues) -> None:
+    """Look for secrets that scrubbing cannot remove, in interactions and in the whole ``text`` that is to be written.
 
     Raises:
         CassetteError: There is one; the message says where and not what.
@@ -28,6 +31,9 @@ def check(interactions: Iterable[Interaction], path: Path, secrets: SecretValues
         if why := _why_not(each, secrets):
             msg = f"The cassette {path} was not written: {each.request} or its answer {why}."
             raise CassetteError(msg)
+    if name := secrets.found_in([text]):
+        msg = f"The cassette {path} was not written: its head {_holds(name)}."
+        raise CassetteError(msg)
 
 
 def _why_not(interaction: Interaction, secrets: SecretValues) -> str:
@@ -35,21 +41,29 @@ def _why_not(interaction: Interaction, secrets: SecretValues) -> str:
     unchangeable = [*_unchangeable(request.body), *_unchangeable(response.body)]
     texts = [request.url, *(value for _, value in response.headers), *_texts(request.body), *_texts(response.body)]
     if name := secrets.found_in([*texts, *unchangeable]):
-        return (
-            f"holds the value of the environment variable {name}. Keep it out of what is sent, or have it removed: ini key "
-            f"refinery_scrub, hook pytest_refinery_scrub"
-        )
+        return _holds(name)
     if any(map(secret_shapes.is_in, unchangeable)):
         return "holds something that looks like a key, in bytes or in pieces where it cannot be removed"
-    if "content-encoding" in dict(response.headers):
+    if "content-encoding" in dict(response.headers) or _is_compressed(request.body):
         return "is compressed in a way that cannot be read here, so no secret in it can be found"
     return ""
+
+
+def _holds(name: str) -> str:
+    return (
+        f"holds the value of the environment variable {name}. Keep it out of what is sent, or have it removed: "
+        f"ini key refinery_scrub, hook pytest_refinery_scrub"
+    )
+
+
+def _is_compressed(body: Body) -> bool:
+    return body.kind == "base64" and base64.b64decode(str(body.value)).startswith(_COMPRESSED)
 
 
 def _unchangeable(body: Body) -> Iterator[str]:
     """Yield what is not scrubbed: bytes, and what comes about when the pieces of a stream are put together."""
     if body.kind == "base64":
-        yield base64.b64decode(str(body.value)).decode("latin-1")
+        yield base64.b64decode(str(body.value)).decode("utf-8", "replace")
     if body.kind == "events":
         pieces: dict[str, list[str]] = {}
         for event in cast("list[dict[str, Json]]", body.value):

@@ -51,7 +51,7 @@ _SHAPES = (
     _key(r"\b[spr]k[-_][A-Za-z0-9_-]{12,}", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_"),  # OpenAI, Anthropic, Stripe
     _key(r"\b(?:org-|proj_)[A-Za-z0-9]{16,}", "org-", "proj_"),  # OpenAI names them in its errors
     _key(r"\blsv2_[a-z]{2}_[A-Za-z0-9_]{12,}|\bls__[A-Za-z0-9]{12,}", "lsv2_", "ls__"),
-    _key(r"\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_[A-Za-z0-9_]{16,}", "gh"),
+    _key(r"\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_[A-Za-z0-9_]{16,}", "gh", "github_pat_"),
     _key(r"\bglpat-[A-Za-z0-9_-]{12,}", "glpat-"),
     _key(r"\bxox[a-z]-[A-Za-z0-9-]{10,}|\bxapp-[A-Za-z0-9-]{10,}", "xox", "xapp-"),
     _key(r"(?<=hooks\.slack\.com/services/)[A-Za-z0-9/]+", "hooks.slack.com"),

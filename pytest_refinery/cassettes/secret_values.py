@@ -49,7 +49,8 @@ def _is_secret(name: str) -> bool:
 
 
 def _forms(value: str) -> tuple[str, ...]:
-    spelled = (value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], *_in_base64(value))
+    in_urls = (quote(value), quote(value, safe=""), quote_plus(value))
+    spelled = (value, *in_urls, json.dumps(value)[1:-1], *_in_base64(value))
     return tuple(dict.fromkeys(form for form in spelled if len(form) >= _SHORTEST))
 
 

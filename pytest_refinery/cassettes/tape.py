@@ -85,7 +85,11 @@ class Tape:
     def unused(self) -> tuple[str, ...]:
         """What was recorded and not asked for, one line each."""
         with self._lock:
-            return tuple(str(each.request) for place, each in enumerate(self._old) if place not in self._played)
+            return tuple(
+                f"{each.request} (request {number} of the cassette)"
+                for number, each in enumerate(self._old, start=1)
+                if number - 1 not in self._played
+            )
 
     @property
     def misses(self) -> tuple[CassetteMissError, ...]:

@@ -90,7 +90,7 @@ def line_of(text: str, *location: str | int) -> int:
 
 def _member(node: Any, step: str | int) -> Any:  # noqa: ANN401  (nodes of a library without types)
     if isinstance(step, int) and isinstance(node, yaml.SequenceNode):
-        return node.value[step]
+        return next(iter(node.value[step : step + 1]), None)
     if isinstance(node, yaml.MappingNode):
         return next((value for key, value in node.value if key.value == step), None)
     return None

@@ -1,0 +1,192 @@
+"""What a cassette must not hold is replaced, in every place, once and for all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_refinery.cassettes import personal_data, secret_shapes
+from pytest_refinery.cassettes.bodies import Body
+from pytest_refinery.cassettes.interactions import Request, Response
+from pytest_refinery.cassettes.scrubbing import Scrubber
+
+_TAIL = "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0"
+KEYS = [
+    f"sk-{_TAIL}",
+    f"sk-proj-{_TAIL}-{_TAIL}",
+    f"sk-ant-api03-{_TAIL}_{_TAIL}-AA",
+    f"sk_live_{_TAIL}",
+    f"org-{_TAIL}",
+    f"lsv2_pt_{_TAIL}_0123456789",
+    f"ls__{_TAIL}",
+    f"ghp_{_TAIL}",
+    f"github_pat_{_TAIL}_{_TAIL}",
+    f"glpat-{_TAIL}",
+    f"xoxb-123456789012-{_TAIL}",
+    "AKIAIOSFODNN7EXAMPLE",
+    f"AIza{_TAIL}xyz",
+    f"ya29.{_TAIL}",
+    f"hf_{_TAIL}",
+    f"gsk_{_TAIL}",
+    f"xai-{_TAIL}",
+    f"tvly-{_TAIL}",
+    f"pypi-{_TAIL}",
+    f"npm_{_TAIL}",
+    f"SG.{_TAIL}.{_TAIL}",
+    f"whsec_{_TAIL}",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+    f"-----BEGIN RSA PRIVATE KEY-----\n{_TAIL}\n-----END RSA PRIVATE KEY-----",
+]
+_HARMLESS = [
+    "The risk-adjusted desk-research task-force",
+    "https://example.com/a/b?page=2&order=asc&q=a@b&key=name",
+    "the bearer of this letter; a basic income",
+    '{"token": " Hel", "logprob": -0.1, "max_tokens": 5}',
+    "file-2b6dRdmXnzSrqiEbhVJZRU in vs_69398dd5d4b8819193d8e0e7a2c3b9b5",
+    "5f1d7a84-3f0e-4b71-9d1c-2f8a3c6f1b11",
+    "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "eyJ is how base64 of JSON begins",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("text", ["{}", 'My key is "{}".', "a={}, b=2", "line\n{}\nline"])
+def test_a_key_is_removed_wherever_it_stands_in_a_text(key: str, text: str) -> None:
+    assert Scrubber().text(text.format(key)) == text.format("REMOVED")
+
+
+@pytest.mark.parametrize("text", _HARMLESS)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert Scrubber().text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("url", "scrubbed"),
+    [
+        ("https://me:pass@example.com/a", "https://REMOVED@example.com/a"),
+        ("https://example.com/a?api_key=x&page=2", "https://example.com/a?api_key=REMOVED&page=2"),
+        ("https://example.com/a?page=2&token=0123456789ab#top", "https://example.com/a?page=2&token=REMOVED#top"),
+        ("https://example.com/a?token=next", "https://example.com/a?token=next"),
+        (
+            "https://b.s3.amazonaws.com/k?X-Amz-Date=20261123T000000Z&X-Amz-Signature=abc&X-Amz-Expires=60&v=1",
+            "https://b.s3.amazonaws.com/k?X-Amz-Date=REMOVED&X-Amz-Signature=REMOVED&X-Amz-Expires=REMOVED&v=1",
+        ),
+        (
+            "https://a.blob.core.windows.net/c?sv=2024&sig=a%2Fb%3D",
+            "https://a.blob.core.windows.net/c?sv=2024&sig=REMOVED",
+        ),
+        ("https://hooks.slack.com/services/T0/B0/xyz", "https://hooks.slack.com/services/REMOVED"),
+    ],
+)
+def test_secrets_of_a_url_are_removed_also_inside_a_text(url: str, scrubbed: str) -> None:
+    assert Scrubber().url(url) == scrubbed
+    assert Scrubber().json({"see": f"<{url}> or '{url}'"}) == {"see": f"<{scrubbed}> or '{scrubbed}'"}
+
+
+def test_fields_with_the_names_of_secrets_are_emptied() -> None:
+    value = {
+        "Password": "hunter2",
+        "nested": [{"client-secret": "x", "page_token": "y"}],
+        "cookie": ["a=1", "b=2"],
+        "api_key": None,
+        "properties": {"password": {"type": "string"}},
+    }
+
+    assert Scrubber().json(value) == {  # type: ignore[arg-type]
+        "Password": "REMOVED",
+        "nested": [{"client-secret": "REMOVED", "page_token": "y"}],
+        "cookie": ["REMOVED", "REMOVED"],
+        "api_key": None,
+        "properties": {"password": {"type": "string"}},
+    }
+
+
+@pytest.mark.parametrize("times", range(4))
+def test_such_fields_are_emptied_in_json_inside_texts(times: int) -> None:
+    said, expected = '{"api_key": "abc", "n": 1}', '{"api_key": "REMOVED", "n": 1}'
+    for _ in range(times):
+        said, expected = json.dumps({"arguments": said}), json.dumps({"arguments": expected})
+
+    assert Scrubber().text(said) == expected
+
+
+@pytest.mark.parametrize("word", ["Bearer", "bearer", "BEARER", "Basic"])
+def test_what_follows_the_word_of_an_authorisation_is_removed(word: str) -> None:
+    assert Scrubber().text(f"Authorization: {word} dXNlcjpwYXNz/+==") == f"Authorization: {word} REMOVED"
+
+
+def test_requests_and_answers_are_scrubbed_in_all_their_parts() -> None:
+    key = KEYS[0]
+    request = Request("POST", f"https://x/{key}", "application/json", Body("json", {key: [key]}))
+    response = Response(302, "", (("location", f"https://y/?sig={key}"),), Body("events", [{"data": {"a": key}}]))
+
+    assert Scrubber().request(request) == Request(
+        "POST", "https://x/REMOVED", "application/json", Body("json", {"REMOVED": ["REMOVED"]})
+    )
+    assert Scrubber().response(response) == Response(
+        302, "", (("location", "https://y/?sig=REMOVED"),), Body("events", [{"data": {"a": "REMOVED"}}])
+    )
+
+
+def test_bytes_are_left_alone_here_and_refused_where_they_are_written() -> None:
+    assert Scrubber().body(Body("base64", "AAAA")) == Body("base64", "AAAA")
+
+
+def test_the_users_patterns_and_functions_are_applied() -> None:
+    scrubber = Scrubber(
+        patterns=(r"customer \d+", "[A-Z]{3,}"),
+        callables=(lambda text: text.replace("Mallory", "somebody"), lambda _: None),
+    )
+
+    assert scrubber.text("Mallory is customer 4711 of ACME") == "somebody is REMOVED of REMOVED"
+
+
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("Write to jane.doe+x@mail.example.co.uk.", "Write to someone@example.com."),
+        ("Card 4111 1111 1111 1111, or 4111-1111-1111-1112", "Card CARD-NUMBER, or 4111-1111-1111-1112"),
+        (
+            "Call +44 20 7946 0958 or (212) 555-0123 or 212-555-0123.",
+            "Call PHONE-NUMBER or PHONE-NUMBER or PHONE-NUMBER.",
+        ),
+        ("+1 (212) 555-0123", "PHONE-NUMBER"),
+        ("On 2026-11-23 at 10:15, order 1234567890, 192.168.0.10, v1.2.3-4", None),
+        ("5f1d7a84-3f0e-4b71-9d1c-2f8a3c6f1b11 and +5 and 3-4", None),
+    ],
+)
+def test_personal_data_is_replaced_on_request(text: str, scrubbed: str | None) -> None:
+    assert Scrubber(personal=True).text(text) == (scrubbed or text)
+    assert Scrubber().text(text) == text
+
+
+@pytest.mark.parametrize(
+    "number", ["4111111111111111", "5500 0000 0000 0004", "3400-0000-0000-009", "6011000000000004"]
+)
+def test_card_numbers_are_told_by_their_check_digit(number: str) -> None:
+    wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
+
+    assert personal_data.removed(f"<{number}>") == "<CARD-NUMBER>"
+    assert personal_data.removed(f"<{wrong}>") != "<CARD-NUMBER>"
+
+
+_pieces = st.lists(
+    st.sampled_from([*KEYS, *_HARMLESS, "REMOVED", "@", "://", "?sig=", '"api_key": "', "Bearer ", "\\", '"', " ", "="])
+    | st.text(max_size=8)
+).map("".join)
+
+
+@given(_pieces)
+def test_what_has_been_scrubbed_stays_as_it_is(text: str) -> None:
+    scrubber = Scrubber(patterns=(r"\d{3}", "E"), personal=True)
+    once = scrubber.text(text)
+
+    assert scrubber.text(once) == once
+
+
+@given(_pieces)
+def test_no_text_has_the_shape_of_a_secret_afterwards(text: str) -> None:
+    assert not secret_shapes.is_in(secret_shapes.removed(text))
