@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -68,7 +68,7 @@ class Agent:
 
     def _output(self, call: Callable[[], object]) -> object:
         with targets.importable(self.import_from):
-            return _gathered(_awaited(call()))
+            return _gathered(_awaited(call(), target=self.target))
 
 
 def load(target: str, *, import_from: Sequence[Path]) -> Agent:
@@ -116,12 +116,12 @@ def _binds(signature: inspect.Signature, /, *arguments: Inputs, **named: Inputs)
 
 
 def _unfit(target: str, signature: inspect.Signature, named: Sequence[str], by_name: Mapping[str, Any] | None) -> str:
-    given = "one value" if by_name is None else f"the inputs {', '.join(by_name) or '(none)'}"
+    given = "one value does" if by_name is None else f"the inputs {', '.join(by_name) or '(none)'} do"
     unknown = [name for name in by_name or () if name not in named]
     free = [name for name in named if name not in (by_name or ())]
     meant = next(filter(None, (did_you_mean(name, free) for name in unknown)), "")
     return (
-        f"agent: {target}: it takes {_shown(signature)}, which {given} do not fit.{meant} "
+        f"agent: {target}: it takes {_shown(signature)}, which {given} not fit.{meant} "
         "Give the expectation 'inputs:' that fit, or name a function that takes these."
     )
 
@@ -139,14 +139,29 @@ def _has_only_async_steps(agent: object) -> bool:
     return any(getattr(step, "afunc", None) and not getattr(step, "func", None) for step in (agent, *steps))
 
 
-def _awaited(output: object) -> object:
+def _awaited(output: object, *, target: str) -> object:
     if isinstance(output, AsyncIterator):
         output = _all_of(output)
     if not isinstance(output, Awaitable):
         return output
+    if _is_in_a_loop():
+        if isinstance(output, Coroutine):
+            output.close()
+        msg = (
+            f"agent: {target}: it is asynchronous, and an event loop is already running here; run pytest from a shell."
+        )
+        raise AgentError(msg)
     # With a factory, the runner leaves alone what this thread regards as its event loop.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         return runner.run(_awaiting(output))
+
+
+def _is_in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _awaiting(output: Awaitable[object]) -> object:

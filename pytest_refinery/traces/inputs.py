@@ -18,6 +18,7 @@ def of(trace: Trace) -> object:
     """
     if trace.root.kind != RunKind.MESSAGE:
         return trace.root.inputs
-    last = trace.numbers[answer.of(trace).run.id]
-    before = [run.outputs for run in trace.runs[: last - 1]]
+    found = answer.of(trace)
+    spoken = trace.runs if found.text is None else trace.runs[: trace.numbers[found.run.id] - 1]
+    before = [run.outputs for run in spoken]
     return {"messages": before} if before else None

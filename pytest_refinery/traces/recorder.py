@@ -65,6 +65,7 @@ class Recorder:
         self._numbers = count(1)
         self._runs: dict[str, Run] = {}
         self._heard: list[Heard] = []
+        self._block: str | None = None
         self._open: ContextVar[str | None] = ContextVar("refinery_open_run", default=None)
         self._nesting = Nesting()
         self._nesting.add_way(_BY_HAND, self._open.get)
@@ -89,7 +90,8 @@ class Recorder:
 
     def _begun(self, name: str, kind: str, inputs: object) -> Run:
         run_id = f"by-hand-{next(self._numbers)}"
-        self._nesting.started(run_id, way=_BY_HAND, parent_id=self._open.get())
+        # A thread without a context is inside the block too.
+        self._nesting.started(run_id, way=_BY_HAND, parent_id=self._open.get() or self._block)
         run = Run(
             id=run_id,
             name=name,
@@ -118,16 +120,17 @@ class Recorder:
     ) -> Iterator[OpenRun]:
         """Record a run around a block, and in it all that the agent's own tracing says, which is sent nowhere."""
         heard_by = [*listeners]
-        run_id = None
+        run_id, around = None, self._block
         try:
             with ExitStack() as stack:
                 for listener in heard_by:
                     stack.enter_context(listener.listening(self._nesting))
                 stack.enter_context(self._active())
                 opened = stack.enter_context(self.run(name or self._name, inputs=inputs))
-                run_id = self._open.get()
+                run_id = self._block = self._open.get()
                 yield opened
         finally:
+            self._block = around
             self._heard += [Heard(listener.name, run_id, *listener.heard()) for listener in heard_by]
 
     @contextmanager
