@@ -116,7 +116,7 @@ def _session(
     diagnoses = [item.diagnosis for item in items if item.diagnosis is not None]
     summary = telling.record if telling else None
     spent = [pair for item in items for pair in _spent(item)]
-    spent += [(summary.model, summary.cost)] if summary else []
+    spent += [(summary.model, summary.cost)] if summary and not summary.cached else []
     stages = [stage for _, stage in spent]
     return SessionRecord(
         plugin_version=plugin_version,

@@ -35,10 +35,18 @@ def times(plan: PlanRecord, count: int) -> PlanRecord:
 
 
 def session(
-    plans: Sequence[PlanRecord], *, model: str, limit: int, dollars: Callable[[str, int, int], float | None]
+    plans: Sequence[PlanRecord],
+    *,
+    model: str,
+    limit: int,
+    dollars: Callable[[str, int, int], float | None],
+    summary: PlanRecord | None = None,
 ) -> SessionPlan:
-    """Return what all of it would cost with ``model``, at a ``limit`` of tokens per minute."""
-    added = total(plans)
+    """Return what all of it would cost with ``model``, at a ``limit`` of tokens per minute.
+
+    ``summary`` is what would be asked at the end, about all items together.
+    """
+    added = total([*plans, *([summary] if summary else [])])
     least, most = added.least_output_tokens, added.most_output_tokens
     return SessionPlan(
         **added.model_dump(),

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_refinery import wiring
 from pytest_refinery.analysis import compiling, history, overview, plans, tapes
-from pytest_refinery.analysis.records import ItemRecord
+from pytest_refinery.analysis.records import ItemRecord, Outcome
 from pytest_refinery.analysis.tapes import TapeRecord
 from pytest_refinery.integration import attach, colours, github, originals, report_files
 from pytest_refinery.integration.album import Gallery
@@ -109,7 +109,9 @@ class Summary:
         if not self._settings.plan or not planned:
             return None
         dollars = wiring.build_prices()
-        return plans.session(planned, model=self._settings.model, limit=self._limit(), dollars=dollars)
+        failures = sum(record.outcome == Outcome.FAILED for record in self._records.values())
+        summary = self._workbench.planned_summary(failures)
+        return plans.session(planned, model=self._settings.model, limit=self._limit(), dollars=dollars, summary=summary)
 
     def _limit(self) -> int:
         """Return the tokens per minute of the account, as far as they are known."""
@@ -120,6 +122,7 @@ class Summary:
         self._problems += [problem] if problem else []
         if self._folder is None:
             return
+        self._gallery.take_spent(self._workbench.album.take_spent())
         files: dict[str, Callable[[], str | None]] = {
             "report.json": lambda: report.model_dump_json(indent=2) + "\n",
             "report.md": partial(markdown.render, report),

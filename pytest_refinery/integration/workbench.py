@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,18 +17,20 @@ from pytest_refinery.integration.album import Album
 from pytest_refinery.integration.allowance import Allowance
 from pytest_refinery.integration.progress import Progress
 from pytest_refinery.integration.read_ahead import ReadAhead, Reference
+from pytest_refinery.integration.taping import Means, Taping
 from pytest_refinery.integration.trace_folder import trace_folder
 from pytest_refinery.integration.workers import shared_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pytest_refinery.analysis.engine import Analysis, Engine
     from pytest_refinery.analysis.overview import Telling
-    from pytest_refinery.analysis.ports import Analyst, Case, PromptFile
-    from pytest_refinery.analysis.records import ItemRecord, JudgeRecord
+    from pytest_refinery.analysis.ports import Analyst, Case, PromptFile, TokenBudget
+    from pytest_refinery.analysis.records import ItemRecord, JudgeRecord, PlanRecord
     from pytest_refinery.analysis.schemas import Diagnosis
+    from pytest_refinery.cassettes.tape import Tape
     from pytest_refinery.expectations.model import Expectation
     from pytest_refinery.integration.diagnosis_cache import DiagnosisCache
     from pytest_refinery.settings import Settings
@@ -47,32 +50,66 @@ class Workbench:
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.root = config.rootpath
+        # Of the agent that is being run, for what is recorded meanwhile; None where none is.
+        self.trial: int | None = None
         self.album = Album(is_wanted=settings.report is not None)
         self._config = config
         self._settings = settings
         self._progress = Progress(config)
         self._shared_folder = shared_folder(config)
         self._allowance = Allowance(settings.max_diagnoses, folder=self._shared_folder)
-        self._analyst = self._chosen_analyst(settings.analyst, self._shared_folder)
-        self._source = wiring.build_source(settings, keep_in=partial(trace_folder, config))
+        self._budget = cache(partial(self._build_budget, self._shared_folder))
+        self._usual_analyst = self._chosen_analyst(settings.analyst, self._budget)
+        self._usual_source = wiring.build_source(settings, keep_in=partial(trace_folder, config))
+        self.taping = Taping(config, settings, self._means_while_taped)
         self._ahead = ReadAhead(self._fetch) if read_ahead.is_wise(config) else None
 
-    def _chosen_analyst(self, name: str, shared_folder: Path | None) -> Analyst | PreparingAnalyst:
+    def _chosen_analyst(self, name: str, budget: Callable[[], TokenBudget]) -> Analyst | PreparingAnalyst:
+        return self._offered_analyst(name) or wiring.build_analyst(
+            name, self._settings, tell=self._progress.show, budget=budget
+        )
+
+    def _offered_analyst(self, name: str) -> Analyst | PreparingAnalyst | None:
         offered: Analyst | PreparingAnalyst | None = self._config.hook.pytest_refinery_analyst(name=name)
-        tell, settings = self._progress.show, self._settings
-        budget = partial(wiring.build_budget, settings, tell=tell, shared_folder=shared_folder)
-        return offered or wiring.build_analyst(name, settings, tell=tell, budget=budget)
+        return offered
 
-    @cached_property
+    def _means_while_taped(self, tape: Tape) -> Means:
+        """Return means that know nothing yet: a recording holds all that a replay asks."""
+        name, settings = self._settings.analyst, self._settings
+        offered = self._offered_analyst(name)
+        if tape.is_replaying:
+            known = wiring.circumstances_of_cassette(tape.path)
+            analyst = offered or wiring.build_replaying_analyst(name, settings, known)
+            return Means(analyst, wiring.build_replaying_source(known))
+        analyst = offered or wiring.build_analyst(name, settings, budget=self._budget, is_recorded=True)
+        tape.circumstances = wiring.circumstances_of(analyst, self._budget)
+        return Means(analyst, wiring.build_source(settings))
+
+    @property
+    def _analyst(self) -> Analyst | PreparingAnalyst:
+        return self.taping.take.means.analyst if self.taping.take else self._usual_analyst
+
+    @property
+    def _source(self) -> TraceSource:
+        return self.taping.take.means.source if self.taping.take else self._usual_source
+
+    @property
     def _engine(self) -> Engine:
-        return wiring.build_engine(self._settings, self._analyst, watch=self._progress.show)
+        take = self.taping.take
+        is_replaying = take is not None and take.tape.is_replaying
+        settings = replace(self._settings, inter_group_sleep_s=0.0) if is_replaying else self._settings
+        return wiring.build_engine(settings, self._analyst, watch=self._progress.show)
+
+    @property
+    def _cache(self) -> DiagnosisCache | None:
+        return None if self.taping.take else self._usual_cache
 
     @cached_property
-    def _cache(self) -> DiagnosisCache | None:
+    def _usual_cache(self) -> DiagnosisCache | None:
         """The diagnoses of earlier sessions, for an analyst whose diagnoses cost something."""
         from pytest_refinery.integration.diagnosis_cache import DiagnosisCache
 
-        analyst, settings = self._analyst, self._settings
+        analyst, settings = self._usual_analyst, self._settings
         if not isinstance(analyst, PreparingAnalyst):
             return None
         cut = (settings.group_tokens, settings.group_size_runs, settings.disable_chunking)
@@ -103,7 +140,21 @@ class Workbench:
 
     def runs_agent(self, expectation: Expectation) -> bool:
         """Tell whether the trace of an expectation is that of an agent run anew."""
-        return bool(expectation.agent or self._settings.agent)
+        return self.agent_of(expectation) is not None
+
+    def agent_of(self, expectation: Expectation) -> str | None:
+        """Return the agent that is run anew for an expectation, ``None`` where its trace is a recorded one."""
+        return expectation.agent or self._settings.agent
+
+    def trials(self, nodeid: str, count: int) -> Iterator[int]:
+        """Yield the number of each trial of an agent, from 1; meanwhile it is ``trial``."""
+        try:
+            for self.trial in range(1, count + 1):
+                with self._progress.about(nodeid):
+                    self._progress.show("running the agent" + (f", trial {self.trial} of {count}" if count > 1 else ""))
+                yield self.trial
+        finally:
+            self.trial = None
 
     def read_files(self, patterns: Iterable[str], *, base: Path) -> tuple[PromptFile, ...]:
         """Return the prompt or eval files that match ``patterns``.
@@ -149,6 +200,11 @@ class Workbench:
             raise Undecided(msg)
         return self._analyst
 
+    def _build_budget(self, shared_folder: Path | None) -> TokenBudget:
+        return wiring.build_budget(
+            self._settings, tell=self._progress.show, meter=self.album.spent, shared_folder=shared_folder
+        )
+
     def told(self, failures: Sequence[ItemRecord], *, shared_folder: Path | None) -> Telling | None:
         """Return what a model says the diagnosed ``failures`` of the session have in common, ``None`` where none does.
 
@@ -158,10 +214,19 @@ class Workbench:
         from pytest_refinery.integration.telling import Teller
 
         settings = self._settings
-        analyst = self._analyst if shared_folder is None else self._chosen_analyst(settings.analyst, shared_folder)
+        budget = partial(self._build_budget, shared_folder)
+        analyst = self._usual_analyst if shared_folder is None else self._chosen_analyst(settings.analyst, budget)
         if not isinstance(analyst, Summariser) or settings.plan or settings.record != "auto":
             return None
         return Teller(self._config, self._progress, seconds=settings.timeout).tell(analyst, failures)
+
+    def planned_summary(self, failures: int) -> PlanRecord | None:
+        """Return what a summary of so many failures would cost, ``None`` where there would be none."""
+        from pytest_refinery.analysis import overview, plans
+
+        if failures < overview.FEWEST or not isinstance(self._usual_analyst, Summariser):
+            return None
+        return plans.of(self._usual_analyst.forecast_summary(failures))
 
     def diagnosed(self, record: ItemRecord, case: Case) -> ItemRecord:
         """Return the record of a failed item with its diagnosis, or with why there is none."""
