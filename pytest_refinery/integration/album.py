@@ -10,7 +10,7 @@ import pytest
 from pytest_refinery.analysis.ports import Spending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.records import ItemRecord, Report
@@ -56,7 +56,12 @@ class Album:
             # As text, which xdist ships much faster than what it stands for.
             taken.refinery_picture = self._pictures.pop(report.nodeid)
         if self._spent:
-            taken.refinery_spent, self._spent = self._spent, []
+            taken.refinery_spent = self.take_spent()
+
+    def take_spent(self) -> list[tuple[float, int]]:
+        """Return what was spent since the last time, as seconds since the epoch and tokens."""
+        taken, self._spent = self._spent, []
+        return taken
 
 
 class Gallery:
@@ -72,7 +77,11 @@ class Gallery:
         picture = getattr(report, "refinery_picture", None)
         if picture is not None:
             self._pictures[report.nodeid] = picture
-        self._spendings += (Spending(at, tokens) for at, tokens in getattr(report, "refinery_spent", ()))
+        self.take_spent(getattr(report, "refinery_spent", ()))
+
+    def take_spent(self, spent: Iterable[Sequence[float]]) -> None:
+        """Take what was spent when, as an album keeps it."""
+        self._spendings += (Spending(at, int(tokens)) for at, tokens in spent)
 
     def page(self, report: Report, *, limit: Callable[[], int]) -> str:
         """Return the page about ``report``; ``limit`` says the tokens per minute, where any were spent."""
