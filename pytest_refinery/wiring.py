@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+from contextlib import nullcontext
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from pytest_refinery.errors import ConfigurationError, did_you_mean
+from pytest_refinery.errors import AgentError, ConfigurationError, did_you_mean
 from pytest_refinery.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pytest_refinery.analysis.engine import Engine
@@ -21,18 +24,31 @@ if TYPE_CHECKING:
     from pytest_refinery.budget.limits import Limits
     from pytest_refinery.budget.request_pace import RequestPace
     from pytest_refinery.cassettes.circumstances import Circumstances
+    from pytest_refinery.cassettes.offline import Blockade
+    from pytest_refinery.cassettes.tape import Tape
     from pytest_refinery.llm.leftovers import Leftovers
     from pytest_refinery.llm.openai_responses import OpenAIAnalyst
     from pytest_refinery.llm.openai_service import OpenAIService
     from pytest_refinery.llm.store_index import Index, StoreIndex
+    from pytest_refinery.sources.agents import Agent
     from pytest_refinery.sources.langsmith_account import Account
     from pytest_refinery.sources.langsmith_traces import LangSmith
+    from pytest_refinery.traces.listening import Listener
     from pytest_refinery.traces.source import TraceSource
 
 ANALYSTS = ("auto", "openai", "builtin")
 _OPENAI = "https://api.openai.com/v1"
+_NEW_ENOUGH = "Update it: pip install -U 'pytest-refinery[langsmith,otel]'."
 # The SDK insists on a key. This one never leaves the process.
 _NO_KEY = "replayed-without-a-key"
+# What says which service is asked. Their values stand in cassettes.
+_VARIABLES = (
+    "OPENAI_BASE_URL",
+    "LANGSMITH_ENDPOINT",
+    "LANGCHAIN_ENDPOINT",
+    "LANGSMITH_PROJECT",
+    "LANGCHAIN_PROJECT",
+)
 
 
 def _nobody_listens(_: str) -> None:
@@ -87,12 +103,35 @@ def build_analyst(
     return BuiltinAnalyst()
 
 
-def build_replaying_analyst(settings: Settings, circumstances: Circumstances) -> PreparingAnalyst:
-    """Return the analyst that asked what a cassette holds: it needs no key, costs nothing and waits for nothing."""
+def circumstances_of(analyst: Analyst | PreparingAnalyst, budget: Callable[[], TokenBudget]) -> Circumstances:
+    """Return what a replay of what ``analyst`` is about to ask has to know."""
+    from pytest_refinery.cassettes.circumstances import Circumstances
+
+    variables = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
+    if analyst.name != "openai":
+        return Circumstances(analyst.name, variables=variables)
+    return Circumstances(analyst.name, budget().largest_request, variables)
+
+
+def circumstances_of_cassette(path: Path) -> Circumstances:
+    """Return what a replay of a cassette has to know."""
+    from pytest_refinery.cassettes import circumstances
+
+    return circumstances.of(path)
+
+
+def build_replaying_analyst(name: str, settings: Settings, circumstances: Circumstances) -> Analyst | PreparingAnalyst:
+    """Return the analyst that asked what a cassette holds: it needs no key, costs nothing and waits for nothing.
+
+    Raises:
+        ConfigurationError: There is none of this name.
+    """
     from pytest_refinery.budget.free import FreeBudget
     from pytest_refinery.llm.store_index import NoIndex
 
-    service = _service(api_key=_NO_KEY, base_url=circumstances.base_url)
+    if (circumstances.analyst if name == "auto" else name) != "openai":
+        return build_analyst("builtin" if name == "auto" else name)
+    service = _service(api_key=_NO_KEY, base_url=circumstances.variables.get("OPENAI_BASE_URL", _OPENAI))
     budget = FreeBudget(circumstances.tokens_per_minute)
     return _openai(settings, service, budget, NoIndex(), sleep=lambda *_: None)
 
@@ -277,6 +316,49 @@ def build_source(
     return ByReference(JsonFiles(), lambda: build_langsmith(settings, keep_in=keep_in, is_recorded=is_recorded))
 
 
+def build_replaying_source(circumstances: Circumstances) -> TraceSource:
+    """Return the source whose requests a cassette holds: it needs no key and waits for nothing."""
+    from pytest_refinery.budget.free import FreePace
+    from pytest_refinery.sources import langsmith_account
+    from pytest_refinery.sources.by_reference import ByReference
+    from pytest_refinery.sources.json_files import JsonFiles
+    from pytest_refinery.sources.langsmith_service import Service
+    from pytest_refinery.sources.langsmith_traces import LangSmith
+    from pytest_refinery.sources.langsmith_wire import Wire
+
+    account = langsmith_account.from_environment({**circumstances.variables, "LANGSMITH_API_KEY": _NO_KEY})
+    patience = Settings().fetch_timeout
+    connect = partial(Service, wire=Wire(), pace=FreePace(), patience_seconds=patience, sleep=lambda _: None)
+    return ByReference(JsonFiles(), lambda: LangSmith(account, connect))
+
+
+def open_cassette(
+    path: Path, mode: str, settings: Settings, *, about: str, callables: Iterable[Callable[[str], str | None]]
+) -> AbstractContextManager[Tape]:
+    """Return what opens a cassette for the item ``about``; ``callables`` take out what no cassette may hold."""
+    from pytest_refinery.cassettes import recorder
+    from pytest_refinery.cassettes.scrubbing import Scrubber
+
+    scrubber = Scrubber(patterns=settings.scrub, callables=tuple(callables), personal=settings.scrub_personal)
+    return recorder.use(path, mode, about=about, scrubber=scrubber)
+
+
+def in_front_of_other_cassettes() -> AbstractContextManager[None]:
+    """Return what keeps the cassettes of others, which the test has opened, out of what is asked about the test."""
+    if "vcr" not in sys.modules:
+        return nullcontext()
+    from pytest_refinery.cassettes import recorder
+
+    return recorder.in_front()
+
+
+def offline(settings: Settings, *, about: str) -> AbstractContextManager[Blockade]:
+    """Return what blocks the network, but for the hosts that the settings allow."""
+    from pytest_refinery.cassettes.offline import offline
+
+    return offline(about=about, allowed_hosts=settings.allowed_hosts)
+
+
 def build_langsmith(
     settings: Settings | None = None,
     *,
@@ -303,6 +385,39 @@ def _build_pace(account: Account) -> RequestPace:
 
     name = locations.account(base_url=account.endpoint, model="", key=account.key)
     return RequestPace(locations.state_file(name, os.environ).with_name(f"langsmith-{name}.json"))
+
+
+def build_agent(target: str, *, import_from: Sequence[Path]) -> Agent:
+    """Return the agent that ``target`` (``package.module:callable``) names.
+
+    Raises:
+        AgentError: It cannot be imported.
+    """
+    from pytest_refinery.sources import agents
+
+    return agents.load(target, import_from=import_from)
+
+
+def build_listeners() -> tuple[Listener, ...]:
+    """Return what hears the tracing of the libraries that are installed, for one call of an agent.
+
+    Raises:
+        AgentError: An installed library is too old to be heard; it might send what an agent does.
+    """
+    found: list[Listener] = []
+    try:
+        if find_spec("langsmith"):
+            from pytest_refinery.sources.langsmith_tracing import LangSmithTracing
+
+            found.append(LangSmithTracing())
+        if find_spec("opentelemetry") and find_spec("opentelemetry.sdk"):
+            from pytest_refinery.sources.otel_tracing import OpenTelemetryTracing
+
+            found.append(OpenTelemetryTracing())
+    except (AttributeError, ImportError) as error:
+        msg = f"The tracing of an installed library cannot be kept from sending ({error}). {_NEW_ENOUGH}"
+        raise AgentError(msg) from error
+    return tuple(found)
 
 
 def read_prompt_files(patterns: Iterable[str], *, base: Path, root: Path) -> tuple[PromptFile, ...]:

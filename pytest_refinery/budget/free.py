@@ -82,3 +82,14 @@ class FreeBudget:
 
     def _learn(self, limit: int | None) -> None:
         self._limit = min(self._limit, limit or self._limit)
+
+
+class FreePace:
+    """The pace of a replay: the next request may always be sent."""
+
+    def book(self, lane: str, *, requests: int, seconds: float) -> float:  # noqa: ARG002  (the port's)
+        """Return 0 seconds."""
+        return 0.0
+
+    def hold(self, lane: str, seconds: float) -> None:
+        """Take no note of it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from pytest_refinery.cassettes import yaml_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -18,23 +19,24 @@ class Circumstances:
 
     Attributes:
         analyst: Who diagnosed and judged; ``""`` where the cassette does not say.
-        base_url: Where the model was asked; ``None`` for what the environment says.
         tokens_per_minute: The limit of the account when the recording began, 30,000 where it was not known: it decides
             how traces are cut.
+        variables: The environment variables that said which service was asked; none of them is a secret.
     """
 
     analyst: str = ""
-    base_url: str | None = None
     tokens_per_minute: int = 30_000
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def of(path: Path) -> Circumstances | None:
-    """Return the circumstances of a cassette; ``None`` where there is none, or where it does not say them."""
+def of(path: Path) -> Circumstances:
+    """Return the circumstances of a cassette; where there is none, or it does not say them, the usual ones."""
     try:
         with path.open(encoding="utf-8") as file:
             head = "".join(takewhile(lambda line: not line.startswith("interactions:"), file))
         found = yaml_text.read(head)["circumstances"]
-        return Circumstances(str(found["analyst"]), found["base_url"], int(found["tokens_per_minute"]))
-    except (OSError, ValueError, TypeError, KeyError, yaml_text.NotYaml):
+        variables = {str(name): str(value) for name, value in (found["variables"] or {}).items()}
+        return Circumstances(str(found["analyst"]), int(found["tokens_per_minute"]), variables)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml_text.NotYaml):
         # What is wrong with a cassette is said when it is opened.
-        return None
+        return Circumstances()

@@ -18,19 +18,22 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from pytest_refinery.traces.recorder import OpenRun
+    from pytest_refinery.traces.source import TraceSource
 
 _KEY = pytest.StashKey["UsedTrace"]()
+# Who loads traces while the item's cassette is open.
+TAPED_SOURCE = pytest.StashKey["TraceSource"]()
 
 
 class UsedTrace:
     """The trace that a failure of the test is diagnosed from.
 
-    A test loads one, hands one over, or records what it does, run by run.
+    A test loads one, hands one over, or records what it does: whole, or run by run.
     """
 
     def __init__(self, item: pytest.Item) -> None:
         self._base = item.path.parent
-        self._config = item.config
+        self._item = item
         self._recorder = Recorder(item.name)
         self._trace: Trace | None = None
         item.stash[_KEY] = self
@@ -41,13 +44,25 @@ class UsedTrace:
         Raises:
             TraceError: It cannot be read.
         """
-        source = wiring.build_source(keep_in=partial(trace_folder, self._config))
+        keep_in = partial(trace_folder, self._item.config)
+        source = self._item.stash.get(TAPED_SOURCE, None) or wiring.build_source(keep_in=keep_in)
         return self.use(source.load(os.fspath(trace), base=self._base, project=project))
 
     def use(self, trace: Trace) -> Trace:
         """Use a trace that the test has made or found itself."""
         self._trace = trace
         return trace
+
+    def capture(self, name: str = "agent", *, inputs: object = None) -> AbstractContextManager[OpenRun]:
+        """Record a run around a ``with`` block, and in it what the agent's own tracing records; set ``outputs`` on it.
+
+        LangSmith runs and OpenTelemetry spans that the block makes, in whichever thread, become part of the trace and
+        are sent nowhere.
+
+        Raises:
+            AgentError: An installed library is too old to be kept from sending.
+        """
+        return self._recorder.listening(wiring.build_listeners(), name=name, inputs=inputs)
 
     def run(self, name: str, kind: str = RunKind.CHAIN, *, inputs: object = None) -> AbstractContextManager[OpenRun]:
         """Record a run around a ``with`` block; set ``outputs`` on what it yields.

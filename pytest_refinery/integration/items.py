@@ -112,7 +112,8 @@ class ExpectationItem(pytest.Item):
             RefineryError: What the agent did cannot be decided.
         """
         if self._agent is not None:
-            record, self._case = self._agent.decide(attach.record_of(self), self._workbench)
+            with self._workbench.taping.faithfully():
+                record, self._case = self._agent.decide(attach.record_of(self), self._workbench)
             self._settle(record)
         if self._case is None:
             return

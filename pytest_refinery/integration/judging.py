@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 NO_JUDGE = (
     "Nothing can decide this expectation: it has no checks, no model is set up to judge the sentence, and there is no "
-    "cassette of a judge to replay. Set OPENAI_API_KEY (and leave --refinery-analyst at auto or openai), record the "
-    "judge with it once ({command}), or add `checks:` to the expectation."
+    "cassette {cassette} with a judge to replay. Set OPENAI_API_KEY (and leave --refinery-analyst at auto or openai); "
+    "record what it says, to replay it without a key: {command}; or add `checks:` to the expectation."
 )
 NO_AGENT = (
     "There is no trace: 'inputs:' are for an agent, and none is named. Add `agent: package.module:callable` to the "
@@ -120,7 +120,7 @@ class Judging:
             Undecided: It has no checks, and there is no judge.
         """
         if not self.expectation.checks and not self.workbench.has_judge:
-            raise Undecided(NO_JUDGE)
+            raise Undecided(self.workbench.taping.filled(NO_JUDGE))
 
     def case(self, trace: Trace) -> Case:
         """Return all that is known of the expectation about ``trace``."""

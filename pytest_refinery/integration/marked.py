@@ -22,7 +22,7 @@ _ARGUMENTS = ("expect", "business_context", "prompts")
 _FAILURE_CHARACTERS = 2_000
 NO_TRACE = (
     "No diagnosis: the test used no trace. Take the fixture refinery_trace and call "
-    ".load(path), .use(trace) or .run(name, kind) on it."
+    ".load(path), .use(trace), .capture() or .run(name, kind) on it."
 )
 
 
@@ -90,6 +90,10 @@ class MarkedTest:
     def passed(self, record: ItemRecord) -> ItemRecord:
         """Return the record of a test that passed."""
         return self._with_trace(record, Outcome.PASSED)
+
+    def undecided(self, error: BaseException, record: ItemRecord) -> ItemRecord:
+        """Return the record of a test whose outcome means nothing, because of ``error``."""
+        return self._with_trace(record, Outcome.UNDECIDED).model_copy(update={"error": str(error)})
 
     def explain(self, error: BaseException, record: ItemRecord, workbench: Workbench) -> ItemRecord:
         """Return the record of a test that failed with ``error``, diagnosed where it used a trace."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_refinery.errors import RefineryError, Undecided
 from pytest_refinery.integration import attach, marked
 from pytest_refinery.integration.items import ExpectationFile, ExpectationItem
 from pytest_refinery.integration.progress import ProgressOfWorkers
@@ -54,13 +55,21 @@ class RefinerySession:
         """Begin to fetch what this item and the next ones need; others run it."""
         self._workbench.read_ahead(item, nextitem)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Start each attempt, reruns too, with a fresh record."""
         if isinstance(item, ExpectationItem):
             attach.keep(item, item.blank_record())
         elif (mark := marked.read(item)) is not None:
             attach.keep(item, mark.blank_record())
+        with self._workbench.taping.faithfully():
+            return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> None:
+        """Open the cassette of a test before the first fixture of its own: wider ones belong to no test."""
+        if fixturedef.scope == "function" and isinstance(request.node, pytest.Item):
+            self._workbench.taping.begin(request.node)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -69,8 +78,13 @@ class RefinerySession:
         if mark is None:
             return (yield)
         try:
-            result = yield
+            self._workbench.taping.begin(item)
+            with self._workbench.taping.faithfully():
+                result = yield
         except pytest.exit.Exception:
+            raise
+        except Undecided as error:
+            attach.keep(item, mark.undecided(error, attach.record_of(item)))
             raise
         except (Exception, pytest.fail.Exception) as error:
             attach.keep(item, mark.explain(error, attach.record_of(item), self._workbench))
@@ -78,15 +92,28 @@ class RefinerySession:
         attach.keep(item, mark.passed(attach.record_of(item)))
         return result
 
+    def pytest_keyboard_interrupt(self) -> None:
+        """Write no cassette of an item that was interrupted."""
+        self._workbench.taping.interrupt()
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Attach what was found; nothing is computed here."""
         report = yield
-        if report.when == "setup" and report.failed and call.excinfo and isinstance(item, ExpectationItem):
+        if report.when != "call" and report.failed and call.excinfo and isinstance(item, ExpectationItem):
             # pytest asks an item for its words in the call phase only.
             report.longrepr = item.repr_failure(call.excinfo)
+        if report.when == "call" and _is_undecided(item, call):
+            # An error; and pytest knows none but those of setup and teardown.
+            report.when = "setup"
         attach.to_report(item, call, report)
+        attach.tape_to_report(item, report)
         self._workbench.album.to_report(report)
         return report
+
+
+def _is_undecided(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
+    undecided = RefineryError if isinstance(item, ExpectationItem) else Undecided
+    return call.excinfo is not None and isinstance(call.excinfo.value, undecided)

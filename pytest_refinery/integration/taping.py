@@ -1,0 +1,212 @@
+"""The cassette of an item: which one, in what mode, from when until when, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_refinery import wiring
+from pytest_refinery.analysis import tapes
+from pytest_refinery.analysis.records import Outcome
+from pytest_refinery.analysis.tapes import TapeRecord
+from pytest_refinery.errors import CassetteError, Undecided
+from pytest_refinery.integration import attach
+from pytest_refinery.integration.fixture import TAPED_SOURCE
+from pytest_refinery.integration.items import ExpectationItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_refinery.analysis.ports import Analyst, PreparingAnalyst
+    from pytest_refinery.cassettes.offline import Blockade
+    from pytest_refinery.cassettes.tape import Tape
+    from pytest_refinery.settings import Settings
+    from pytest_refinery.traces.source import TraceSource
+
+_ENDS_THE_RUN = (KeyboardInterrupt, SystemExit, pytest.exit.Exception)
+_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class Means:
+    """Who loads the traces and answers the questions of an item while its cassette is open."""
+
+    analyst: Analyst | PreparingAnalyst
+    source: TraceSource
+
+
+@dataclass(frozen=True)
+class Take:
+    """One attempt of an item while its cassette is open.
+
+    Attributes:
+        blockade: Of the network, where the item has none.
+    """
+
+    tape: Tape
+    means: Means
+    blockade: Blockade | None
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What was asked and is not in the cassette, or wanted to reach the network; a sentence each."""
+        attempts = self.blockade.attempts if self.blockade else ()
+        return (*map(str, self.tape.misses), *attempts)
+
+
+class Taping:
+    """Opens the cassettes of a process, one at a time.
+
+    Args:
+        means: Returns who asks while a cassette is open.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings, means: Callable[[Tape], Means]) -> None:
+        self.take: Take | None = None
+        self._item: pytest.Item | None = None
+        self._config = config
+        self._settings = settings
+        self._means = means
+        self._open = ExitStack()
+
+    def path_of(self, item: pytest.Item) -> Path:
+        """Return the cassette of an item, whether there is one or not."""
+        file, _, name = item.nodeid.partition("::")
+        folder = self._config.rootpath / self._settings.cassettes
+        # Files above the suite's root have their cassettes below it too.
+        parts = ["_" if part == ".." else part for part in PurePosixPath(file).parts]
+        default = folder.joinpath(*parts, f"{_file_name(name)}.yaml")
+        chosen: Path | None = self._config.hook.pytest_refinery_cassette(item=item, default=default)
+        return default if chosen is None else self._config.rootpath / chosen
+
+    def is_taped(self, item: pytest.Item) -> bool:
+        """Tell whether an item records or replays."""
+        return _is_ours(item) and self._mode(self.path_of(item)) is not None
+
+    def _mode(self, path: Path) -> str | None:
+        wanted = self._settings.record
+        if wanted != "none" and (wanted == "auto" or self._settings.plan):
+            return "none" if path.exists() else None
+        return wanted
+
+    def begin(self, item: pytest.Item) -> None:
+        """Open the cassette of an item, if it has one and it is not open yet; it is closed when the item ends.
+
+        Raises:
+            CassetteError: It cannot be used.
+        """
+        if self.take is not None or not _is_ours(item):
+            return
+        self._item = item
+        path = self.path_of(item)
+        mode = self._mode(path)
+        if mode is None:
+            return
+        # Before fixtures that others share are ended, and after the item's own, whatever comes in between.
+        item.addfinalizer(partial(self._end, item))
+        scrub = partial(_scrubbed, self._config)
+        tape = self._open.enter_context(
+            wiring.open_cassette(path, mode, self._settings, about=item.nodeid, callables=[scrub])
+        )
+        is_offline = self._settings.record == "none"
+        blockade = wiring.offline(self._settings, about=item.nodeid) if is_offline else None
+        self.take = Take(tape, self._means(tape), self._open.enter_context(blockade) if blockade else None)
+        item.stash[TAPED_SOURCE] = self.take.means.source
+
+    def interrupt(self) -> None:
+        """Keep what was recorded before: what the open cassette has is not whole."""
+        if self.take is not None:
+            self.take.tape.discard()
+
+    def _end(self, item: pytest.Item) -> None:
+        take, self.take = self.take, None
+        self._open.close()
+        if take is None:
+            return
+        del item.stash[TAPED_SOURCE]
+        unused = take.tape.unused if _is_whole(item) and not take.faults else ()
+        record = TapeRecord(
+            nodeid=item.nodeid,
+            path=self._shown(take.tape.path),
+            played=take.tape.played,
+            recorded=take.tape.recorded,
+            unused=unused,
+            trouble=take.tape.trouble,
+        )
+        attach.keep_tape(item, record)
+        if unused and self._settings.strict_cassettes:
+            msg = f"{next(tapes.problems([record]))}. Record it anew, or leave --refinery-strict-cassettes away."
+            raise CassetteError(msg)
+
+    def _shown(self, path: Path) -> str:
+        root = self._config.rootpath
+        return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+    @contextmanager
+    def faithfully(self) -> Iterator[None]:
+        """Let what happens inside be undecided where the recording does not cover it: its outcome means nothing.
+
+        Libraries and agents pass over such errors, or wrap them in their own.
+
+        Raises:
+            Undecided: Something was asked that is not in the cassette, or wanted to reach the network.
+        """
+        try:
+            yield
+        except _ENDS_THE_RUN:
+            raise
+        except BaseException as error:
+            self._refuse(error)
+            raise
+        self._refuse(None)
+
+    def _refuse(self, error: BaseException | None) -> None:
+        faults = self.take.faults if self.take else ()
+        if faults:
+            more = f" ({len(faults) - 1} more requests were not in it either.)" if len(faults) > 1 else ""
+            raise Undecided(faults[0] + more) from error
+
+    def filled(self, sentence: str) -> str:
+        """Return a sentence about the item at hand, with its ``{cassette}`` and the ``{command}`` that records it."""
+        item = self._item
+        if item is None:
+            return sentence
+        command = f"pytest --refinery --refinery-record=all {shlex.quote(item.nodeid)}"
+        return sentence.format(cassette=self._shown(self.path_of(item)), command=command)
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    return isinstance(item, ExpectationItem) or item.get_closest_marker("refinery") is not None
+
+
+def _is_whole(item: pytest.Item) -> bool:
+    """Tell whether an item has come to all that it would ask: what it did not come to is not unused."""
+    record = attach.record_of(item)
+    if record.diagnosis is not None:
+        return record.diagnosis.partial is None
+    return record.outcome is Outcome.PASSED
+
+
+def _file_name(name: str) -> str:
+    """Return an item's id as the name of a file, no two items the same."""
+    plain = _NOT_IN_NAMES.sub("-", name.replace("::", "."))
+    if plain == name and len(plain) <= _LONGEST_NAME:
+        return plain
+    return f"{plain[:_LONGEST_NAME].strip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _scrubbed(config: pytest.Config, text: str) -> str | None:
+    """Let each hook take out of a text what no cassette may hold."""
+    for implementation in config.hook.pytest_refinery_scrub.get_hookimpls():
+        found = implementation.function(text=text)
+        text = text if found is None else str(found)
+    return text
