@@ -61,7 +61,7 @@ def next_steps(draft: Draft, *, path: str, runs: int) -> str:
     about = {
         "trace": f"{draft.trace} ({counted(runs, 'run')})",
         "prompts": ", ".join(draft.prompt_files) or "no file here has what the agent was told; name it under prompts:",
-        "checks": f"{fail} to choose from fail now, {len(draft.suggestions) - fail} hold",
+        "checks": f"{len(draft.suggestions)} to choose from: failing now {fail}, holding {len(draft.suggestions) - fail}",
     }
     lines = [f"  {title:<9}{what}" for title, what in about.items()]
     steps = ["Take the '# ' off the checks that must hold, then run:", "", f"  pytest --refinery {shlex.quote(path)}"]

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _MOST_TOOLS = 6
 _MOST_OF_A_KIND = 3
-_PHRASE_WORDS = 12
+# A whole sentence of so many words, or so many of a longer one.
+_SENTENCE_WORDS, _PHRASE_WORDS = 8, 6
 # Words that say little about what an answer should hold.
 _SHORTEST_TELLING = 5
 _COMMON = frozenset(
@@ -100,7 +101,8 @@ def _nearest_phrase(said: str, expect: str) -> str:
     sentences = [sentence.strip() for sentence in _SENTENCE.split(said) if re.search(r"\w", sentence)]
     wanted = set(_telling(expect))
     nearest = max(reversed(sentences), key=lambda sentence: len(wanted & set(_telling(sentence))), default="")
-    return " ".join(nearest.split()[:_PHRASE_WORDS]).rstrip(".,:;!?")
+    words = nearest.split()
+    return " ".join(words if len(words) <= _SENTENCE_WORDS else words[:_PHRASE_WORDS]).rstrip(".,:;!?")
 
 
 def _telling(sentence: str) -> list[str]:

@@ -157,7 +157,7 @@ def _stale(prompts: Iterable[StalePrompt], width: int) -> list[str]:
 
 def stale(prompt: StalePrompt) -> str:
     """Return in a sentence which prompt file has changed since the trace was recorded."""
-    return f"{prompt.file} has changed since the trace was recorded: run {prompt.run_number} was told another text."
+    return f"{prompt.file} has changed since the trace was recorded: run {prompt.run_number} has another text of it."
 
 
 def stale_changes(prompt: StalePrompt) -> Iterator[str]:

@@ -20,7 +20,7 @@ def suggested(trace: Trace, expect: str = "The agent is polite.") -> list[tuple[
 
 
 def test_what_the_agent_said_is_offered_to_be_forbidden() -> None:
-    phrase = "I will exclude all cash sweep redemptions from now on"
+    phrase = "I will exclude all cash sweep"
     assert ("output", {"not_contains": phrase}, False) in suggested(answering(PROMISE))
 
 

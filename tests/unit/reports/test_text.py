@@ -224,8 +224,8 @@ def test_a_prompt_file_that_has_changed_is_told_with_what_differs() -> None:
     shown = text.diagnosis(FOUND.model_copy(update={"stale_prompts": (STALE,)}))
     assert (
         textwrap.dedent("""\
-        stale      prompts/system.md has changed since the trace was recorded: run 2 was
-                   told another text.
+        stale      prompts/system.md has changed since the trace was recorded: run 2 has
+                   another text of it.
                    - Be `kind`.
                    + Rule 0.
                    + Rule 1.
