@@ -81,6 +81,7 @@ def _tools(attributes: Attributes) -> list[Json]:
         attributes.value("ai.prompt.tools"),
         attributes.family("llm.request.functions"),
         _declared(attributes.value("model_request_parameters")),
+        _declared_to_google(decoded(attributes.left.get("gcp.vertex.agent.llm_request"))),
     )
     found = next((tools for tools in lists if tools), None)
     return [_schema(decoded(tool)) for tool in found] if isinstance(found, list) else []
@@ -90,6 +91,13 @@ def _declared(parameters: Json) -> Json:
     """Return the tools in Pydantic AI's parameters of a request."""
     given = parameters if isinstance(parameters, dict) else {}
     return [tool for key in ("function_tools", "output_tools") for tool in _list(given.get(key))]
+
+
+def _declared_to_google(request: Json) -> Json:
+    """Return the tools in the request that Google's ADK records, whose messages are left to others."""
+    config = request.get("config") if isinstance(request, dict) else None
+    offered = _list(config.get("tools")) if isinstance(config, dict) else ()
+    return [tool for each in offered if isinstance(each, dict) for tool in _list(each.get("function_declarations"))]
 
 
 def _schema(tool: Json) -> Json:

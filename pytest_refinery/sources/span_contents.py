@@ -61,7 +61,7 @@ _DOCUMENTS = ("retrieval.documents", "reranker.output_documents")
 # Types of values, and words for a viewer: what they say, something else that is taken says too.
 _SAID_ELSEWHERE = (
     *("input.mime_type", "output.mime_type", "gen_ai.output.type", "gen_ai.tool.type", "logfire.json_schema"),
-    *("logfire.msg", "agent_name", "tool.description", "gen_ai.tool.description"),
+    *("logfire.msg", "agent_name"),
 )
 
 
@@ -117,8 +117,8 @@ def _tool(attributes: Attributes) -> Contents:
 
 def _step(attributes: Attributes, events: tuple[Event, ...], kind: str) -> Contents:
     is_llm = kind == RunKind.LLM
-    told, said = message_attributes.told_and_said(attributes, events)
     settings, usage = model_attributes.settings(attributes), model_attributes.usage(attributes)
+    told, said = message_attributes.told_and_said(attributes, events)
     found = attributes.value(*_RAW_OUTPUTS) or [item for name in _DOCUMENTS for item in _documents(attributes, name)]
     ending = attributes.value("gen_ai.response.finish_reasons", "ai.response.finishReason")
     return Contents(

@@ -25,6 +25,9 @@ PATTERNS = (
     "langsmith_tau/turns/*.gz",
     "langsmith_sdk_runs/*.json",
     "who_and_when/*/*.json",
+    "langfuse/*.json",
+    "anyagent-otel/*.json",
+    "strands-otel/*.json",
 )
 
 

@@ -25,7 +25,10 @@ def files(*patterns: str) -> list[Path]:
 
 @pytest.mark.parametrize(
     "folder",
-    ["langsmith_tau/nested", "langsmith_tau/turns", "who_and_when/Algorithm-Generated", "who_and_when/Hand-Crafted"],
+    [
+        *("langsmith_tau/nested", "langsmith_tau/turns", "who_and_when/Algorithm-Generated"),
+        *("who_and_when/Hand-Crafted", "langfuse", "anyagent-otel", "strands-otel"),
+    ],
 )
 def test_every_quote_of_the_analyst_is_found_in_the_trace(folder: str) -> None:
     require(folder)
