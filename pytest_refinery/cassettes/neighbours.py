@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 from urllib.parse import urlsplit
 
 # Where LangSmith's clients send runs: https://api.smith.langchain.com/redoc, and the SDK's own client.
 _LANGSMITH_RUNS = re.compile(r"/(?:api/v\d+/)?(?:otel/v1/traces|runs(?:/batch|/multipart|/[0-9a-f-]{36})?)")
+_POOLS = (("ConnectionPool", "handle_request"), ("AsyncConnectionPool", "handle_async_request"))
 _OTLP = re.compile(r"/v1/(?:traces|logs|metrics)")
 
 
@@ -16,3 +18,15 @@ def is_an_upload(method: str, url: str) -> bool:
         return False
     path = urlsplit(url).path
     return bool(_LANGSMITH_RUNS.fullmatch(path) or _OTLP.search(path))
+
+
+def is_mocked(core: str) -> bool:
+    """Tell whether somebody answers for the network beneath a library, as respx does beneath httpx.
+
+    Args:
+        core: The package through which the library reaches the network: ``httpcore``.
+    """
+    module = sys.modules.get(core)
+    return module is not None and any(
+        getattr(getattr(module, pool), method).__module__.partition(".")[0] != core for pool, method in _POOLS
+    )

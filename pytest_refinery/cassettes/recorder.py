@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from itertools import chain
@@ -74,7 +73,7 @@ def use(
         stamp = Stamp.of(path)
         tape = Tape(path, mode, about=about, old=None if mode is Mode.ALL else cassette_file.load(path))
         try:
-            with _between(tape, scrubber), _quiet():
+            with _quiet(), _between(tape, scrubber):
                 yield tape
         except Exception:
             _keep(tape, recorded_against, environment, over=stamp)
@@ -173,7 +172,6 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
         self._tape = tape
         self._scrubber = scrubber
         self._core = _LIBRARIES[library]
-        self._usual = _beneath(self._core)
         self._asked: WeakKeyDictionary[VcrRequest, tuple[int, Request]] = WeakKeyDictionary()
         self._answers: WeakKeyDictionary[VcrRequest, Response] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -182,7 +180,7 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
 
     def can_play_response_for(self, request: VcrRequest) -> bool:
         """Take the answer of a request from the tape, for ``play_response``: nobody else can be given the same."""
-        if neighbours.is_an_upload(request.method, request.uri) or _beneath(self._core) != self._usual:
+        if neighbours.is_an_upload(request.method, request.uri) or neighbours.is_mocked(self._core):
             return False
         asked = self._scrubber.request(_request(request))
         answer = self._tape.answer(asked)
@@ -205,13 +203,6 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
         if asked is None:
             return
         self._tape.record(order, Interaction(asked, self._scrubber.response(_response(response))))
-
-
-def _beneath(core: str) -> tuple[object, ...]:
-    """Return what the requests of a library go through beneath us: respx puts its mocks there."""
-    module = sys.modules.get(core)
-    names = (("ConnectionPool", "handle_request"), ("AsyncConnectionPool", "handle_async_request"))
-    return tuple(getattr(getattr(module, pool), method) for pool, method in names) if module else ()
 
 
 def _request(request: VcrRequest) -> Request:

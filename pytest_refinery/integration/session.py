@@ -55,7 +55,7 @@ class RefinerySession:
         """Begin to fetch what this item and the next ones need; others run it."""
         self._workbench.read_ahead(item, nextitem)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Start each attempt, reruns too, with a fresh record."""
         if isinstance(item, ExpectationItem):
