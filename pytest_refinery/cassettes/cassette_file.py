@@ -114,7 +114,7 @@ def load(path: Path) -> tuple[Interaction, ...] | None:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         msg = f"The cassette {path} cannot be read: {error.strerror or error}."
