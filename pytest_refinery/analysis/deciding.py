@@ -20,17 +20,26 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Case, Judge
     from pytest_refinery.analysis.schemas import Evidence
 
-_TRIALS_AT_ONCE = 4
+TRIALS_AT_ONCE = 4
 _SHOWN = 3
 
 
-def decide(judge: Judge, case: Case, job: TimedJob, *, trials: int = 1, pass_rate: float = 1.0) -> JudgeRecord:
+def decide(
+    judge: Judge,
+    case: Case,
+    job: TimedJob,
+    *,
+    trials: int = 1,
+    pass_rate: float = 1.0,
+    at_once: int = TRIALS_AT_ONCE,
+) -> JudgeRecord:
     """Ask the judge ``trials`` times, and say whether at least the share ``pass_rate`` found the expectation met.
 
     A trial without a usable answer counts neither way: the verdict is undecided where it might have turned it.
+    ``at_once`` of them run side by side.
     """
     started = job.clock()
-    judgements = _judgements(judge, case, job, trials)
+    judgements = _judgements(judge, case, job, trials, at_once)
     met, unmet = ([each for each in judgements if each.is_met is wanted] for wanted in (True, False))
     verdict = _verdict(len(met), len(unmet), trials, pass_rate)
     spoken = {JudgeVerdict.MET: met, JudgeVerdict.NOT_MET: unmet}.get(
@@ -50,11 +59,11 @@ def decide(judge: Judge, case: Case, job: TimedJob, *, trials: int = 1, pass_rat
     )
 
 
-def _judgements(judge: Judge, case: Case, job: TimedJob, trials: int) -> list[Judgement]:
+def _judgements(judge: Judge, case: Case, job: TimedJob, trials: int, at_once: int) -> list[Judgement]:
     calls = [partial(judge.judge, case, job)] * trials
     found: list[Judgement] = []
     try:
-        for _, result in run_all(calls, workers=_TRIALS_AT_ONCE, seconds_left=job.seconds_left):
+        for _, result in run_all(calls, workers=at_once, seconds_left=job.seconds_left):
             found.append(_failed(result, job) if isinstance(result, Exception) else result)
     finally:
         job.cancelled.set()

@@ -116,6 +116,11 @@ class Analysis:
         self._stages.run()
         return self.so_far()
 
+    @property
+    def ran_out_of_time(self) -> bool:
+        """Whether its time is up: what was still to be found out is missing."""
+        return self._job.seconds_left() <= 0
+
     def so_far(self, interruption: str | None = None) -> Diagnosis:
         """Return the diagnosis as far as it has come; ``interruption`` says what cut it short."""
         trace, stages = self._case.trace, self._stages

@@ -54,10 +54,11 @@ class _ShownRequest(_Shown):
     method: str
     url: str
     content_type: str = ""
+    trial: int = Field(0, ge=0)
 
     def request(self) -> Request:
         """Return what it says."""
-        return Request(self.method, self.url, self.content_type, self.body())
+        return Request(self.method, self.url, self.content_type, self.body(), self.trial)
 
 
 class _ShownResponse(_Shown):
@@ -191,6 +192,8 @@ def _umask() -> int:
 def _shown(interaction: Interaction) -> Json:
     request, response = interaction.request, interaction.response
     asked: dict[str, Json] = {"method": request.method, "url": request.url, "content_type": request.content_type}
+    if request.trial:
+        asked["trial"] = request.trial
     answered: dict[str, Json] = {"status": response.status, "reason": response.reason}
     answered["headers"] = _shown_headers(response.headers)
     return {"request": _shown_message(asked, request.body), "response": _shown_message(answered, response.body)}

@@ -12,21 +12,28 @@ from pytest_refinery.cassettes.json_text import canonical
 
 if TYPE_CHECKING:
     from pytest_refinery.cassettes.bodies import Body
+    from pytest_refinery.traces.model import Json
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it is recorded and compared: without secrets, without headers but the type of its body."""
+    """A request as it is recorded and compared: without secrets, without headers but the type of its body.
+
+    Attributes:
+        trial: Which of several trials of an agent made it; 0 where there is but one.
+    """
 
     method: str
     url: str
     content_type: str
     body: Body
+    trial: int = 0
 
     @cached_property
     def text(self) -> str:
         """The canonical text of all of it that is compared."""
-        return canonical([self.method, _complete(self.url), self.body.kind, self.body.value])
+        of_trial: list[Json] = [self.trial] if self.trial else []
+        return canonical([self.method, _complete(self.url), self.body.kind, self.body.value, *of_trial])
 
     @cached_property
     def key(self) -> str:

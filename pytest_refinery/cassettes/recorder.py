@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -182,7 +183,7 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
         """Take the answer of a request from the tape, for ``play_response``: nobody else can be given the same."""
         if neighbours.is_an_upload(request.method, request.uri) or neighbours.is_mocked(self._core):
             return False
-        asked = self._scrubber.request(_request(request))
+        asked = self._scrubber.request(replace(_request(request), trial=self._tape.trial))
         answer = self._tape.answer(asked)
         with self._lock:
             if answer is None:

@@ -45,6 +45,7 @@ class Tape:
         path: The file.
         about: What it was opened for: the id of an item.
         circumstances: Of a recording, for the head of the file.
+        trial: Which of several trials of an agent is under way: equal requests of another have other answers.
         trouble: Why the file was not written at the end, in a sentence; ``""`` where nothing is wrong.
     """
 
@@ -53,6 +54,7 @@ class Tape:
         self.mode = mode
         self.about = about
         self.circumstances: Circumstances | None = None
+        self.trial = 0
         self.trouble = ""
         self._exists = old is not None
         self._lock = threading.Lock()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _KEY = pytest.StashKey["UsedTrace"]()
 # Who loads traces while the item's cassette is open.
-TAPED_SOURCE = pytest.StashKey["TraceSource"]()
+TAPED_SOURCE: pytest.StashKey[TraceSource] = pytest.StashKey()
 
 
 class UsedTrace:

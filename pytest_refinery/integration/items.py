@@ -70,6 +70,11 @@ class ExpectationItem(pytest.Item):
         """Whether an agent is run anew for it."""
         return self._workbench.runs_agent(self.expectation)
 
+    @property
+    def may_be_read_ahead(self) -> bool:
+        """Whether its trace is a recorded one, and no cassette holds what is asked for it."""
+        return not self.runs_agent and not self._workbench.taping.is_taped(self)
+
     def blank_record(self) -> ItemRecord:
         """Return the record as long as nothing is known."""
         from pytest_refinery.integration import judging

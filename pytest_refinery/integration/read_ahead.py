@@ -39,8 +39,8 @@ def is_wise(config: pytest.Config) -> bool:
 class ReadAhead:
     """Fetches the traces of the next few items, each in a thread of its own.
 
-    Only of items that follow one upon the other: what an agent or a Python test does to the process while it runs
-    must not meet a fetch. The threads are daemons: none of them keeps the process alive.
+    Only of items that follow one upon the other: what an agent, a Python test or a cassette does to the process must
+    not meet a fetch. The threads are daemons: none of them keeps the process alive.
 
     Args:
         load: Returns the trace of a reference. Called in any thread.
@@ -94,7 +94,7 @@ class ReadAhead:
 
 
 def _is_recorded(item: pytest.Item) -> bool:
-    return isinstance(item, ExpectationItem) and not item.runs_agent
+    return isinstance(item, ExpectationItem) and item.may_be_read_ahead
 
 
 def _remote(item: ExpectationItem) -> Reference | None:

@@ -94,7 +94,7 @@ class RefinerySession:
 
     def pytest_keyboard_interrupt(self) -> None:
         """Write no cassette of an item that was interrupted."""
-        self._workbench.taping.interrupt()
+        self._workbench.taping.spoil("the run was interrupted")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

@@ -73,6 +73,7 @@ class Taping:
     def __init__(self, config: pytest.Config, settings: Settings, means: Callable[[Tape], Means]) -> None:
         self.take: Take | None = None
         self._item: pytest.Item | None = None
+        self._spoilt = ""
         self._config = config
         self._settings = settings
         self._means = means
@@ -122,10 +123,26 @@ class Taping:
         self.take = Take(tape, self._means(tape), self._open.enter_context(blockade) if blockade else None)
         item.stash[TAPED_SOURCE] = self.take.means.source
 
-    def interrupt(self) -> None:
-        """Keep what was recorded before: what the open cassette has is not whole."""
+    def set_trial(self, number: int) -> None:
+        """Keep the requests of one trial of an agent apart from those of others; 0 for what belongs to none."""
+        if self.take is not None:
+            self.take.tape.trial = number
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether no request is sent now."""
+        return self.take is not None and self.take.tape.is_replaying
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What the open cassette could not answer; a sentence each."""
+        return self.take.faults if self.take else ()
+
+    def spoil(self, why: str) -> None:
+        """Write nothing of what is being recorded, because of ``why``."""
         if self.take is not None:
             self.take.tape.discard()
+            self._spoilt = why
 
     def _end(self, item: pytest.Item) -> None:
         take, self.take = self.take, None
@@ -140,12 +157,18 @@ class Taping:
             played=take.tape.played,
             recorded=take.tape.recorded,
             unused=unused,
-            trouble=take.tape.trouble,
+            trouble=take.tape.trouble or self._spoilt_trouble(take.tape),
         )
+        self._spoilt = ""
         attach.keep_tape(item, record)
         if unused and self._settings.strict_cassettes:
             msg = f"{next(tapes.problems([record]))}. Record it anew, or leave --refinery-strict-cassettes away."
             raise CassetteError(msg)
+
+    def _spoilt_trouble(self, tape: Tape) -> str:
+        if not self._spoilt or not tape.recorded:
+            return ""
+        return f"The cassette {self._shown(tape.path)} was not written: {self._spoilt}. What was there stays."
 
     def _shown(self, path: Path) -> str:
         root = self._config.rootpath
@@ -170,10 +193,8 @@ class Taping:
         self._refuse(None)
 
     def _refuse(self, error: BaseException | None) -> None:
-        faults = self.take.faults if self.take else ()
-        if faults:
-            more = f" ({len(faults) - 1} more requests were not in it either.)" if len(faults) > 1 else ""
-            raise Undecided(faults[0] + more) from error
+        if self.faults:
+            raise Undecided(self.faults[0]) from error
 
     def filled(self, sentence: str) -> str:
         """Return a sentence about the item at hand, with its ``{cassette}`` and the ``{command}`` that records it."""

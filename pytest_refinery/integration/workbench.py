@@ -62,7 +62,7 @@ class Workbench:
         self._usual_analyst = self._chosen_analyst(settings.analyst, self._budget)
         self._usual_source = wiring.build_source(settings, keep_in=partial(trace_folder, config))
         self.taping = Taping(config, settings, self._means_while_taped)
-        self._ahead = ReadAhead(self._fetch) if read_ahead.is_wise(config) else None
+        self._ahead = ReadAhead(partial(self._fetch, self._usual_source)) if read_ahead.is_wise(config) else None
 
     def _chosen_analyst(self, name: str, budget: Callable[[], TokenBudget]) -> Analyst | PreparingAnalyst:
         return self._offered_analyst(name) or wiring.build_analyst(
@@ -95,9 +95,7 @@ class Workbench:
 
     @property
     def _engine(self) -> Engine:
-        take = self.taping.take
-        is_replaying = take is not None and take.tape.is_replaying
-        settings = replace(self._settings, inter_group_sleep_s=0.0) if is_replaying else self._settings
+        settings = replace(self._settings, inter_group_sleep_s=0.0) if self.taping.is_replaying else self._settings
         return wiring.build_engine(settings, self._analyst, watch=self._progress.show)
 
     @property
@@ -127,11 +125,11 @@ class Workbench:
             TraceError: It cannot be read.
         """
         wanted = Reference(reference, base, project)
-        return (self._ahead.take(wanted) if self._ahead else None) or self._fetch(wanted)
+        return (self._ahead.take(wanted) if self._ahead else None) or self._fetch(self._source, wanted)
 
-    def _fetch(self, wanted: Reference) -> Trace:
+    def _fetch(self, ours: TraceSource, wanted: Reference) -> Trace:
         offered: TraceSource | None = self._config.hook.pytest_refinery_trace_source(reference=wanted.reference)
-        return (offered or self._source).load(wanted.reference, base=wanted.base, project=wanted.project)
+        return (offered or ours).load(wanted.reference, base=wanted.base, project=wanted.project)
 
     def read_ahead(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Begin to fetch the traces of ``item`` and of those behind it, where that is wise."""
@@ -150,11 +148,13 @@ class Workbench:
         """Yield the number of each trial of an agent, from 1; meanwhile it is ``trial``."""
         try:
             for self.trial in range(1, count + 1):
+                self.taping.set_trial(self.trial if count > 1 else 0)
                 with self._progress.about(nodeid):
                     self._progress.show("running the agent" + (f", trial {self.trial} of {count}" if count > 1 else ""))
                 yield self.trial
         finally:
             self.trial = None
+            self.taping.set_trial(0)
 
     def read_files(self, patterns: Iterable[str], *, base: Path) -> tuple[PromptFile, ...]:
         """Return the prompt or eval files that match ``patterns``.
@@ -171,8 +171,8 @@ class Workbench:
 
     @property
     def is_planning(self) -> bool:
-        """Whether nothing may be spent."""
-        return self._settings.plan
+        """Whether nothing may be spent, and something would be."""
+        return self._settings.plan and not self.taping.is_replaying
 
     def judged(self, nodeid: str, case: Case, *, trials: int, pass_rate: float) -> JudgeRecord:
         """Return the judge's verdict on an expectation without checks."""
@@ -183,7 +183,9 @@ class Workbench:
         job = TimedJob(self._settings.timeout)
         with self._progress.about(nodeid):
             self._progress.show("judging")
-            return deciding.decide(judge, case, job, trials=trials, pass_rate=pass_rate)
+            # Equal requests are answered in the order in which they were recorded.
+            at_once = 1 if self.taping.take else deciding.TRIALS_AT_ONCE
+            return deciding.decide(judge, case, job, trials=trials, pass_rate=pass_rate, at_once=at_once)
 
     def planned_judge(self, record: ItemRecord, case: Case, *, trials: int) -> ItemRecord:
         """Return the record of an item that is not judged, with what that would cost."""
@@ -240,13 +242,16 @@ class Workbench:
         found = self._cache.find(case) if self._cache else None
         if found is not None:
             return self._told(record, found)
-        if self._settings.plan:
+        if self.is_planning:
             return self._planned(record, case)
         if not self._allowance.take():
             limit = f"the limit of --refinery-max-diagnoses {self._settings.max_diagnoses} is reached"
             return record.model_copy(update={"error": f"Not diagnosed: {limit}."})
-        with self._progress.about(record.nodeid):
+        # A test has cassettes of its own, which are open still.
+        with self._progress.about(record.nodeid), wiring.in_front_of_other_cassettes():
             found, error = self._diagnose(case)
+        if self.taping.faults:
+            found, error = None, f"No diagnosis: {self.taping.faults[0]}"
         if found is None:
             return record.model_copy(update={"error": error})
         if self._cache:
@@ -282,6 +287,8 @@ class Workbench:
             if analysis is None:
                 return None, f"No diagnosis: {why}"
             # pytest-timeout raises here, in the middle of the stages.
+            self.taping.spoil(f"the diagnosis was cut short ({why})")
             return analysis.so_far(f"cut short ({why})"), None
-        else:
-            return found, None
+        if analysis.ran_out_of_time:
+            self.taping.spoil("the diagnosis was not finished in time (--refinery-timeout)")
+        return found, None
