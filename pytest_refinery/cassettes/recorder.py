@@ -158,7 +158,7 @@ def _keep(tape: Tape, recorded_against: str, environment: Mapping[str, str], *, 
 
 
 def _hosts(interactions: Iterable[Interaction]) -> str:
-    return ", ".join(sorted({urlsplit(each.request.url).netloc for each in interactions}))
+    return ", ".join(sorted({urlsplit(each.request.url).netloc.rpartition("@")[2] for each in interactions}))
 
 
 class _Patched(Cassette):  # type: ignore[misc]  # a library without types

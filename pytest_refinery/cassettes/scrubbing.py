@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pytest_refinery.cassettes import personal_data, secret_shapes
 from pytest_refinery.cassettes.secret_shapes import REMOVED
@@ -50,7 +50,11 @@ class Scrubber:
 
     def body(self, body: Body) -> Body:
         """Return a body without secrets."""
-        return body if body.kind == "base64" else replace(body, value=self.json(body.value))
+        if body.kind == "base64":
+            return body
+        if body.kind == "multipart":
+            return replace(body, value=[self._part(part) for part in cast("list[dict[str, Json]]", body.value)])
+        return replace(body, value=self.json(body.value))
 
     def json(self, value: Json) -> Json:
         """Return a JSON value without secrets, in its texts and under the names that secrets have."""
@@ -71,6 +75,12 @@ class Scrubber:
             text = REMOVED.join(re.sub(pattern, REMOVED, piece) for piece in text.split(REMOVED))
         text = secret_shapes.removed(text)
         return personal_data.removed(text) if self.personal else text
+
+    def _part(self, part: dict[str, Json]) -> Json:
+        scrubbed = {name: value if name == "base64" else self.json(value) for name, value in part.items()}
+        if "text" in part:
+            scrubbed["text"] = self._named(str(part.get("name")), part["text"])
+        return scrubbed
 
     def _named(self, name: str, value: Json) -> Json:
         if not secret_shapes.is_secret_name(name):

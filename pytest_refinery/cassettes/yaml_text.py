@@ -29,7 +29,7 @@ class _Loader(_Fastest):  # type: ignore[misc]  # whichever there is
     }
 
 
-_PLAIN = re.compile(r"[A-Za-z_/$](?:[\w ./@$+-]|:(?=[\w/:]))*(?<! )", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z_/$](?:[\w !\"$%&'()*+,./;<=>?@^|~-]|:(?=[\w/:]))*(?<! )")
 _NOT_TEXTS = frozenset("null true false yes no on off y n".split())
 # What JSON leaves as it is and YAML does not allow, or takes for the end of a line.
 _UNPRINTABLE = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")

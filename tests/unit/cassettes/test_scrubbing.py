@@ -131,6 +131,22 @@ def test_requests_and_answers_are_scrubbed_in_all_their_parts() -> None:
     )
 
 
+def test_parts_of_an_upload_are_scrubbed_by_their_names_and_contents() -> None:
+    parts = [
+        {"name": "api_key", "text": "abc"},
+        {"name": "file", "filename": "a.md", "text": f"# {KEYS[0]}\n"},
+        {"name": "data", "json": {"password": "x"}},
+        {"name": "raw", "base64": "AAAA"},
+    ]
+
+    assert Scrubber().body(Body("multipart", parts)).value == [  # type: ignore[arg-type]
+        {"name": "api_key", "text": "REMOVED"},
+        {"name": "file", "filename": "a.md", "text": "# REMOVED\n"},
+        {"name": "data", "json": {"password": "REMOVED"}},
+        {"name": "raw", "base64": "AAAA"},
+    ]
+
+
 def test_bytes_are_left_alone_here_and_refused_where_they_are_written() -> None:
     assert Scrubber().body(Body("base64", "AAAA")) == Body("base64", "AAAA")
 
