@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+# Inner runs in this process forget what they import: a module that a test holds would then meet doubles of others.
+import pytest_refinery.expectations.loader
+import pytest_refinery.integration.judging
+import pytest_refinery.integration.session  # noqa: F401
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path

@@ -84,8 +84,8 @@ def test_reports_are_the_same_as_one_after_the_other(
     pytester: pytest.Pytester, write: Callable[..., None], run: Callable[..., pytest.RunResult]
 ) -> None:
     write(*((f"service:{name}", words) for name in ("a", "gone", "b") for words in (GOOD, BAD)))
-    run("--refinery-report", "ahead").assert_outcomes(passed=2, failed=2, errors=2)
-    pytester.runpytest("--refinery", "--refinery-report", "in-turn", "--maxfail=100")
+    run("--refinery-report", "ahead", "-p", "no:cacheprovider").assert_outcomes(passed=2, failed=2, errors=2)
+    pytester.runpytest("--refinery", "--refinery-report", "in-turn", "-p", "no:cacheprovider", "--maxfail=100")
     ahead, in_turn = (json.loads((pytester.path / name / "report.json").read_text()) for name in ("ahead", "in-turn"))
     for report in (ahead, in_turn):
         for item in report["expectations"]:
@@ -136,6 +136,25 @@ def test_local_files_skipped_items_and_what_a_test_stands_before_are_not_fetched
     names = ("many.refinery.yaml", "test_python.py", "zz.refinery.yaml")
     pytester.runpytest("--refinery", *names).assert_outcomes(passed=4, skipped=1)
     assert fetched(pytester) == ["refinery-read-ahead service:a", "refinery-read-ahead service:behind"]
+
+
+def test_nothing_is_fetched_while_a_cassette_is_open_or_an_agent_runs(
+    pytester: pytest.Pytester, write: Callable[..., None]
+) -> None:
+    write(*((f"service:{name}", GOOD) for name in "abcd"))
+    file = pytester.path / "many.refinery.yaml"
+    file.write_text(
+        file.read_text("utf-8").replace("    trace: service:c\n", "    trace: service:c\n    agent: mine:run\n")
+    )
+    (pytester.path / "mine.py").write_text(
+        "from pathlib import Path\n\n\ndef run(inputs):\n"
+        "    assert 'service:d' not in Path('fetched.txt').read_text()\n    return {'output': 'cash sweep'}\n"
+    )
+    pytester.runpytest("--refinery").assert_outcomes(passed=4)
+    assert "refinery-read-ahead service:b" in fetched(pytester)
+    (pytester.path / "fetched.txt").unlink()
+    pytester.runpytest("--refinery", "--refinery-record", "all")
+    assert {line.partition(" ")[0] for line in fetched(pytester)} == {"MainThread"}
 
 
 def test_a_rerun_fetches_anew(pytester: pytest.Pytester, write: Callable[..., None]) -> None:
