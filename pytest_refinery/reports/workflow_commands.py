@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.reports.escape import line, shortened
+from pytest_refinery.reports.text import changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pytest_refinery.analysis.records import ItemRecord
+    from pytest_refinery.analysis.schemas import SuggestedFix
 
 MOST = 10
 """GitHub shows no more error annotations of one step."""
@@ -45,9 +47,15 @@ def _message(item: ItemRecord) -> Iterator[str]:
     if item.diagnosis:
         yield f"Root cause: {item.diagnosis.root_cause}"
         if item.diagnosis.suggested_fix:
-            yield f"Fix: {item.diagnosis.suggested_fix.after or item.diagnosis.suggested_fix.why}"
+            yield f"Fix: {_in_words(item.diagnosis.suggested_fix)}"
     if item.error:
         yield item.error
+
+
+def _in_words(fix: SuggestedFix) -> str:
+    """Return what the fix adds to its file, else why it is suggested."""
+    added = " ".join(change[1:] for change in changes(fix) if change.startswith("+"))
+    return f"{fix.file or fix.component}: {added or fix.why}"
 
 
 def _data(paragraphs: Iterable[str]) -> str:
