@@ -122,7 +122,7 @@ class Runs:
         try:
             found = self._find_v1(reference.run_id, None)
         except Refused as error:
-            if not error.is_unknown_path:
+            if not error.is_unknown_path or error.status == HTTPStatus.OK:
                 raise
             msg = (
                 f"{self._service.host} wants to know the project of the trace: write project: beside trace:, "

@@ -206,6 +206,8 @@ class Service:
 
     def _refusal(self, response: Response) -> Refused:
         said, is_problem = _words(response)
+        for secret in self._headers.values():
+            said = said.replace(secret, "***")
         quoted = f" ({response.status}: {said})" if said else f" ({response.status})"
         return Refused(
             _REFUSALS.get(response.status, _OTHER_REFUSAL).format(host=self.host, quoted=quoted),

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tests.langsmith_server.terms import Terms
 
 _MOST_IN_PAGE = 100
+_PUBLIC_FIELDS = (
+    "inputs outputs start_time end_time error extra tags serialized parent_run_id child_run_ids "
+    "prompt_tokens completion_tokens total_tokens"
+).split()
 
 
 class Route(NamedTuple):
@@ -43,7 +47,6 @@ class App:
         self.store = Store()
         self.faults = Faults()
         self.log: list[Exchange] = []
-        self._routes = self._offered()
 
     def answer(self, request: Request) -> Answer:
         """Answer a request, and write both down."""
@@ -61,7 +64,7 @@ class App:
         return answer
 
     def _handle(self, request: Request) -> Answer:
-        for route in self._routes:
+        for route in self._offered():
             parts = re.fullmatch(route.path, request.path)
             if parts and route.method == request.method:
                 self._admit(request)
@@ -127,7 +130,7 @@ class App:
         if self._terms.shares_root_only and not ids:
             ids = [trace_id]
         found = self.store.runs(trace=trace_id, ids=ids)
-        fields = ("inputs", "outputs", "start_time", "end_time", "extra", "parent_run_id", "child_run_ids")
+        fields = _PUBLIC_FIELDS
         if self._terms.shares_root_only:
             others = [run["id"] for run in self.store.runs(trace=trace_id) if run["id"] != trace_id]
             found = [run | {"child_run_ids": others if run["id"] == trace_id else []} for run in found]

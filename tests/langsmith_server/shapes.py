@@ -73,7 +73,7 @@ def ancestors_of(run: Run, by_id: dict[str, Run]) -> list[str]:
     """Return the ids of the runs above one, the root first."""
     found: list[str] = []
     parent = run.get("parent_run_id")
-    while parent in by_id:
+    while parent in by_id and parent not in found:
         found.insert(0, str(parent))
         parent = by_id[parent].get("parent_run_id")
     return found

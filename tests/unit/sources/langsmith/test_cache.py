@@ -1,0 +1,120 @@
+"""A trace is fetched once, by whoever needs it first."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_refinery.errors import TraceError
+from tests.langsmith_server import faults, traces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_refinery.sources.langsmith_traces import LangSmith
+    from tests.langsmith_server import LangSmithServer
+
+    Connect = Callable[..., LangSmith]
+
+HERE = Path()
+
+
+def test_another_process_finds_what_one_has_fetched(server: LangSmithServer, connect: Connect) -> None:
+    kept = server.store.add(traces.made(40))
+    first = connect(cache=True).load(kept.id, base=HERE)
+    asked = len(server.log)
+    assert connect(cache=True).load(kept.id, base=HERE) == first
+    assert len(server.log) == asked
+
+
+def test_without_a_cache_it_is_fetched_again(server: LangSmithServer, connect: Connect) -> None:
+    kept = server.store.add(traces.made(3))
+    for _ in range(2):
+        connect().load(kept.id, base=HERE)
+    assert len(server.log) == 4
+
+
+def test_an_id_and_the_address_of_its_page_are_one_trace(server: LangSmithServer, connect: Connect) -> None:
+    kept = server.store.add(traces.made(3))
+    source = connect(cache=True)
+    source.load(kept.id, base=HERE)
+    asked = len(server.log)
+    source.load(server.page_of(kept, query=f"?trace_id={kept.id}"), base=HERE)
+    assert len(server.log) == asked
+
+
+def test_a_recording_gets_every_request(server: LangSmithServer, connect: Connect) -> None:
+    kept = server.store.add(traces.made(3))
+    connect(cache=True).load(kept.id, base=HERE)
+    asked = len(server.log)
+    connect(cache=True, is_recorded=lambda: True).load(kept.id, base=HERE)
+    assert len(server.log) == 2 * asked
+
+
+def test_a_recording_leaves_nothing_behind(server: LangSmithServer, connect: Connect, tmp_path: Path) -> None:
+    kept = server.store.add(traces.made(3))
+    connect(cache=True, is_recorded=lambda: True).load(kept.id, base=HERE)
+    assert not (tmp_path / "traces").exists()
+
+
+def test_many_threads_of_many_processes_fetch_once(server: LangSmithServer, connect: Connect) -> None:
+    kept = server.store.add(traces.made(30))
+    sources = [connect(cache=True) for _ in range(4)]
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda number: sources[number % 4].load(kept.id, base=HERE), range(12)))
+    assert [trace == found[0] for trace in found] == [True] * 12
+    assert len(server.log) == 2
+
+
+def test_a_trace_that_was_still_running_is_not_kept(server: LangSmithServer, connect: Connect) -> None:
+    running = traces.with_change(traces.made(3), 0, status="pending", end_time=None)
+    server.store.add(running)
+    with pytest.raises(TraceError, match="still running"):
+        connect(cache=True).load(running[0]["id"], base=HERE)
+    server.store.traces.clear()
+    kept = server.store.add(traces.made(3))
+    assert len(connect(cache=True).load(kept.id, base=HERE).runs) == 3
+
+
+def test_what_was_fetched_stays_while_langsmith_is_down(server: LangSmithServer, connect: Connect) -> None:
+    kept = server.store.add(traces.made(3))
+    other = server.store.add(traces.made(4))
+    source = connect(cache=True)
+    source.load(kept.id, base=HERE)
+    server.faults.add(faults.down())
+    with pytest.raises(TraceError, match="traces that were fetched before are still there"):
+        source.load(other.id, base=HERE)
+    assert len(source.load(kept.id, base=HERE).runs) == 3
+
+
+@pytest.mark.parametrize("written", [b"", b"{", b'{"runs": []}', b'{"runs": [{"id": "cut o', b"\xff\xfe", b"[1]"])
+def test_a_file_that_is_not_whole_is_fetched_anew(
+    server: LangSmithServer, connect: Connect, tmp_path: Path, written: bytes
+) -> None:
+    kept = server.store.add(traces.made(3))
+    connect(cache=True).load(kept.id, base=HERE)
+    (path,) = (tmp_path / "traces").glob("*.json")
+    path.write_bytes(written)
+    assert len(connect(cache=True).load(kept.id, base=HERE).runs) == 3
+    assert path.stat().st_size > 1_000
+
+
+def test_a_folder_that_cannot_be_made_costs_only_the_next_run(
+    server: LangSmithServer, connect: Connect, tmp_path: Path
+) -> None:
+    (tmp_path / "traces").write_text("not a folder")
+    kept = server.store.add(traces.made(3))
+    for _ in range(2):
+        assert len(connect(cache=True).load(kept.id, base=HERE).runs) == 3
+
+
+def test_no_name_of_a_file_tells_the_token_of_a_share(
+    server: LangSmithServer, connect: Connect, tmp_path: Path
+) -> None:
+    token = server.store.share(server.store.add(traces.made(3)))
+    connect(cache=True).load(f"{server.endpoint}/public/{token}/r", base=HERE)
+    assert [token[:8] in path.name for path in (tmp_path / "traces").iterdir()] == [False, False]
+    assert token not in "".join(path.read_text() for path in (tmp_path / "traces").iterdir())
