@@ -89,6 +89,8 @@ class CodexLines:
             return True
         if kind == "session_meta" or "instructions" in line:
             return self._head(payload if isinstance(payload, Mapping) else line)
+        if kind == "thread.started":
+            self._id = self._id or str(line.get("thread_id") or "")
         if kind in {"turn.completed", "turn.failed", "error"}:
             return self._turned(line)
         return self._item(payload if isinstance(payload, Mapping) else line) or kind in _REPEATED
@@ -163,8 +165,9 @@ class CodexLines:
             called = {"id": call_id, "name": name, "arguments": item.get("arguments") or arguments}
             self._session.main.say({"role": "assistant", "content": "", "tool_calls": [called]}, at=self._at)
         if is_over:
-            given = next((item[key] for key in _OUTPUTS if item.get(key) not in (None, "")), "")
-            message = {"role": "tool", "name": name, "tool_call_id": call_id, "content": given}
+            given: Json = next((item[key] for key in _OUTPUTS if item.get(key) not in (None, "")), "")
+            given = given["content"] if isinstance(given, dict) and "content" in given else given
+            message: Json = {"role": "tool", "name": name, "tool_call_id": call_id, "content": given}
             self._session.main.answer(call_id, message, at=self._at, error=_failure(item))
 
 

@@ -26,10 +26,10 @@ _KINDS: dict[str, str] = {
     "mcp_tools": RunKind.CHAIN,
     "guardrail": "guardrail",
 }
-_INPUTS = ("input", "from_agent", "server")
-_OUTPUTS = ("output", "response", "to_agent", "result", "triggered")
+_INPUTS = ("input", "from_agent", "server", "data")
+_OUTPUTS = ("output", "response", "to_agent", "result")
 _SETTINGS = ("model", "tools", "handoffs", "output_type")
-_READ = frozenset({"type", "name", "usage", "model_config", *_INPUTS, *_OUTPUTS, *_SETTINGS})
+_READ = frozenset({"type", "name", "usage", "model_config", "triggered", *_INPUTS, *_OUTPUTS, *_SETTINGS})
 
 
 class AgentsSpans:
@@ -99,8 +99,8 @@ class AgentsSpans:
             name=_name(data, word),
             kind=_KINDS.get(word, RunKind.CHAIN),
             parent_id=str(parent) if parent else None,
-            inputs=_value(data, _INPUTS),
-            outputs=_value(data, _OUTPUTS),
+            inputs=_instructed(_value(data, _INPUTS), data.get("response")),
+            outputs={"triggered": data["triggered"]} if "triggered" in data else _value(data, _OUTPUTS),
             error=_error(span.get("error")),
             is_pending=not span.get("ended_at"),
             started_at=moment(span.get("started_at")),
@@ -119,6 +119,15 @@ def _name(data: Mapping[str, Any], word: str) -> str:
 
 def _value(data: Mapping[str, Any], keys: tuple[str, ...]) -> Json:
     return next((decoded(data[key]) for key in keys if data.get(key) is not None), None)
+
+
+def _instructed(inputs: Json, response: Json) -> Json:
+    """Return the input of a response, with the instructions that only the response repeats."""
+    said = response.get("instructions") if isinstance(response, dict) else None
+    if not isinstance(said, str) or not said:
+        return inputs
+    asked: list[Json] = inputs if isinstance(inputs, list) else [{"role": "user", "content": inputs}] if inputs else []
+    return [{"role": "system", "content": said}, *asked]
 
 
 def _settings(data: Mapping[str, Any]) -> dict[str, object]:

@@ -9,16 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NAMES = {
-    "input_tokens": ("input_tokens", "prompt_tokens", "promptTokens", "inputTokens", "input", "prompt_token_count"),
-    "output_tokens": (
-        "output_tokens",
-        "completion_tokens",
-        "completionTokens",
-        "outputTokens",
-        "output",
-        "candidates_token_count",
+    "input_tokens": (
+        *("input_tokens", "prompt_tokens", "promptTokens", "inputTokens", "input"),
+        *("prompt_token_count", "promptTokenCount"),
     ),
-    "total_tokens": ("total_tokens", "totalTokens", "total", "total_token_count"),
+    "output_tokens": (
+        *("output_tokens", "completion_tokens", "completionTokens", "outputTokens", "output"),
+        *("candidates_token_count", "candidatesTokenCount"),
+    ),
+    "total_tokens": ("total_tokens", "totalTokens", "total", "total_token_count", "totalTokenCount"),
 }
 
 
@@ -26,13 +25,15 @@ def counted(source: Mapping[str, Any]) -> dict[str, int]:
     """Return ``input_tokens``, ``output_tokens`` and ``total_tokens`` as far as ``source`` has them."""
     found = {}
     for name, keys in _NAMES.items():
-        value = next((source[key] for key in keys if _is_count(source.get(key))), None)
-        if value is not None:
-            found[name] = int(value)
+        counts = (_count(source.get(key)) for key in keys)
+        if (count := next((count for count in counts if count is not None), None)) is not None:
+            found[name] = count
     return found
 
 
-def _is_count(value: object) -> bool:
+def _count(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value[:18])
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value) and value >= 0
+        return None
+    return int(value) if math.isfinite(value) and value >= 0 else None

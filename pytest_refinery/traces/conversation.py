@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_refinery.traces import messages
+from pytest_refinery.traces import messages, prompts
 from pytest_refinery.traces.model import Json, Message, RunKind, ToolCall
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class _Reader:
 
     def _take_llm(self, run: Run) -> None:
         reading = messages.read(run.inputs)
-        told = (*reading.messages, *_completion_prompts(reading.rest))
+        told = (*_bare_prompts(reading.rest), *reading.messages)
         for message in self._unheard(told):
             self._take_told(run, message)
         answers = messages.read(run.outputs).messages or _bare_answer(run)
@@ -247,10 +247,10 @@ def _texts(rest: object) -> list[str]:
     return [item for item in rest.values() if isinstance(item, str)] if isinstance(rest, Mapping) else []
 
 
-def _completion_prompts(rest: object) -> tuple[Message, ...]:
-    prompts = rest.get("prompts") or rest.get("prompt") if isinstance(rest, Mapping) else rest
-    texts = [prompts] if isinstance(prompts, str) else prompts if isinstance(prompts, list) else []
-    return tuple(Message("user", text) for text in texts if isinstance(text, str))
+def _bare_prompts(rest: object) -> tuple[Message, ...]:
+    """Return what a model was told in other words than messages: a prompt, instructions."""
+    found = prompts.bare_texts(rest if isinstance(rest, Mapping) else {"prompts": rest})
+    return tuple(Message(role, text) for role, text in found)
 
 
 def _bare_answer(run: Run) -> tuple[Message, ...]:

@@ -76,17 +76,17 @@ def _messages(run: Run) -> Iterator[_Told]:
         if message.role in {"system", "user"} and message.text.strip() and not is_speaker:
             yield message.role, message.text, ()
     if run.kind == RunKind.LLM and isinstance(run.inputs, Mapping):
-        yield from _bare_texts(run.inputs)
+        yield from ((role, text, ()) for role, text in bare_texts(run.inputs))
 
 
-def _bare_texts(inputs: Mapping[str, Any]) -> Iterator[_Told]:
-    """Find what a model was told outside of messages, as some interfaces have it."""
+def bare_texts(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield role and text of what a model was told outside of messages, as some interfaces have it."""
     for key, role in _BARE_TEXTS.items():
         value = inputs.get(key)
         for item in value if isinstance(value, list) else [value]:
             text = item.get("text") if isinstance(item, Mapping) and item.get("type") == "text" else item
             if isinstance(text, str) and text.strip():
-                yield role, text, ()
+                yield role, text
 
 
 def _settings(run: Run) -> Iterator[_Told]:

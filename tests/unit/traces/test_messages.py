@@ -49,6 +49,8 @@ SYSTEM = [
     {"role": "system", "content": "Be brief."},
     {"role": "developer", "content": "Be brief."},
     {"role": "developer", "content": [{"type": "input_text", "text": "Be brief."}]},
+    {"role": "system", "parts": [{"type": "text", "content": "Be brief."}]},
+    {"role": "system", "text": "Be brief."},
 ]
 USER = [
     constructor("HumanMessage", content="Hello"),
@@ -61,6 +63,7 @@ USER = [
     {"role": "human", "content": [{"type": "text", "text": "Hello"}]},
     {"role": "user", "content": [{"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}}]},
     {"role": "user", "parts": [{"text": "Hello"}]},
+    {"role": "user", "parts": [{"type": "text", "content": "Hello"}]},
     {"role": "User", "content": "Hello"},
 ]
 REPLY = [
@@ -100,6 +103,14 @@ CALLING = [
     {"role": "assistant", "content": [{"type": "tool_use", "id": "call_1", "name": CALL.name, "input": ARGUMENTS}]},
     {"role": "assistant", "content": [{"type": "tool_call", "id": "call_1", "name": CALL.name, "args": ARGUMENTS}]},
     {"role": "model", "parts": [{"functionCall": {"id": "call_1", "name": CALL.name, "args": ARGUMENTS}}]},
+    {
+        "role": "assistant",
+        "parts": [{"type": "tool_call", "id": "call_1", "name": CALL.name, "arguments": json.dumps(ARGUMENTS)}],
+    },
+    {
+        "role": "assistant",
+        "content": [{"type": "tool-call", "toolCallId": "call_1", "toolName": CALL.name, "input": ARGUMENTS}],
+    },
     {"type": "function_call", "id": "fc_9", "call_id": "call_1", "name": CALL.name, "arguments": json.dumps(ARGUMENTS)},
     {
         "text": "",
@@ -117,6 +128,9 @@ RESULT = [
         "role": "user",
         "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": [{"type": "text", "text": "12 rows"}]}],
     },
+    {"role": "tool", "parts": [{"type": "tool_call_response", "id": "call_1", "response": "12 rows"}]},
+    {"role": "tool", "parts": [{"type": "tool_call_response", "id": "call_1", "result": "12 rows"}]},
+    {"role": "tool", "content": [{"type": "tool-result", "toolCallId": "call_1", "output": "12 rows"}]},
     {"type": "function_call_output", "call_id": "call_1", "output": "12 rows"},
     {"role": "function", "parts": [{"functionResponse": {"id": "call_1", "response": "12 rows"}}]},
 ]
@@ -310,6 +324,10 @@ def test_a_custom_tool_is_called_with_a_text() -> None:
         },
         {"type": "ai", "content": "Yes.", "additional_kwargs": {"reasoning_content": "Hm."}},
         {"role": "model", "parts": [{"text": "Hm.", "thought": True}, {"text": "Yes."}]},
+        {
+            "role": "assistant",
+            "parts": [{"type": "reasoning", "content": "Hm."}, {"type": "text", "content": "Yes."}],
+        },
     ],
 )
 def test_reasoning_is_no_part_of_what_was_said(form: Form) -> None:
