@@ -220,9 +220,10 @@ def _is_whole(item: pytest.Item) -> bool:
 def _file_name(name: str) -> str:
     """Return an item's id as the name of a file, no two items the same."""
     plain = _NOT_IN_NAMES.sub("-", name.replace("::", "."))
-    if plain == name and len(plain) <= _LONGEST_NAME:
+    # With .yaml behind it, that would be an expectation file.
+    if plain == name and len(plain) <= _LONGEST_NAME and not plain.endswith(".refinery"):
         return plain
-    return f"{plain[:_LONGEST_NAME].strip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{plain[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _scrubbed(config: pytest.Config, text: str) -> str | None:
