@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 _PASSING = frozenset({408, 425, 500, 502, 503, 504})
 # What the SDK waits after a 429 that does not say how long.
 _LIMITED_SECONDS = 30.0
-# As long as nothing came in two minutes, others need not wait for the same.
-_STILL_DOWN_SECONDS = 30.0
+# Where not even an error came, the next request would only wait for nothing, too.
+_STILL_SILENT_SECONDS = 30.0
 _LONGEST_WORDS = 200
 
 
@@ -145,7 +146,7 @@ class Service:
         Raises:
             TraceError: There was none for as long as patience lasts.
         """
-        self._refuse_while_down()
+        self._refuse_while_silent()
         pauses = chain((1.0, 2.0, 4.0, 8.0), repeat(16.0))
         first_trouble: float | None = None
         while True:
@@ -159,17 +160,17 @@ class Service:
             else:
                 self._sleep_if(self._pause(response, next(pauses), first_trouble))
 
-    def _attempt(self, request: Request) -> Response | str:
+    def _attempt(self, request: Request) -> Response | _Trouble:
         """Return the answer, or why there is none that counts."""
         try:
             response = self._wire.send(request)
         except UnreachedError as error:
-            return str(error)
+            return _Trouble(str(error), is_silent=True)
         except TooLargeError as error:
             msg = f"The answer of {self.host} is larger than a trace may be ({error})."
             raise TraceError(msg) from error
         if response.status in _PASSING:
-            return f"it answers {response.status}"
+            return _Trouble(f"it answers {response.status}")
         self._outage.end()
         return response
 
@@ -177,27 +178,27 @@ class Service:
         if self._clock() + seconds > first_trouble + self._patience:
             msg = (
                 f"{self.host} says that this key asks too often (429), and to wait {seconds:.0f} s more; longer than "
-                f"the {self._patience:.0f} s that REFINERY_FETCH_TIMEOUT allows. Run again later."
+                f"the {self._patience:g} s that REFINERY_FETCH_TIMEOUT allows. Run again later."
             )
             raise TraceError(msg)
         self._pace.hold(lane.name, seconds)
 
-    def _pause(self, why: str, seconds: float, first_trouble: float) -> float:
-        since = min(first_trouble, self._outage.begin(why))
+    def _pause(self, trouble: _Trouble, seconds: float, first_trouble: float) -> float:
+        since = min(first_trouble, self._outage.begin())
         if self._clock() + seconds <= since + self._patience:
             return seconds
-        self._outage.give_up()
-        raise TraceError(self._down(why))
+        self._outage.give_up(trouble)
+        raise TraceError(self._down(trouble))
 
-    def _refuse_while_down(self) -> None:
-        why = self._outage.given_up_for(_STILL_DOWN_SECONDS)
-        if why is not None:
-            raise TraceError(self._down(why))
+    def _refuse_while_silent(self) -> None:
+        trouble = self._outage.silence(_STILL_SILENT_SECONDS)
+        if trouble is not None:
+            raise TraceError(self._down(trouble))
 
-    def _down(self, why: str) -> str:
+    def _down(self, trouble: _Trouble) -> str:
         return (
-            f"{self.host} could not be asked for {self._patience:.0f} s ({why}). Run again later; traces that were "
-            "fetched before are still there. (REFINERY_FETCH_TIMEOUT says how long to try.)"
+            f"{self.host} could not be asked for {self._patience:g} s ({trouble.why}). Run again later; traces that "
+            "were fetched before are still there. (REFINERY_FETCH_TIMEOUT says how long to try.)"
         )
 
     def _sleep_if(self, seconds: float) -> None:
@@ -216,33 +217,41 @@ class Service:
         )
 
 
+@dataclass(frozen=True)
+class _Trouble:
+    """Why there is no answer; ``is_silent`` where not even an error came."""
+
+    why: str
+    is_silent: bool = False
+
+
 class _Outage:
-    """Since when nothing has been heard, shared by all threads: a suite waits for the same trouble once."""
+    """Since when there is trouble, shared by all threads: a suite waits for the end of it once."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._since: float | None = None
-        self._given_up: float | None = None
-        self._why = ""
+        self._given_up: tuple[float, _Trouble] | None = None
 
-    def begin(self, why: str) -> float:
+    def begin(self) -> float:
         """Return since when it lasts."""
         with self._lock:
-            self._why = why
             self._since = self._clock() if self._since is None else self._since
             return self._since
 
-    def give_up(self) -> None:
-        """Note that patience has ended."""
+    def give_up(self, trouble: _Trouble) -> None:
+        """Note that patience has ended: until there is an answer, nobody has any left."""
         with self._lock:
-            self._given_up = self._clock()
+            self._since = -math.inf
+            self._given_up = self._clock(), trouble
 
-    def given_up_for(self, seconds: float) -> str | None:
-        """Return why, where somebody gave up less than ``seconds`` ago."""
+    def silence(self, seconds: float) -> _Trouble | None:
+        """Return what was given up less than ``seconds`` ago because nothing was heard."""
         with self._lock:
-            is_recent = self._given_up is not None and self._clock() < self._given_up + seconds
-            return self._why if is_recent else None
+            at, trouble = self._given_up or (0.0, None)
+            is_on = trouble is not None and trouble.is_silent and self._clock() < at + seconds
+            return trouble if is_on else None
 
     def end(self) -> None:
         """Note that there was an answer."""

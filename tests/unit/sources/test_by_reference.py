@@ -69,7 +69,12 @@ def test_a_path_that_ends_in_an_id_says_how_to_write_the_id(source: ByReference,
 
 def test_langsmith_is_made_once_and_only_when_it_is_wanted(tmp_path: Path, remote: Remote) -> None:
     made: list[Remote] = []
-    source = ByReference(JsonFiles(), lambda: made.append(remote) or remote)
+
+    def make() -> Remote:
+        made.append(remote)
+        return remote
+
+    source = ByReference(JsonFiles(), make)
     (tmp_path / "chat.json").write_text(CHAT)
     source.load("chat.json", base=tmp_path)
     assert made == []

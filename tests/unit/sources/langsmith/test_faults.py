@@ -191,31 +191,29 @@ def test_a_langsmith_that_is_not_there(connect: Connect) -> None:
     assert "refused" in told
 
 
-def test_a_suite_waits_for_the_same_trouble_once(server: LangSmithServer, connect: Connect, clock: SetClock) -> None:
+@pytest.mark.parametrize(("fault", "more"), [(faults.down(), 1), (faults.cut(), 0)], ids=["503", "silence"])
+def test_a_suite_waits_for_the_same_trouble_once(
+    server: LangSmithServer, connect: Connect, clock: SetClock, fault: Fault, more: int
+) -> None:
+    """Where it answers at all, it is asked once more: the trouble may be with one trace alone."""
     kept = server.store.add(traces.made(3))
-    server.faults.add(faults.down())
+    server.faults.add(fault)
     source = connect()
     refusal(source, kept.id)
     after_first, asked = clock(), len(server.log)
     refusal(source, kept.id)
-    assert (clock(), len(server.log)) == (after_first, asked)
+    assert (clock(), len(server.log)) == (after_first, asked + more)
     clock.sleep(31)
     server.faults.clear()
     assert len(source.load(kept.id, base=HERE).runs) == 3
 
 
-def test_trouble_that_lasts_is_one_trouble_for_all_threads(
-    server: LangSmithServer, connect: Connect, clock: SetClock
-) -> None:
-    """After half a minute nothing is known to have changed, so one more request is enough to say so."""
-    kept = server.store.add(traces.made(3))
-    server.faults.add(faults.down())
-    source = connect()
-    refusal(source, kept.id)
-    clock.sleep(31)
-    asked = len(server.log)
-    refusal(source, kept.id)
-    assert len(server.log) == asked + 1
+def test_trouble_with_one_trace_is_none_with_another(server: LangSmithServer, connect: Connect) -> None:
+    kept, broken = server.store.add(traces.made(3)), server.store.add(traces.made(4))
+    server.faults.add(faults.down(), path=f"/api/v2/traces/{broken.id}/*")
+    source = connect(LANGSMITH_PROJECT="default")
+    assert "it answers 503" in refusal(source, broken.id)
+    assert len(source.load(kept.id, base=HERE).runs) == 3
 
 
 def test_a_429_waits_as_asked(server: LangSmithServer, connect: Connect, clock: SetClock) -> None:

@@ -121,4 +121,4 @@ def test_any_address_is_a_run_with_whole_ids_or_refused(rest: str) -> None:
 def test_what_a_page_names_comes_back(run: UUID, trace: UUID | None, project: UUID, polls: bool) -> None:  # noqa: FBT001
     query = "&".join([*(["poll=true"] if polls else []), *([f"trace_id={trace}"] if trace else [])])
     found = langsmith_references.read(f"https://{HOST}/o/x/projects/p/{project}/r/{run}?{query}")
-    assert found == RunReference(str(run), trace and str(trace), str(project), HOST)
+    assert found == RunReference(str(run), str(trace) if trace else None, str(project), HOST)
