@@ -101,10 +101,11 @@ def _item(item: ItemRecord) -> Iterator[str]:
     if item.agent:
         yield f"**Agent:** {markdown(agent(item.agent))}"
         yield ""
-    for check in item.checks:
-        if not check.passed:
-            yield f"- {_code(check.name)}: expected {markdown(check.expected)}; was {markdown(check.actual)}"
-    yield ""
+    failed = [check for check in item.checks if not check.passed]
+    for check in failed:
+        yield f"- {_code(check.name)}: expected {markdown(check.expected)}; was {markdown(check.actual)}"
+    if failed:
+        yield ""
     if item.judge:
         reasons = markdown(" ".join(item.judge.reasons))
         yield f"**Judged** by {markdown(item.judge.model)}: {item.judge.verdict}. {reasons}"
@@ -115,10 +116,10 @@ def _item(item: ItemRecord) -> Iterator[str]:
         yield f"**{item.outcome.value.capitalize()}:** {markdown(item.error)}"
         yield ""
     if item.diagnosis:
-        yield from _diagnosis(item.diagnosis)
+        yield from _diagnosis(item.diagnosis, shown={check.actual for check in failed})
 
 
-def _diagnosis(found: Diagnosis) -> Iterator[str]:
+def _diagnosis(found: Diagnosis, *, shown: set[str]) -> Iterator[str]:
     kind = found.failure_type.value.replace("_", " ")
     yield f"**Root cause** ({kind}, confidence {found.confidence.value}): {markdown(found.root_cause)}"
     yield ""
@@ -130,13 +131,11 @@ def _diagnosis(found: Diagnosis) -> Iterator[str]:
     for quote in found.evidence:
         yield f"> {markdown(shortened(quote.quote, most=_QUOTE_CHARACTERS))}"
         yield ">"
-        yield f"> {markdown(quote.why)} (run {_code(quote.run_id)})"
+        why = "" if quote.why in found.root_cause else f"{markdown(quote.why)} "
+        yield f"> {why}(run {_code(quote.run_id)})"
         yield ""
-    for gap in found.gaps:
-        yield f"- expected {markdown(gap.expected)}; got {markdown(gap.actual)}"
-    yield from (f"- lacked: {markdown(entry)}" for entry in found.missing_context)
-    yield from (f"- assumed: {markdown(entry)}" for entry in found.wrong_assumptions)
-    yield ""
+    gaps = list(_gaps(found, shown))
+    yield from (*gaps, "") if gaps else ()
     for prompt in found.stale_prompts:
         yield from _changed(f"**Stale prompt:** {markdown(stale(prompt))}", stale_changes(prompt))
     if found.suggested_fix:
@@ -146,6 +145,15 @@ def _diagnosis(found: Diagnosis) -> Iterator[str]:
         yield ""
     yield _cost(found)
     yield ""
+
+
+def _gaps(found: Diagnosis, shown: set[str]) -> Iterator[str]:
+    """Yield what separates the expected from what was there, as far as no check has ``shown`` it."""
+    for gap in found.gaps:
+        if gap.actual not in shown:
+            yield f"- expected {markdown(gap.expected)}; got {markdown(gap.actual)}"
+    yield from (f"- lacked: {markdown(entry)}" for entry in found.missing_context)
+    yield from (f"- assumed: {markdown(entry)}" for entry in found.wrong_assumptions)
 
 
 def _fix(fix: SuggestedFix) -> Iterator[str]:

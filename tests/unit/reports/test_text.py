@@ -192,7 +192,6 @@ def test_markdown_reads_top_down() -> None:
         >
         > What was asked. (run `run-2`)
 
-        - expected the answer not to contain 'from now on'; got 'I will exclude them from now on.'
         - expected It says that it has no memory.; got It promised.
         - lacked: That it has no memory.
         - assumed: That it can remember.
