@@ -43,14 +43,14 @@ class ClaudeCodeLines:
         """Tell whether a JSON value is a line of a session."""
         if not isinstance(record, Mapping) or not any(key in record for key in _SESSION_KEYS):
             return False
-        is_spoken = record.get("type") in _SPOKEN and isinstance(record.get("message"), Mapping)
-        return is_spoken or record.get("type") in _OTHERS
+        kind = _text(record.get("type"))
+        return (kind in _SPOKEN and isinstance(record.get("message"), Mapping)) or kind in _OTHERS
 
     def add(self, record: object) -> None:
         """Add a line."""
         line: Mapping[str, Any] = record if isinstance(record, Mapping) else {}
         self._id = self._id or str(line.get("sessionId") or line.get("session_id") or "")
-        message, kind = line.get("message"), line.get("type")
+        message, kind = line.get("message"), _text(line.get("type"))
         is_spoken = kind in _SPOKEN and isinstance(message, Mapping)
         self._lines.add(1, () if is_spoken or kind == "result" else [described(record)])
         if kind == "result":

@@ -52,11 +52,11 @@ class CodexLines:
         """Tell whether a JSON value is a line, an event or an item of a session."""
         if not isinstance(record, Mapping):
             return False
-        kind = record.get("type")
+        kind = _word(record.get("type"))
         is_line = kind in _LINES and isinstance(record.get("payload"), Mapping)
         is_item = kind in _CALLS | _RESULTS and "call_id" in record
         is_head = {"id", "timestamp", "instructions"} <= record.keys()
-        return is_line or is_item or is_head or (isinstance(kind, str) and kind.startswith(_EVENTS))
+        return is_line or is_item or is_head or kind.startswith(_EVENTS)
 
     def add(self, record: object) -> None:
         """Add a line, an event or an item."""
@@ -79,7 +79,7 @@ class CodexLines:
         )
 
     def _line(self, line: Mapping[str, Any]) -> bool:
-        kind, payload, item = line.get("type"), line.get("payload"), line.get("item")
+        kind, payload, item = _word(line.get("type")), line.get("payload"), line.get("item")
         if isinstance(item, Mapping):
             return self._done(item, is_over=kind == "item.completed")
         if kind == "event_msg" and isinstance(payload, Mapping):
@@ -104,7 +104,7 @@ class CodexLines:
         return True
 
     def _event(self, event: Mapping[str, Any]) -> bool:
-        kind = event.get("type")
+        kind = _word(event.get("type"))
         if kind == "token_count":
             info = event.get("info")
             usage = info.get("last_token_usage") if isinstance(info, Mapping) else None
@@ -126,7 +126,7 @@ class CodexLines:
 
     def _item(self, item: Mapping[str, Any]) -> bool:
         """Read an item of the Responses API."""
-        kind, role, thread = item.get("type"), item.get("role"), self._session.main
+        kind, role, thread = _word(item.get("type")), item.get("role"), self._session.main
         if kind in _RESULTS:
             thread.answer(str(item.get("call_id")), _result(item), at=self._at)
         elif kind in _CALLS:
@@ -143,10 +143,10 @@ class CodexLines:
 
     def _done(self, item: Mapping[str, Any], *, is_over: bool) -> bool:
         """Read an item of ``codex exec``: something said, or an action with its outcome."""
-        kind, text = item.get("type") or item.get("item_type"), item.get("text")
+        kind, text = _word(item.get("type") or item.get("item_type")), item.get("text")
         thread = self._session.main
         if kind in _ACTIONS:
-            self._act(item, str(kind), is_over=is_over)
+            self._act(item, kind, is_over=is_over)
         elif kind in {"agent_message", "assistant_message"} and isinstance(text, str):
             thread.say({"role": "assistant", "content": text}, at=self._at)
         elif kind == "reasoning" and isinstance(text, str):
@@ -169,6 +169,10 @@ class CodexLines:
             given = given["content"] if isinstance(given, dict) and "content" in given else given
             message: Json = {"role": "tool", "name": name, "tool_call_id": call_id, "content": given}
             self._session.main.answer(call_id, message, at=self._at, error=_failure(item))
+
+
+def _word(value: Json) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _kind(line: Mapping[str, Any]) -> str:

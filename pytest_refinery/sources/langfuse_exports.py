@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources import span_contents, token_counts
+from pytest_refinery.sources import span_contents, token_counts, tree_notes
 from pytest_refinery.sources.attributes import Attributes, decoded
 from pytest_refinery.sources.moments import moment
 from pytest_refinery.sources.tally import Tally, described
@@ -131,13 +131,7 @@ class Observations:
         )
 
     def _notes(self, runs: tuple[Run, ...]) -> Iterator[str]:
-        traces = {_trace_id(record) for record in self._records.values()}
-        if len(traces) > 1:
-            yield f"The file holds {len(traces)} traces; they are read as one, in the order of their times."
-        ids = {run.id for run in runs}
-        orphans = sum(run.parent_id is not None and run.parent_id not in ids for run in runs)
-        if orphans:
-            yield f"Runs that stand as roots because their parent is not in the file: {orphans}."
+        yield from tree_notes.notes(runs, {_trace_id(record) for record in self._records.values()})
         for about in self._traces.values():
             told = [key for key, value in about.items() if value not in _NOTHING and key not in _BOOKKEEPING]
             self._trace_fields.add(len(told), [key for key in told if key not in _TRACE_MAPPED])

@@ -117,7 +117,7 @@ def _response(record: Mapping[str, Any]) -> Json:
     answer = next((found for found in answers if not _ANSWERED.isdisjoint(found)), answers[0] if answers else None)
     if answer is not None:
         return dict(answer)
-    if record.get("object") in {"chat.completion", "response"} or "choices" in record:
+    if record.get("object") in ("chat.completion", "response") or "choices" in record:
         return dict(record)
     texts = (record.get(key) for key in _RESPONSES)
     return next((text for text in texts if isinstance(text, str | list) and text), None)

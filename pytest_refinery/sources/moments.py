@@ -34,4 +34,4 @@ def _count(value: object) -> float | None:
 
 
 def _seconds(count: float) -> float:
-    return next(count / unit for size, unit in _UNITS if abs(count) >= size)
+    return next((count / unit for size, unit in _UNITS if abs(count) >= size), count)

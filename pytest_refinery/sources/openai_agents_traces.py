@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources import model_attributes, token_counts
+from pytest_refinery.sources import model_attributes, token_counts, tree_notes
 from pytest_refinery.sources.attributes import decoded
 from pytest_refinery.sources.moments import moment
 from pytest_refinery.sources.tally import Tally, described
@@ -79,9 +79,7 @@ class AgentsSpans:
         )
 
     def _notes(self, runs: tuple[Run, ...]) -> Iterator[str]:
-        traces = {span.get("trace_id") for span in self._spans.values()}
-        if len(traces) > 1:
-            yield f"The file holds {len(traces)} traces; they are read as one, in the order of their times."
+        yield from tree_notes.notes(runs, {str(span.get("trace_id")) for span in self._spans.values()})
         kept_by_openai = sum(run.kind == RunKind.LLM and run.outputs is None for run in runs)
         if kept_by_openai:
             yield f"Model calls whose messages the SDK did not write down, but for an id: {kept_by_openai}."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources import message_attributes, span_contents, span_records
+from pytest_refinery.sources import message_attributes, span_contents, span_records, tree_notes
 from pytest_refinery.sources.attributes import Attributes
 from pytest_refinery.sources.span_records import Event, Span
 from pytest_refinery.sources.tally import Tally, described
@@ -31,7 +31,7 @@ def trace(records: Iterable[Mapping[str, Any]], *, source: str, name: str = "") 
         name: The trace's name; without one, its first root's.
 
     Raises:
-        TraceError: There is no span among the records, two share an id, or parents form a cycle.
+        TraceError: There is no span among the records, two that differ share an id, or parents form a cycle.
     """
     spans = Spans(source)
     for record in records:
@@ -44,7 +44,8 @@ class Spans:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._spans: list[Span] = []
+        self._spans: dict[str, Span] = {}
+        self._repeated = 0
         self._logged: dict[str, list[Event]] = {}
         self._answer: Json = None
         self._attributes = Tally("Attributes that a run has no place for, kept as its metadata")
@@ -57,7 +58,11 @@ class Spans:
         return span_records.is_span(record) or span_records.is_export(record)
 
     def add(self, record: object) -> None:
-        """Add a span, an export of spans, or something else, which is counted."""
+        """Add a span, an export of spans, or something else, which is counted.
+
+        Raises:
+            TraceError: Another span has the same id.
+        """
         if isinstance(record, Mapping) and "final_output" in record:
             # any-agent writes the answer beside the spans.
             self._answer = record["final_output"]
@@ -66,22 +71,31 @@ class Spans:
         self._records.add(max(len(found), 1), () if found else [described(record)])
         for item, span_id in found:
             if isinstance(item, Span):
-                self._spans.append(item)
+                self._add(item)
             else:
                 self._logged.setdefault(span_id, []).append(item)
+
+    def _add(self, span: Span) -> None:
+        known = self._spans.setdefault(span.id, span)
+        if known != span:
+            msg = f"{self._source}: two spans have the id {span.id} and differ; ids must differ within a file."
+            raise TraceError(msg)
+        # An exporter that heard no answer sends a span again.
+        self._repeated += known is not span
 
     def trace(self, *, name: str = "") -> Trace:
         """Return the trace.
 
         Raises:
-            TraceError: There is no span, two share an id, or parents form a cycle.
+            TraceError: There is no span, or parents form a cycle.
         """
         if not self._spans:
             msg = f"{self._source}: there is no finished span in it."
             raise TraceError(msg)
-        runs = self._answered(in_order([self._run(span) for span in self._spans], source=self._source))
+        spans = self._spans.values()
+        runs = self._answered(in_order([self._run(span) for span in spans], source=self._source))
         return Trace(
-            id=self._spans[0].trace_id or runs[0].id,
+            id=next(iter(spans)).trace_id or runs[0].id,
             name=name or runs[0].name,
             runs=runs,
             source=self._source,
@@ -97,14 +111,11 @@ class Spans:
         return tuple(root if run.id == root.id else run for run in runs)
 
     def _notes(self, runs: tuple[Run, ...]) -> Iterator[str]:
-        traces = {span.trace_id for span in self._spans}
-        if len(traces) > 1:
-            yield f"The file holds {len(traces)} traces; they are read as one, in the order of their times."
-        ids = {run.id for run in runs}
-        orphans = sum(run.parent_id is not None and run.parent_id not in ids for run in runs)
-        if orphans:
-            yield f"Runs that stand as roots because their parent is not in the file: {orphans}."
-        links = sum(span.links for span in self._spans)
+        spans = self._spans.values()
+        yield from tree_notes.notes(runs, {span.trace_id for span in spans})
+        if self._repeated:
+            yield f"Spans that the file holds more than once: {self._repeated}."
+        links = sum(span.links for span in spans)
         if links:
             yield f"Links between spans, which a tree of runs has no place for: {links}."
         for tally in (self._attributes, self._events, self._records):

@@ -242,6 +242,17 @@ def test_spans_without_their_parent_stand_as_roots_and_a_note_says_so() -> None:
     assert "Runs that stand as roots because their parent is not in the file: 2." in trace.notes
 
 
+def test_a_span_that_was_sent_twice_is_one_run_and_a_note_says_so() -> None:
+    trace = loaded(dumped(AGENT), dumped(AGENT))
+    assert len(trace.runs) == 1
+    assert "Spans that the file holds more than once: 1." in trace.notes
+
+
+def test_two_spans_of_one_id_are_refused() -> None:
+    with pytest.raises(TraceError, match=r"two spans have the id a000000000000001 and differ; ids must differ"):
+        loaded(dumped(AGENT), {**dumped(AGENT), "name": "other"})
+
+
 def test_several_traces_are_read_as_one_and_a_note_says_so() -> None:
     trace = loaded(dumped(AGENT), {**dumped(AGENT), "trace_id": "other", "span_id": "c000000000000001"})
     assert "The file holds 2 traces; they are read as one, in the order of their times." in trace.notes
