@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_KEPT = frozenset(
+KEPT = frozenset(
     {
         "content-disposition",
         "content-encoding",
@@ -21,13 +21,13 @@ _KEPT = frozenset(
     }
 )
 # Small, but not 0, which clients take for no answer: 0.001 s where the unit is a second.
-_WAITS = {"retry-after": "0.001", "retry-after-ms": "1", "openai-poll-after-ms": "1"}
+WAITS = {"retry-after": "0.001", "retry-after-ms": "1", "openai-poll-after-ms": "1"}
 
 
 def kept(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return the headers that are recorded, in the order of their names, with every wait as short as can be."""
     found = ((name.lower(), value) for name, value in headers)
-    return tuple(sorted((name, _WAITS.get(name, value)) for name, value in found if name in _KEPT or name in _WAITS))
+    return tuple(sorted((name, WAITS.get(name, value)) for name, value in found if name in KEPT or name in WAITS))
 
 
 def without_boundary(content_type: str) -> str:
