@@ -99,7 +99,8 @@ class AgentRun:
             return record.model_copy(update={"outcome": Outcome.UNDECIDED, "error": str(reason)}), None
 
     def _raised(self, record: ItemRecord, trace: Trace, error: BaseException) -> tuple[ItemRecord, Case]:
-        actual = f"it raised {type(error).__name__}: {error}{_place(error, self.judging.folders)}"
+        raised = f"{type(error).__name__}: {error}".rstrip(".: ")
+        actual = f"it raised {raised}{_place(error, self.judging.folders)}"
         root = trace.root
         check = CheckRecord(
             name="agent", passed=False, expected=_ANSWERS, actual=actual, run_id=root.id, run_name=root.name
@@ -142,6 +143,7 @@ def _place(error: BaseException, folders: tuple[Path, ...]) -> str:
     """Return where in the suite's own files an exception came from."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if "site-packages" not in path.parts and any(path.is_relative_to(folder) for folder in folders):
-            return f" at {path}:{frame.lineno}"
+        folder = next((folder for folder in folders if path.is_relative_to(folder)), None)
+        if folder is not None and "site-packages" not in path.parts:
+            return f" at {path.relative_to(folder)}:{frame.lineno}"
     return ""

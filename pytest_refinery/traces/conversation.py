@@ -79,6 +79,7 @@ def read(trace: Trace) -> Conversation:
     reader.take_last_words()
     if not reader.steps:
         reader.take_leaves()
+    reader.take_silent_failures()
     return Conversation(tuple(reader.steps), tuple(reader.system))
 
 
@@ -113,6 +114,16 @@ class _Reader:
         for message, run in self.supplied:
             if self.trace.numbers[run.id] > last:
                 self._add(run, message)
+
+    def take_silent_failures(self) -> None:
+        """Add the error of each run that said nothing else, where none of its children explains it."""
+        spoken = {step.run_id for step in self.steps}
+        for run in self.trace.runs:
+            if run.error and run.id not in spoken and not self._is_explained(run):
+                self._add(run, Message("assistant", run.error, name=run.name, is_error=True))
+
+    def _is_explained(self, run: Run) -> bool:
+        return any(child.error for child in self.trace.children.get(run.id, ()))
 
     def take_leaves(self) -> None:
         for run in self.trace.runs:

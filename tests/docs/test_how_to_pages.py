@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -26,17 +27,56 @@ def traces(pytester: pytest.Pytester) -> Path:
 
 
 def test_python_tests_are_diagnosed_as_the_page_says(pytester: pytest.Pytester, traces: Path) -> None:
-    marked, recorded = blocks("how-to/python-tests.md", "python")
-    helpers = "\n\ndef find_order(number):\n    return {}\n\n\ndef answer(order):\n    return 'It is on its way.'\n\n\n"
-    (traces / "test_page.py").write_text(marked + helpers + recorded, encoding="utf-8")
+    marked, captured, recorded = blocks("how-to/python-tests.md", "python")
+    helpers = """
+
+def find_order(number):
+    return {}
+
+
+def answer(order):
+    return "It is on its way."
+
+
+def support_agent(question):
+    return answer(find_order(7))
+
+
+"""
+    (traces / "test_page.py").write_text(f"{marked}{helpers}{captured}\n\n{recorded}", encoding="utf-8")
     result = pytester.runpytest("--refinery", "-p", "no:randomly")
-    result.assert_outcomes(failed=2)
-    assert sum(line.startswith("root cause ") for line in result.outlines) == 2
+    result.assert_outcomes(failed=3)
+    assert sum(line.startswith("root cause ") for line in result.outlines) == 3
+
+
+@pytest.fixture
+def shop(pytester: pytest.Pytester) -> Path:
+    """The agent of the page on running agents, and a recorded trace of it."""
+    agent, recording = blocks("how-to/run-the-agent.md", "python")
+    for name, code in (("assistant", agent), ("recording", recording)):
+        path = pytester.path / "shop" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(code, encoding="utf-8")
+    late = {**TRACE[0], "inputs": {"question": "Where is order 7?"}}
+    pytester.mkdir("traces").joinpath("late-order.json").write_text(json.dumps([late]), encoding="utf-8")
+    return pytester.path
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_agents_are_run_as_the_page_says(pytester: pytest.Pytester, shop: Path, index: int) -> None:
+    (shop / "shop.refinery.yaml").write_text(blocks("how-to/run-the-agent.md", "yaml")[index], encoding="utf-8")
+    pytester.runpytest("--refinery").assert_outcomes(passed=1)
+
+
+def test_an_agent_records_by_hand_as_the_page_says(pytester: pytest.Pytester, shop: Path) -> None:
+    file = blocks("how-to/run-the-agent.md", "yaml")[1].replace("shop.assistant:", "shop.recording:")
+    (shop / "shop.refinery.yaml").write_text(f"{file}      - tools: {{called: find_order}}\n", encoding="utf-8")
+    pytester.runpytest("--refinery").assert_outcomes(passed=1)
 
 
 def test_hooks_work_as_the_page_says(pytester: pytest.Pytester, traces: Path) -> None:
-    check, analyst, diagnosed = blocks("reference/hooks.md", "python")
-    (file,) = blocks("reference/hooks.md", "yaml")
+    check, _, analyst, diagnosed = blocks("reference/hooks.md", "python")
+    file, _ = blocks("reference/hooks.md", "yaml")
     (traces / "house_rules.py").write_text(
         "from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst\n\n\n"
         "class HouseAnalyst(BuiltinAnalyst):\n    name = 'house'\n",
@@ -52,3 +92,16 @@ def test_hooks_work_as_the_page_says(pytester: pytest.Pytester, traces: Path) ->
     result.stdout.fnmatch_lines(
         ["*hello.refinery.yaml::says-hello * 1", "*no 'Goodbye' in the answer*", "analyst    house:*"]
     )
+
+
+def test_a_trace_source_works_as_the_page_says(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(blocks("reference/hooks.md", "python")[1])
+    file = blocks("reference/hooks.md", "yaml")[1]
+    (pytester.path / "seven.refinery.yaml").write_text(file, encoding="utf-8")
+    (pytester.path / "eight.refinery.yaml").write_text(file.replace("archive:7", "archive:8"), encoding="utf-8")
+    with sqlite3.connect(pytester.path / "archive.db") as database:
+        database.execute("create table steps (trace, id, kind, name, said)")
+        database.execute("insert into steps values ('7', 's1', 'llm', 'desk', 'Goodbye.')")
+    result = pytester.runpytest("--refinery")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*archive.db has no trace 8.*"])

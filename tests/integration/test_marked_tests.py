@@ -73,6 +73,43 @@ def test_the_agent_finds_the_order(refinery_trace):
     assert item["diagnosis"]["coverage"]["percentage"] == 100.0
 
 
+def test_what_the_agents_own_tracing_says_in_a_block_is_its_trace(
+    run: Run, bare_suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"TRACING": "true", "API_KEY": "lsv2_pt_x", "ENDPOINT": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(f"LANGSMITH_{name}", value)
+    (bare_suite / "test_agent.py").write_text(
+        """\
+import asyncio
+import pytest
+from langsmith import traceable
+
+@traceable(run_type="tool")
+async def find_order(number):
+    return {"error": "no such order"}
+
+@traceable
+async def agent(question):
+    await find_order(7)
+    return "It arrives tomorrow."
+
+@pytest.mark.refinery(expect="The agent says that it has not found it.")
+def test_the_agent_finds_the_order(refinery_trace):
+    with refinery_trace.capture("shop", inputs={"question": "Where?"}) as run:
+        with refinery_trace.run("by hand"):
+            run.outputs = asyncio.run(agent("Where?"))
+    assert "not found" in run.outputs
+""",
+        encoding="utf-8",
+    )
+    result = run("--refinery-report", "out")
+    result.assert_outcomes(failed=1)
+    (item,) = json.loads((bare_suite / "out" / "report.json").read_text("utf-8"))["expectations"]
+    assert (item["trace"]["runs"], item["trace"]["source"]) == (4, "this test")
+    assert item["diagnosis"]["coverage"]["percentage"] == 100.0
+    assert "127.0.0.1:9" not in result.stdout.str() + result.stderr.str()
+
+
 def test_an_exception_in_a_recorded_run_is_its_error(run: Run, bare_suite: Path) -> None:
     (bare_suite / "test_agent.py").write_text(
         """\

@@ -138,6 +138,21 @@ def test_a_trace_without_messages_is_read_by_its_leaves() -> None:
     assert told(found) == [("leaf", "assistant", "b")]
 
 
+def test_the_error_of_a_run_that_said_nothing_else_is_its_last_word() -> None:
+    agent = Run(id="root", name="agent", kind="chain", error="LookupError: order 7 is lost")
+    found = read(agent, run("tool", "tool", inputs={"number": 7}, outputs="Order 7: lost"))
+    assert [(step.run_id, step.text, step.is_error) for step in found.steps] == [
+        ("tool", "Order 7: lost", False),
+        ("root", "LookupError: order 7 is lost", True),
+    ]
+
+
+def test_an_error_that_a_child_explains_is_said_once() -> None:
+    agent = Run(id="root", name="agent", kind="chain", error="LookupError: lost")
+    found = read(agent, run("tool", "tool", inputs={"number": 7}, error="LookupError: lost"))
+    assert [step.run_id for step in found.steps] == ["tool"]
+
+
 def transcript(*messages: dict[str, str]) -> conversation.Conversation:
     runs = [run(str(place), "message", None, outputs=message) for place, message in enumerate(messages)]
     return read(

@@ -108,10 +108,11 @@ def test_code_of_the_agent_records_where_somebody_listens_and_nowhere_else() -> 
 
 def test_what_listeners_hear_is_inside_the_run_of_the_block() -> None:
     made, listener = recorder(), Scripted(heard("b", parent="a"), heard("a"), heard("c", parent="elsewhere"))
+    was_listening = []
     with made.listening([listener], name="shop") as root:
-        assert listener.is_listening
+        was_listening.append(listener.is_listening)
         root.outputs = "done"
-    assert not listener.is_listening
+    assert [*was_listening, listener.is_listening] == [True, False]
     assert sorted(tree(finished(made))) == [("a", "shop"), ("b", "a"), ("c", "shop"), ("shop", None)]
     assert finished(made).is_live
 

@@ -1,0 +1,296 @@
+"""Expectations whose agent is run anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests import traced_agents
+from tests.openai_server import OpenAIServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Run = Callable[..., pytest.RunResult]
+
+SHOP = """\
+import os
+import time
+
+def answer(question: str) -> str:
+    print("looking it up")
+    return f"You asked: {question} It ships tomorrow."
+
+def raises(question):
+    from pytest_refinery import record
+    with record("find_order", "tool", inputs={"number": 7}) as tool:
+        tool.outputs = "Order 7: lost"
+    raise LookupError("order 7 is lost")
+
+def slow(question):
+    time.sleep(60)
+
+def leaves(question):
+    raise SystemExit(3)
+
+_asked = iter(range(1, 100))
+
+def flaky(question):
+    return "yes" if next(_asked) % 3 else "no"
+"""
+
+RECORDED = [
+    {"id": "1", "name": "shop", "run_type": "chain", "inputs": {"question": "Where?"}, "outputs": {"output": "Gone."}}
+]
+
+
+def write(folder: Path, expectation: str, *, head: str = "agent: shop:answer\n") -> None:
+    (folder / "shop.refinery.yaml").write_text(
+        f"{head}expectations:\n  - id: one\n    expect: It says when.\n{expectation}", encoding="utf-8"
+    )
+
+
+@pytest.fixture
+def shop(pytester: pytest.Pytester) -> Path:
+    """A suite's folder with agents and a recorded trace."""
+    (pytester.path / "shop.py").write_text(SHOP, encoding="utf-8")
+    (pytester.path / "recorded.json").write_text(json.dumps(RECORDED), encoding="utf-8")
+    pytester.path.joinpath("libraries.py").write_text(Path(traced_agents.__file__).read_text("utf-8"), encoding="utf-8")
+    return pytester.path
+
+
+def reported(folder: Path) -> dict[str, Any]:
+    (item,) = json.loads((folder / "out" / "report.json").read_text("utf-8"))["expectations"]
+    return dict(item)
+
+
+def test_the_recorded_question_is_asked_anew_and_the_new_answer_checked(run: Run, shop: Path) -> None:
+    write(shop, "    trace: recorded.json\n    checks: [{output: {contains: ships tomorrow}}]\n")
+    run("--refinery-report", "out").assert_outcomes(passed=1)
+    item = reported(shop)
+    assert (item["outcome"], item["trace"]["is_anew"], item["trace"]["source"]) == ("passed", True, "agent shop:answer")
+    assert item["agent"]["target"] == "shop:answer"
+    assert [trial["outcome"] for trial in item["agent"]["trials"]] == ["passed"]
+
+
+def test_a_failure_is_diagnosed_on_the_new_trace(run: Run, shop: Path) -> None:
+    write(shop, '    inputs: {question: "Where is it?"}\n    checks: [{output: {contains: please}}]\n')
+    result = run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "expected   It says when.",
+            "agent      shop:answer, run anew",
+            "  was      'You asked: Where is it? It ships tomorrow.'",
+            "root cause *",
+            "run        1 of 1: shop:answer (run-1)",
+            "*Captured stdout call*",
+            "looking it up",
+        ]
+    )
+
+
+def test_an_agent_that_raises_fails_with_what_led_there(run: Run, shop: Path) -> None:
+    write(shop, "    inputs: {question: x}\n    agent: shop:raises\n    checks: [{tools: {called: [find_order]}}]\n")
+    result = run("--refinery-report", "out")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["  was      it raised LookupError: order 7 is lost at shop.py:12", "root cause *"]
+    )
+    item = reported(shop)
+    assert item["trace"]["runs"] == 2
+    assert item["diagnosis"]["coverage"]["percentage"] == 100.0
+
+
+def test_an_agent_that_exits_fails_and_the_run_goes_on(pytester: pytest.Pytester, shop: Path) -> None:
+    write(shop, "    inputs: {question: x}\n    agent: shop:leaves\n    checks: [{output: {contains: x}}]\n")
+    pytester.runpytest("--refinery").assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize(
+    ("pass_rate", "outcome", "line"),
+    [
+        (0.66, "passed", None),
+        (1.0, "failed", "agent      shop:flaky, run anew: 2 of 3 trials met it, all had to; this is trial*"),
+    ],
+)
+def test_trials_are_counted_and_the_first_that_failed_is_diagnosed(
+    run: Run, shop: Path, pass_rate: float, outcome: str, line: str | None
+) -> None:
+    write(
+        shop,
+        f"    inputs: {{question: x}}\n    agent: shop:flaky\n    trials: 3\n    pass_rate: {pass_rate}\n"
+        '    checks: [{output: {contains: "yes"}}]\n',
+    )
+    result = run("--refinery-report", "out")
+    result.assert_outcomes(**{outcome: 1})
+    item = reported(shop)
+    assert [trial["outcome"] for trial in item["agent"]["trials"]] == ["passed", "passed", "failed"]
+    if line is not None:
+        result.stdout.fnmatch_lines([line, "*3", "  was      'no'"])
+        assert item["agent"]["shown"] == 3
+        assert "2 of 3 trials met it" in (shop / "out" / "report.md").read_text("utf-8")
+        assert "2 of 3 trials of shop:flaky met the expectation" in (shop / "out" / "index.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("expectation", "said"),
+    [
+        ("    agent: shop:anwser\n", "agent: shop:anwser: the module shop has no 'anwser'. Did you mean 'answer'?"),
+        ("    agent: shopp:answer\n", "agent: shopp:answer: no module 'shopp' in*"),
+        (
+            "    inputs: {qestion: x}\n",
+            "agent: shop:answer: it takes (question), which the inputs qestion do not fit.*",
+        ),
+    ],
+)
+def test_an_agent_that_cannot_be_called_is_an_error(
+    pytester: pytest.Pytester, shop: Path, expectation: str, said: str
+) -> None:
+    inputs = "" if "inputs" in expectation else "    inputs: {question: x}\n"
+    write(shop, f"{inputs}{expectation}    checks: [{{output: {{contains: x}}}}]\n")
+    result = pytester.runpytest("--refinery")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([said.replace("[", "[[]")])
+    result.stdout.no_fnmatch_line("*looking it up*")
+
+
+def test_inputs_without_an_agent_say_what_is_missing(pytester: pytest.Pytester, shop: Path) -> None:
+    write(shop, "    inputs: {question: x}\n    checks: [{output: {contains: x}}]\n", head="")
+    result = pytester.runpytest("--refinery")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["There is no trace: 'inputs:' are for an agent, and none is named.*"])
+
+
+def test_a_trace_without_inputs_says_what_to_give(pytester: pytest.Pytester, shop: Path) -> None:
+    (shop / "recorded.json").write_text(json.dumps([{**RECORDED[0], "inputs": None}]), encoding="utf-8")
+    write(shop, "    trace: recorded.json\n    checks: [{output: {contains: x}}]\n")
+    result = pytester.runpytest("--refinery")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["recorded.json: the trace records no inputs of its root to call the agent with.*"])
+
+
+def test_without_checks_and_judge_the_agent_is_not_run(pytester: pytest.Pytester, shop: Path) -> None:
+    write(shop, "    inputs: {question: x}\n")
+    result = pytester.runpytest("--refinery")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["Nothing can decide this expectation*"])
+    result.stdout.no_fnmatch_line("*looking it up*")
+
+
+def test_a_check_that_breaks_on_the_new_trace_is_an_error_not_a_failure(run: Run, shop: Path) -> None:
+    (shop / "own_checks.py").write_text("def check(trace):\n    return 3\n", encoding="utf-8")
+    write(shop, "    inputs: {question: x}\n    checks: [{python: 'own_checks:check'}]\n")
+    result = run("--refinery-report", "out")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at setup of one*", "The check python own_checks:check returned '3'*"])
+    assert reported(shop)["outcome"] == "undecided"
+
+
+def test_the_configured_agent_serves_expectations_that_name_none(pytester: pytest.Pytester, shop: Path) -> None:
+    (shop / "pytest.ini").write_text("[pytest]\nrefinery_agent = shop:answer\n", encoding="utf-8")
+    write(shop, "    trace: recorded.json\n    checks: [{output: {contains: ships tomorrow}}]\n", head="")
+    pytester.runpytest("--refinery").assert_outcomes(passed=1)
+
+
+def test_an_agent_is_looked_for_beside_its_file_and_at_the_root(pytester: pytest.Pytester, shop: Path) -> None:
+    (shop / "deep").mkdir()
+    (shop / "deep" / "near.py").write_text("def answer(question):\n    return 'near'\n", encoding="utf-8")
+    for name, agent in (("near", "near:answer"), ("far", "shop:answer")):
+        (shop / "deep" / f"{name}.refinery.yaml").write_text(
+            f"agent: {agent}\ninputs: {{question: x}}\nexpectations:\n"
+            "  - expect: It answers.\n    checks: [{errors: none}]\n",
+            encoding="utf-8",
+        )
+    pytester.runpytest("--refinery").assert_outcomes(passed=2)
+
+
+def test_planning_runs_no_agent(pytester: pytest.Pytester, shop: Path) -> None:
+    write(shop, "    inputs: {question: x}\n    checks: [{output: {contains: x}}]\n")
+    result = pytester.runpytest("--refinery", "--refinery-plan", "-rs", "-s")
+    result.assert_outcomes(skipped=1)
+    result.stdout.no_fnmatch_line("*looking it up*")
+
+
+def test_a_trace_names_no_agent(pytester: pytest.Pytester, shop: Path) -> None:
+    hostile = {**RECORDED[0], "agent": "os:abort", "extra": {"metadata": {"agent": "os:abort"}}}
+    (shop / "recorded.json").write_text(json.dumps([hostile]), encoding="utf-8")
+    write(shop, "    trace: recorded.json\n    checks: [{output: {contains: Gone}}]\n", head="")
+    pytester.runpytest("--refinery").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("args", [(), ("-o", "timeout_func_only=true")], ids=["whole", "func_only"])
+def test_an_agent_that_hangs_is_ended_by_pytest_timeout_as_a_failure(
+    pytester: pytest.Pytester, shop: Path, args: tuple[str, ...]
+) -> None:
+    write(
+        shop, "    inputs: {question: x}\n    agent: shop:slow\n    trials: 3\n    checks: [{output: {contains: x}}]\n"
+    )
+    result = pytester.runpytest("--refinery", "--timeout=1", "--timeout-method=signal", *args)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["  was      it raised Failed: Timeout (>1.0s) from pytest-timeout at shop.py:15"]
+    )
+
+
+def test_stopping_at_the_first_failure_runs_no_further_agent(pytester: pytest.Pytester, shop: Path) -> None:
+    write(
+        shop,
+        "    inputs: {question: x}\n    agent: shop:raises\n    checks: [{errors: none}]\n"
+        "  - id: two\n    expect: It answers.\n    inputs: {question: x}\n    checks: [{errors: none}]\n",
+    )
+    result = pytester.runpytest("--refinery", "-x", "-s")
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("looking it up")
+
+
+def test_reruns_run_the_agent_again(pytester: pytest.Pytester, shop: Path) -> None:
+    write(
+        shop,
+        "    inputs: {question: x}\n    agent: shop:flaky\n    trials: 3\n    checks: [{output: {contains: never}}]\n",
+    )
+    result = pytester.runpytest("--refinery", "--reruns", "1")
+    assert result.parseoutcomes() == {"failed": 1, "rerun": 1}
+
+
+@pytest.mark.parametrize(
+    ("agent", "inputs", "runs"),
+    [
+        ("graph", '{messages: [{role: user, content: "Where is order 7?"}]}', 9),
+        ("async_graph", '{messages: [{role: user, content: "Where is order 7?"}]}', 9),
+        ("spanned", "{question: x}", 4),
+    ],
+)
+def test_the_tracing_of_libraries_is_captured_and_sent_nowhere(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch, agent: str, inputs: str, runs: int
+) -> None:
+    for name, value in {"TRACING": "true", "API_KEY": "lsv2_pt_x", "ENDPOINT": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(f"LANGSMITH_{name}", value)
+    write(
+        shop,
+        f"    inputs: {inputs}\n    checks:\n      - output: {{contains: ships tomorrow}}\n"
+        "      - tools: {called: [find_order]}\n",
+        head=f"agent: libraries:{agent}\n",
+    )
+    result = run("--refinery-report", "out", "-W", "error")
+    result.assert_outcomes(passed=1)
+    assert reported(shop)["trace"]["runs"] == runs
+    assert "127.0.0.1:9" not in result.stdout.str() + result.stderr.str()
+
+
+def test_each_trial_is_judged(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with OpenAIServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        write(shop, "    inputs: {question: x}\n    trials: 2\n")
+        run("--refinery-report", "out")
+        judged = server.requests("POST", "/responses")
+    item = reported(shop)
+    assert [trial["judge"]["trials"] for trial in item["agent"]["trials"]] == [1, 1]
+    assert len(judged) >= 2
+    spent = sum(trial["judge"]["cost"]["input_tokens"] for trial in item["agent"]["trials"])
+    session = json.loads((shop / "out" / "report.json").read_text("utf-8"))["session"]
+    assert session["tokens"] > spent > 0
