@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Run, Trace
 
 _GROUP_TOKENS = 20_000
+# An analyst stops a little before the end, to say why.
+_LAST_SECOND = 1.0
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,8 @@ class Analysis:
 
     @property
     def ran_out_of_time(self) -> bool:
-        """Whether its time is up: what was still to be found out is missing."""
-        return self._job.seconds_left() <= 0
+        """Whether something is missing because the time was up."""
+        return bool(self._stages.missing) and self._job.seconds_left() < _LAST_SECOND
 
     def so_far(self, interruption: str | None = None) -> Diagnosis:
         """Return the diagnosis as far as it has come; ``interruption`` says what cut it short."""
