@@ -98,7 +98,8 @@ def pytest_html(path: Path) -> Iterator[str]:
     tests: dict[str, list[dict[str, Any]]] = json.loads(html.unescape(blob[1]))["tests"]
     for name, (test,) in sorted(tests.items()):
         yield f"## {name}: {test['result']}"
-        yield "\n".join(line for line in html.unescape(test["log"]).splitlines() if not line.startswith("[gw"))
+        log = html.unescape(test["log"]).replace("No log output captured.", "")
+        yield "\n".join(line for line in log.splitlines() if not line.startswith("[gw"))
         yield from (f"<{extra['format_type']}> {extra['name']}" for extra in test["extras"])
 
 
