@@ -22,7 +22,7 @@ LIGHT = {
     "pytest_refinery.plugin",
     "pytest_refinery.settings",
 }
-VENDORS = {"filelock", "httpx2", "jinja2", "openai", "vcr"}
+VENDORS = {"filelock", "httpx2", "jinja2", "langsmith", "openai", "opentelemetry", "vcr"}
 SUITE = {
     "test_trivial.py": "def test_trivial():\n    pass\n",
     "some.refinery.yaml": "trace: some.json\nexpectations:\n  - id: one\n    expect: Anything at all.\n",

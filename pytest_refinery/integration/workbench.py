@@ -50,8 +50,6 @@ class Workbench:
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.root = config.rootpath
-        # Of the agent that is being run, for what is recorded meanwhile; None where none is.
-        self.trial: int | None = None
         self.album = Album(is_wanted=settings.report is not None)
         self._config = config
         self._settings = settings
@@ -145,15 +143,14 @@ class Workbench:
         return expectation.agent or self._settings.agent
 
     def trials(self, nodeid: str, count: int) -> Iterator[int]:
-        """Yield the number of each trial of an agent, from 1; meanwhile it is ``trial``."""
+        """Yield the number of each trial of an agent, from 1; what is recorded meanwhile is recorded as of it."""
         try:
-            for self.trial in range(1, count + 1):
-                self.taping.set_trial(self.trial if count > 1 else 0)
+            for number in range(1, count + 1):
+                self.taping.set_trial(number if count > 1 else 0)
                 with self._progress.about(nodeid):
-                    self._progress.show("running the agent" + (f", trial {self.trial} of {count}" if count > 1 else ""))
-                yield self.trial
+                    self._progress.show("running the agent" + (f", trial {number} of {count}" if count > 1 else ""))
+                yield number
         finally:
-            self.trial = None
             self.taping.set_trial(0)
 
     def read_files(self, patterns: Iterable[str], *, base: Path) -> tuple[PromptFile, ...]:

@@ -294,3 +294,26 @@ def test_each_trial_is_judged(run: Run, shop: Path, monkeypatch: pytest.MonkeyPa
     spent = sum(trial["judge"]["cost"]["input_tokens"] for trial in item["agent"]["trials"])
     session = json.loads((shop / "out" / "report.json").read_text("utf-8"))["session"]
     assert session["tokens"] > spent > 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_a_model_says_of_new_traces_replays(
+    pytester: pytest.Pytester, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids and times of the agent's runs differ each time; what is asked about them does not."""
+    write(
+        shop,
+        '    inputs: {messages: [{role: user, content: "Where is order 7?"}]}\n    trials: 2\n',
+        head="agent: libraries:graph\n",
+    )
+    with OpenAIServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        pytester.runpytest("--refinery", "--refinery-record", "all", "--refinery-report", "out")
+        first = reported(shop)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    pytester.runpytest("--refinery", "--refinery-record", "none", "--refinery-report", "out")
+    second = reported(shop)
+    assert (second["outcome"], second["error"]) == (first["outcome"], None)
+    assert second["judge"]["reasons"] == first["judge"]["reasons"]
+    assert len(second["agent"]["trials"]) == 2
