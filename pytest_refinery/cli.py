@@ -17,6 +17,7 @@ from pytest_refinery.errors import RefineryError, TraceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_refinery.sources.langsmith_traces import Download
     from pytest_refinery.traces.model import Trace
 
 _WIDTH = 80
@@ -79,7 +80,7 @@ def _add_fetch(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_diagnose(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("trace", metavar="TRACE", help="a trace file: a LangSmith run export or a chat transcript")
+    parser.add_argument("trace", metavar="TRACE", help="a trace file, or the id or address of a trace in LangSmith")
     parser.add_argument("--expect", required=True, metavar="SENTENCE", help="what the agent should have done")
     parser.add_argument("--because", default="", metavar="SENTENCE", help="why that matters to the business")
     parser.add_argument(
@@ -146,8 +147,8 @@ def _new(given: argparse.Namespace) -> None:
     path, text = folder / f"{name}.refinery.yaml", drafting.text(draft)
     loader.parse(text, source=path.as_posix())
     if content is not None:
-        _write_new(file, content)
-    _write_new(path, text.encode())
+        _write(file, content)
+    _write(path, text.encode())
     print(drafting.next_steps(draft, path=path.as_posix(), runs=len(trace.runs)), end="")
 
 
@@ -170,9 +171,7 @@ def _trace_of(given: argparse.Namespace, here: Path, target: Path) -> tuple[Trac
         if source.resolve().is_relative_to(here.resolve()):
             return trace, source, None
         return trace, target.with_name(target.name + "".join(source.suffixes[-2:])), source.read_bytes()
-    found = wiring.build_langsmith(options.read_environment()).download(given.trace, project=given.project)
-    if found.doubt:
-        _say(f"warning: {found.doubt}")
+    found = _downloaded(given)
     return found.trace, target.with_name(f"{target.name}.json"), found.as_json().encode()
 
 
@@ -180,39 +179,42 @@ def _relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path, folder)).as_posix()
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, *, may_overwrite: bool = False) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
+        with path.open("wb" if may_overwrite else "xb") as file:
             file.write(content)
     except OSError as error:
         msg = f"{path} cannot be written ({error.strerror or error})."
         raise TraceError(msg) from error
 
 
-def _fetch(given: argparse.Namespace) -> None:
-    langsmith = wiring.build_langsmith(options.read_environment())
-    found = langsmith.download(given.trace, project=given.project)
+def _downloaded(given: argparse.Namespace) -> Download:
+    found = wiring.build_langsmith(options.read_environment()).download(given.trace, project=given.project)
     if found.doubt:
         _say(f"warning: {found.doubt}")
+    return found
+
+
+def _fetch(given: argparse.Namespace) -> None:
+    if given.file and not given.force:
+        # Before it is fetched, which may take minutes.
+        _refuse_taken(Path(given.file))
+    found = _downloaded(given)
     if given.file == "-":
         print(found.as_json())
         return
     path = Path(given.file or found.file_name)
-    _write(path, found.as_json() + "\n", may_overwrite=given.force)
+    if not given.force:
+        _refuse_taken(path)
+    _write(path, f"{found.as_json()}\n".encode(), may_overwrite=given.force)
     _say(f"{len(found.records)} runs saved; name them in an expectation file as trace: {path.as_posix()}")
 
 
-def _write(path: Path, text: str, *, may_overwrite: bool) -> None:
-    try:
-        with path.open("w" if may_overwrite else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
+def _refuse_taken(path: Path) -> None:
+    if path.exists():
         msg = f"{path} is there already; name another file, or overwrite it with --force."
-        raise TraceError(msg) from error
-    except OSError as error:
-        msg = f"{path} cannot be written ({error.strerror or error})."
-        raise TraceError(msg) from error
+        raise TraceError(msg)
 
 
 def _diagnose(given: argparse.Namespace) -> None:

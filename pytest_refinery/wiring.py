@@ -297,23 +297,17 @@ def build_prices() -> Callable[[str, int, int], float | None]:
     return dollars
 
 
-def build_source(
-    settings: Settings | None = None,
-    *,
-    keep_in: Callable[[], Path | None] = lambda: None,
-    is_recorded: Callable[[], bool] = lambda: False,
-) -> TraceSource:
+def build_source(settings: Settings | None = None, *, keep_in: Callable[[], Path | None] = lambda: None) -> TraceSource:
     """Return the source of traces: local files, and LangSmith.
 
     Args:
         settings: Those of the run.
         keep_in: Returns the folder where fetched traces are kept, if they are; called when the first is wanted.
-        is_recorded: Tells whether what is asked now goes to or comes from a recording, so that nothing may be kept.
     """
     from pytest_refinery.sources.by_reference import ByReference
     from pytest_refinery.sources.json_files import JsonFiles
 
-    return ByReference(JsonFiles(), lambda: build_langsmith(settings, keep_in=keep_in, is_recorded=is_recorded))
+    return ByReference(JsonFiles(), lambda: build_langsmith(settings, keep_in=keep_in))
 
 
 def build_replaying_source(circumstances: Circumstances) -> TraceSource:
@@ -360,10 +354,7 @@ def offline(settings: Settings, *, about: str) -> AbstractContextManager[Blockad
 
 
 def build_langsmith(
-    settings: Settings | None = None,
-    *,
-    keep_in: Callable[[], Path | None] = lambda: None,
-    is_recorded: Callable[[], bool] = lambda: False,
+    settings: Settings | None = None, *, keep_in: Callable[[], Path | None] = lambda: None
 ) -> LangSmith:
     """Return the source of LangSmith's traces; the arguments are those of ``build_source``."""
     from pytest_refinery.sources import langsmith_account
@@ -376,7 +367,7 @@ def build_langsmith(
     patience = (settings or Settings()).fetch_timeout
     connect = partial(Service, wire=Wire(), pace=_build_pace(account), patience_seconds=patience)
     folder = keep_in()
-    return LangSmith(account, connect, cache=TraceCache(folder) if folder else None, is_recorded=is_recorded)
+    return LangSmith(account, connect, cache=TraceCache(folder) if folder else None)
 
 
 def _build_pace(account: Account) -> RequestPace:

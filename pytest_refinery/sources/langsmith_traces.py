@@ -66,8 +66,7 @@ class LangSmith:
     Args:
         account: Whom to ask, and as whom.
         connect: Returns what asks an endpoint, with the headers that say who asks or with none.
-        cache: Where traces are kept, if they are.
-        is_recorded: Tells whether this moment's requests go to or come from a recording, which must hold all of them.
+        cache: Where traces are kept; not where the requests are recorded, since a recording must hold all of them.
     """
 
     def __init__(
@@ -76,12 +75,10 @@ class LangSmith:
         connect: Callable[[str, Mapping[str, str] | None], Service],
         *,
         cache: TraceCache | None = None,
-        is_recorded: Callable[[], bool] = lambda: False,
     ) -> None:
         self._account = account
         self._connect = connect
         self._cache = cache
-        self._is_recorded = is_recorded
         self._lock = threading.Lock()
         self._readers: dict[tuple[str, bool], Runs] = {}
 
@@ -108,7 +105,7 @@ class LangSmith:
         return Download(str(named), records, _doubt(records))
 
     def _records(self, named: Reference, project: str | None) -> list[dict[str, Any]]:
-        if self._cache is None or self._is_recorded():
+        if self._cache is None:
             return self._whole(named, project)
         return self._cache.records(self._key(named), lambda: self._whole(named, project))
 

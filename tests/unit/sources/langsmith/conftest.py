@@ -42,7 +42,7 @@ def environment(server: LangSmithServer) -> dict[str, str]:
 def connect(environment: dict[str, str], clock: SetClock, tmp_path: Path) -> Callable[..., LangSmith]:
     """Return a source as one process has it: ``connect(cache=True, LANGSMITH_PROJECT="support")``."""
 
-    def connect(*, cache: bool = False, is_recorded: Callable[[], bool] = lambda: False, **variables: str) -> LangSmith:
+    def connect(*, cache: bool = False, **variables: str) -> LangSmith:
         ask = partial(
             Service,
             wire=Wire(),
@@ -53,6 +53,6 @@ def connect(environment: dict[str, str], clock: SetClock, tmp_path: Path) -> Cal
         )
         account = langsmith_account.from_environment(environment | variables)
         kept = TraceCache(tmp_path / "traces") if cache else None
-        return LangSmith(account, ask, cache=kept, is_recorded=is_recorded)
+        return LangSmith(account, ask, cache=kept)
 
     return connect

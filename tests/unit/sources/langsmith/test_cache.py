@@ -46,20 +46,6 @@ def test_an_id_and_the_address_of_its_page_are_one_trace(server: LangSmithServer
     assert len(server.log) == asked
 
 
-def test_a_recording_gets_every_request(server: LangSmithServer, connect: Connect) -> None:
-    kept = server.store.add(traces.made(3))
-    connect(cache=True).load(kept.id, base=HERE)
-    asked = len(server.log)
-    connect(cache=True, is_recorded=lambda: True).load(kept.id, base=HERE)
-    assert len(server.log) == 2 * asked
-
-
-def test_a_recording_leaves_nothing_behind(server: LangSmithServer, connect: Connect, tmp_path: Path) -> None:
-    kept = server.store.add(traces.made(3))
-    connect(cache=True, is_recorded=lambda: True).load(kept.id, base=HERE)
-    assert not (tmp_path / "traces").exists()
-
-
 def test_many_threads_of_many_processes_fetch_once(server: LangSmithServer, connect: Connect) -> None:
     kept = server.store.add(traces.made(30))
     sources = [connect(cache=True) for _ in range(4)]
