@@ -68,7 +68,8 @@ class Spans:
             self._answer = record["final_output"]
             return
         found = [*_found(record)]
-        self._records.add(max(len(found), 1), () if found else [described(record)])
+        is_known = self.recognises(record)
+        self._records.add(len(found) if is_known else 1, () if is_known else [described(record)])
         for item, span_id in found:
             if isinstance(item, Span):
                 self._add(item)

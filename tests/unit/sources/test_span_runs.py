@@ -192,7 +192,7 @@ def test_what_a_run_has_no_place_for_is_kept_and_counted() -> None:
 
 def test_records_that_are_no_spans_are_counted() -> None:
     trace = loaded(dumped(AGENT), {"hello": 1}, {"resourceSpans": []})
-    assert "Records that are no spans, not read: 2 of 3 (hello, resourceSpans)." in trace.notes
+    assert "Records that are no spans, not read: 1 of 2 (hello)." in trace.notes
 
 
 def test_without_a_span_there_is_no_trace() -> None:
