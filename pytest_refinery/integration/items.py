@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,7 +71,7 @@ class ExpectationItem(pytest.Item):
         """Whether an agent is run anew for it."""
         return self._workbench.runs_agent(self.expectation)
 
-    @property
+    @cached_property
     def may_be_read_ahead(self) -> bool:
         """Whether its trace is a recorded one, and no cassette holds what is asked for it."""
         return not self.runs_agent and not self._workbench.taping.is_taped(self)

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from pytest_refinery.traces.model import Trace
 
-# What a service can be asked at once, and what may stand in memory: real traces have up to a few hundred runs.
-_ITEMS_AHEAD = 12
-_RUNS_AHEAD = 20_000
+# What a service can be asked at once, and what may stand in memory: a thousand runs take about 28 MB
+# (benchmarks/results/scale.md), and most traces have a few hundred at most.
+_ITEMS_AHEAD = 16
+_RUNS_AHEAD = 5_000
 
 
 class Reference(NamedTuple):

@@ -102,12 +102,12 @@ def test_items_about_one_trace_share_its_fetch(pytester: pytest.Pytester, write:
 
 
 def test_no_more_than_a_few_are_fetched_ahead(pytester: pytest.Pytester, write: Callable[..., None]) -> None:
-    write(*((f"service:{number}", GOOD) for number in range(26)), at_once=13)
+    write(*((f"service:{number}", GOOD) for number in range(34)), at_once=17)
     conftest = pytester.path / "conftest.py"
     counting = "len([each for each in threading.enumerate() if each.name == threading.current_thread().name])"
     conftest.write_text(conftest.read_text("utf-8").replace("{threading.current_thread().name}", f"{{{counting}}}"))
-    pytester.runpytest("--refinery").assert_outcomes(passed=26)
-    assert max(int(line.partition(" ")[0]) for line in fetched(pytester)) <= 13
+    pytester.runpytest("--refinery").assert_outcomes(passed=34)
+    assert max(int(line.partition(" ")[0]) for line in fetched(pytester)) <= 17
 
 
 def test_with_x_what_comes_after_the_failure_is_not_fetched(
