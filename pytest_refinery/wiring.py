@@ -337,6 +337,13 @@ def open_cassette(
     return recorder.use(path, mode, about=about, scrubber=scrubber)
 
 
+def as_recorded(source: TraceSource, tape: Tape) -> TraceSource:
+    """Return a source whose traces are without what the cassette that they come through will not hold."""
+    from pytest_refinery.cassettes.recorded_traces import RecordedTraces
+
+    return RecordedTraces(source, tape)
+
+
 def in_front_of_other_cassettes() -> AbstractContextManager[None]:
     """Return what keeps the cassettes of others, which the test has opened, out of what is asked about the test."""
     if "vcr" not in sys.modules:

@@ -6,22 +6,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 KEPT = frozenset(
-    {
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "content-type",
-        "link",
-        "location",
-        "www-authenticate",
-        "x-should-retry",
-    }
+    "content-disposition content-encoding content-language content-type link location www-authenticate "
+    "x-should-retry".split()
 )
-# Small, but not 0, which clients take for no answer: 0.001 s where the unit is a second.
+"""What is recorded as it is."""
 WAITS = {"retry-after": "0.001", "retry-after-ms": "1", "openai-poll-after-ms": "1"}
+"""What is recorded instead of each wait: a thousandth of a second. Clients take 0 for no answer."""
+_USUAL_REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 def kept(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -37,8 +31,6 @@ def without_boundary(content_type: str) -> str:
     return content_type
 
 
-def unusual_reason(status: Mapping[str, object]) -> str:
+def unusual_reason(status: int, reason: str | None) -> str:
     """Return the words after a status where they are not those of its number."""
-    code, reason = status["code"], str(status["message"] or "")
-    usual = HTTPStatus(code).phrase if code in set(HTTPStatus) else ""  # type: ignore[arg-type]
-    return "" if reason == usual else reason
+    return "" if not reason or not reason.isascii() or reason == _USUAL_REASONS.get(status) else reason

@@ -72,9 +72,10 @@ def use(
     mode = Mode(mode)
     with _alone(about):
         stamp = Stamp.of(path)
-        tape = Tape(path, mode, about=about, old=None if mode is Mode.ALL else cassette_file.load(path))
+        old = None if mode is Mode.ALL else cassette_file.load(path)
+        tape = Tape(path, mode, about=about, old=old, scrubber=scrubber)
         try:
-            with _quiet(), _between(tape, scrubber):
+            with _quiet(), _between(tape):
                 yield tape
         except Exception:
             _keep(tape, recorded_against, environment, over=stamp)
@@ -111,8 +112,8 @@ def in_front() -> Iterator[None]:
 
 
 @contextmanager
-def _between(tape: Tape, scrubber: Scrubber) -> Iterator[None]:
-    _patched[:] = [_Patched(library, tape=tape, scrubber=scrubber) for library in _LIBRARIES]
+def _between(tape: Tape) -> Iterator[None]:
+    _patched[:] = [_Patched(library, tape=tape) for library in _LIBRARIES]
     try:
         with ExitStack() as stack:
             _install(_patched, stack)
@@ -168,10 +169,9 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
         library: Whose requests it is asked about.
     """
 
-    def __init__(self, library: str, *, tape: Tape, scrubber: Scrubber) -> None:
+    def __init__(self, library: str, *, tape: Tape) -> None:
         super().__init__(path=str(tape.path), skip_patchers=[name for name in PATCHER_NAMES if name != library])
         self._tape = tape
-        self._scrubber = scrubber
         self._core = _LIBRARIES[library]
         self._asked: WeakKeyDictionary[VcrRequest, tuple[int, Request]] = WeakKeyDictionary()
         self._answers: WeakKeyDictionary[VcrRequest, Response] = WeakKeyDictionary()
@@ -183,7 +183,7 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
         """Take the answer of a request from the tape, for ``play_response``: nobody else can be given the same."""
         if neighbours.is_an_upload(request.method, request.uri) or neighbours.is_mocked(self._core):
             return False
-        asked = self._scrubber.request(replace(_request(request), trial=self._tape.trial))
+        asked = self._tape.scrubber.request(replace(_request(request), trial=self._tape.trial))
         answer = self._tape.answer(asked)
         with self._lock:
             if answer is None:
@@ -203,7 +203,7 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
             order, asked = self._asked.pop(request, (0, None))
         if asked is None:
             return
-        self._tape.record(order, Interaction(asked, self._scrubber.response(_response(response))))
+        self._tape.record(order, Interaction(asked, self._tape.scrubber.response(_response(response))))
 
 
 def _request(request: VcrRequest) -> Request:
@@ -226,7 +226,8 @@ def _response(response: dict[str, Any]) -> Response:
     plain = _decompressed(response)
     kept = headers.kept((name, value) for name, values in plain["headers"].items() for value in values)
     body = bodies.of_response(plain["body"]["string"], dict(kept).get("content-type", ""))
-    return Response(plain["status"]["code"], headers.unusual_reason(plain["status"]), kept, body)
+    status, reason = plain["status"]["code"], plain["status"]["message"]
+    return Response(status, headers.unusual_reason(status, reason), kept, body)
 
 
 def _shown(response: Response) -> dict[str, Any]:

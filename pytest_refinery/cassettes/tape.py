@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_refinery.cassettes.circumstances import Circumstances
     from pytest_refinery.cassettes.interactions import Interaction, Request, Response
+    from pytest_refinery.cassettes.scrubbing import Scrubber
 
 
 class Mode(StrEnum):
@@ -44,15 +45,20 @@ class Tape:
     Attributes:
         path: The file.
         about: What it was opened for: the id of an item.
+        scrubber: What takes out of requests and answers what the cassette must not hold.
+        asked: Grows with every request.
         circumstances: Of a recording, for the head of the file.
         trial: Which of several trials of an agent is under way: equal requests of another have other answers.
         trouble: Why the file was not written at the end, in a sentence; ``""`` where nothing is wrong.
     """
 
-    def __init__(self, path: Path, mode: Mode, *, about: str, old: Iterable[Interaction] | None) -> None:
+    def __init__(
+        self, path: Path, mode: Mode, *, about: str, old: Iterable[Interaction] | None, scrubber: Scrubber
+    ) -> None:
         self.path = path
         self.mode = mode
         self.about = about
+        self.scrubber = scrubber
         self.circumstances: Circumstances | None = None
         self.trial = 0
         self.trouble = ""
@@ -64,7 +70,7 @@ class Tape:
             self._left[interaction.request.key].append(place)
         self._played: set[int] = set()
         self._new: list[tuple[int, Interaction]] = []
-        self._asked = 0
+        self.asked = 0
         self._misses: dict[str, CassetteMissError] = {}
         self._is_discarded = False
 
@@ -121,7 +127,7 @@ class Tape:
             CassetteMissError: There is none, and nothing may be sent.
         """
         with self._lock:
-            self._asked += 1
+            self.asked += 1
             left = self._left.get(request.key)
             if left:
                 place = left.popleft()
@@ -136,8 +142,8 @@ class Tape:
     def order(self) -> int:
         """Return a number that is larger than any before."""
         with self._lock:
-            self._asked += 1
-            return self._asked
+            self.asked += 1
+            return self.asked
 
     def record(self, order: int, interaction: Interaction) -> None:
         """Add an answer to a request that began at ``order``."""

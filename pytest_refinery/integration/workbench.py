@@ -78,10 +78,10 @@ class Workbench:
         if tape.is_replaying:
             known = wiring.circumstances_of_cassette(tape.path)
             analyst = offered or wiring.build_replaying_analyst(name, settings, known)
-            return Means(analyst, wiring.build_replaying_source(known))
+            return Means(analyst, wiring.as_recorded(wiring.build_replaying_source(known), tape))
         analyst = offered or wiring.build_analyst(name, settings, budget=self._budget, is_recorded=True)
         tape.circumstances = wiring.circumstances_of(analyst, self._budget)
-        return Means(analyst, wiring.build_source(settings))
+        return Means(analyst, wiring.as_recorded(wiring.build_source(settings), tape))
 
     @property
     def _analyst(self) -> Analyst | PreparingAnalyst:
@@ -127,6 +127,8 @@ class Workbench:
 
     def _fetch(self, ours: TraceSource, wanted: Reference) -> Trace:
         offered: TraceSource | None = self._config.hook.pytest_refinery_trace_source(reference=wanted.reference)
+        if offered is not None and self.taping.take is not None:
+            offered = wiring.as_recorded(offered, self.taping.take.tape)
         return (offered or ours).load(wanted.reference, base=wanted.base, project=wanted.project)
 
     def read_ahead(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:

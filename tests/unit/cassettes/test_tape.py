@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_refinery.cassettes.scrubbing import Scrubber
 from pytest_refinery.cassettes.tape import Mode, Tape
 from pytest_refinery.errors import CassetteMissError
 from tests.unit.cassettes.exchanges import answered, asked, exchange
@@ -22,7 +23,7 @@ _OLD = [exchange({"n": 1}, "one"), exchange({"n": 2}, "two")]
 
 
 def _tape(mode: str, old: Sequence[Interaction] | None = _OLD) -> Tape:
-    return Tape(Path("c.yaml"), Mode(mode), about="a::b", old=old)
+    return Tape(Path("c.yaml"), Mode(mode), about="a::b", old=old, scrubber=Scrubber())
 
 
 @pytest.mark.parametrize("mode", ["none", "once", "new_episodes"])
