@@ -65,6 +65,19 @@ def test_a_failed_check_of_a_call_points_at_the_step_that_made_it() -> None:
     assert found(failed_checks, ASKS, call, agent("25."), expected="other arguments", run_id="2") == []
 
 
+def test_a_failed_check_that_nothing_fails_does_not_blame_the_caller() -> None:
+    calling = {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "name": "get_fees", "args": {}}]}
+    runs = (
+        Run(id="llm", name="m", kind="llm", inputs=[{"role": "user", "content": "The fee?"}], outputs=calling),
+        Run(id="tool", name="get_fees", kind="tool", error="TimeoutError: 30 s"),
+    )
+    trace = Trace(id="t", name="t", runs=runs)
+    gap = Gap(expected="no failed run", actual="1: 'TimeoutError: 30 s'", run_id="tool")
+    assert list(checked_calls(Reading.of(case(trace, failures=(gap,))))) == []
+    other = gap.model_copy(update={"actual": "get_fees({})"})
+    assert [sign.step.run_id for sign in checked_calls(Reading.of(case(trace, failures=(other,))))] == ["llm"]
+
+
 def test_a_wrong_figure_is_led_back_to_where_the_agent_first_said_it() -> None:
     parts = (ASKS, agent("It costs 1,842.60 USD."), user("Sure?"), agent("Yes. Pay 1,842.60 USD today."))
     expected = r"expected the answer not to match '\d,\d{3}\.\d{2} USD'"

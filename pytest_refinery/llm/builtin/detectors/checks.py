@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.conversation import Step
 
 _QUOTED = re.compile(r"'([^']{2,})'|\"([^\"]{2,})\"|“([^”]{2,})”")
+_SHOWN_OF_AN_ERROR = 100
 _TEXT_KEYS = ("page_content", "text", "content", "title")
 _SEARCHES = re.compile(r"search|retrieve|retrieval|look_?up|query|article|document|knowledge|faq|wiki", re.IGNORECASE)
 
@@ -41,10 +42,10 @@ def _demanded(gap: Gap) -> str:
 
 
 def checked_calls(reading: Reading) -> Iterator[Sign]:
-    """Point at the step that made a call which a check has found wrong."""
+    """Point at the step that made a call which a check has found wrong, unless what is wrong is that it failed."""
     for gap, step in _checked(reading):
         caller = reading.caller(step)
-        if caller is not None:
+        if caller is not None and not _is_about_failure(gap, step):
             yield Sign(
                 step=caller,
                 rule="checked_call",
@@ -55,6 +56,11 @@ def checked_calls(reading: Reading) -> Iterator[Sign]:
                 quoted=step,
                 subject=step.speaker,
             )
+
+
+def _is_about_failure(gap: Gap, step: Step) -> bool:
+    first = step.text.strip().partition("\n")[0][:_SHOWN_OF_AN_ERROR]
+    return step.is_error and bool(first) and first in gap.actual
 
 
 def first_said(reading: Reading) -> Iterator[Sign]:
