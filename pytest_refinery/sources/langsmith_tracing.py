@@ -6,6 +6,7 @@ would have. While anybody listens, no client sends any.
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from contextlib import ExitStack, contextmanager
@@ -31,6 +32,15 @@ if TYPE_CHECKING:
 
 _WRITES = ("create_run", "update_run", "create_feedback")
 _MASKS = ("hide_inputs", "hide_outputs", "hide_metadata", "anonymizer")
+# As far as the installed version knows them: no thread that sends, no question of the server, all of each trace.
+_SENDING_NOTHING: dict[str, Any] = {
+    "auto_batch_tracing": False,
+    "info": {},
+    "omit_traced_runtime_info": True,
+    "otel_enabled": False,
+    "tracing_mode": "langsmith",
+    "tracing_sampling_rate": 1.0,
+}
 _here: ContextVar[LangSmithTracing | None] = ContextVar("refinery_langsmith_tracing", default=None)
 
 
@@ -118,17 +128,12 @@ def _keeping(client: langsmith.Client | None) -> _Keeping:
 
 
 def _new(masks: dict[str, Any]) -> _Keeping:
+    known = inspect.signature(langsmith.Client).parameters
+    wanted = {name: value for name, value in (_SENDING_NOTHING | masks).items() if name in known}
     with warnings.catch_warnings():
         # It warns of what matters only to those who send: a missing key.
         warnings.simplefilter("ignore")
-        return _Keeping(
-            auto_batch_tracing=False,
-            info={},
-            omit_traced_runtime_info=True,
-            tracing_mode="langsmith",
-            tracing_sampling_rate=1.0,
-            **masks,
-        )
+        return _Keeping(**wanted)
 
 
 def _redirected(write: Callable[..., Any]) -> Callable[..., Any]:

@@ -62,6 +62,14 @@ AGENT = _trace(
 )
 
 
+def test_what_was_recorded_just_now_shows_no_durations_so_that_the_next_run_reads_the_same() -> None:
+    lines = digest(AGENT.model_copy(update={"is_live": True})).text.splitlines()
+    assert [line[:20] for line in lines if line.startswith(("#1", "#2"))] == [
+        "#1 chain agent in m1",
+        "#2 llm model ^1 c1 i",
+    ]
+
+
 def test_a_digest_writes_each_message_once_and_each_run_on_one_line() -> None:
     digested = digest(AGENT)
     assert (

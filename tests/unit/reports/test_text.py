@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_refinery.analysis.compiling import compile_report
-from pytest_refinery.analysis.records import CheckRecord, ExpectationRecord, ItemRecord, Outcome
+from pytest_refinery.analysis.records import (
+    AgentRecord,
+    CheckRecord,
+    ExpectationRecord,
+    ItemRecord,
+    Outcome,
+    TrialRecord,
+)
 from pytest_refinery.analysis.schemas import (
     Confidence,
     Coverage,
@@ -96,6 +103,33 @@ def test_a_verdict_says_what_was_expected_and_what_was_there() -> None:
           expected the answer not to contain 'from now on'
           was      'I will exclude them from now on.'
     """)
+
+
+def with_agent(*outcomes: Outcome, wanted: int) -> ItemRecord:
+    trials = tuple(TrialRecord(number=number, outcome=outcome) for number, outcome in enumerate(outcomes, start=1))
+    agent = AgentRecord(target="shop:answer", wanted=wanted, shown=2 if len(trials) > 1 else 1, trials=trials)
+    return ITEM.model_copy(update={"agent": agent})
+
+
+@pytest.mark.parametrize(
+    ("item", "line"),
+    [
+        (with_agent(Outcome.FAILED, wanted=1), "agent      shop:answer, run anew"),
+        (
+            with_agent(Outcome.PASSED, Outcome.FAILED, Outcome.PASSED, wanted=3),
+            "agent      shop:answer, run anew: 2 of 3 trials met it, all had to; this is trial 2",
+        ),
+        (
+            with_agent(Outcome.PASSED, Outcome.FAILED, Outcome.UNDECIDED, wanted=2),
+            "agent      shop:answer, run anew: 1 of 3 trials met it, 2 had to; this is trial 2",
+        ),
+    ],
+)
+def test_a_verdict_names_the_agent_that_was_run_and_counts_its_trials(item: ItemRecord, line: str) -> None:
+    assert line in text.verdict(item, width=100).splitlines()
+    assert f"**Agent:** {line.removeprefix('agent      ')}" in markdown.render(
+        compile_report([item], plugin_version="1")
+    )
 
 
 def test_a_diagnosis_reads_top_down() -> None:
