@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources import langsmith_records
 from pytest_refinery.traces import messages
-from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
+from pytest_refinery.traces.model import Run, RunKind, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ class RunsOrMessages:
         if self._stray:
             msg = f"{self._path}: {self._stray}. {_WHAT_A_TRACE_IS}."
             raise TraceError(msg)
-        return _exported(self._records, self._path) if self._records else _transcript(self._spoken, self._path)
+        return self._records.trace() if self._records else _transcript(self._spoken, self._path)
 
     def _take(self, key: str | None, value: object) -> None:
         if isinstance(value, list) and not messages.is_pair(value) and key not in RUN_LISTS:
@@ -104,17 +104,6 @@ def _is_wrapper(value: object) -> bool:
 
 def _is_list_in(value: dict[str, object], name: str) -> bool:
     return isinstance(value.get(name), list) and not langsmith_records.is_run(value) and not _is_message(value)
-
-
-def _exported(records: langsmith_records.Records, path: Path) -> Trace:
-    runs, notes = records.runs()
-    ordered = in_order(runs, source=str(path))
-    root = ordered[0]
-    trace = Trace(id=records.trace_id(root.id), name=root.name, runs=ordered, source=str(path))
-    orphans = sum(1 for run in trace.roots if run.parent_id is not None)
-    if orphans:
-        notes = (*notes, f"Runs that stand as roots because their parent is not in the file: {orphans}.")
-    return trace.model_copy(update={"notes": notes})
 
 
 def _transcript(spoken: list[object], path: Path) -> Trace:
