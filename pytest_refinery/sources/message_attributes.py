@@ -12,7 +12,7 @@ from pytest_refinery.sources.attributes import decoded
 from pytest_refinery.traces import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from pytest_refinery.sources.attributes import Attributes
     from pytest_refinery.sources.span_records import Event
@@ -28,17 +28,14 @@ _EVENT_ROLES = {
     "gen_ai.tool.message": "tool",
 }
 _CHOICE = "gen_ai.choice"
+_EVENT_FIELDS = ("name", "tool_calls", "finish_reason")
 # Lists that hold a whole conversation, or the events of one.
 _WHOLE = ("events", "all_messages_events", "pydantic_ai.all_messages")
 
 
-def is_about_messages(event: Event) -> bool:
-    """Tell whether an event carries messages, and nothing that a run has no place for."""
-    return (
-        event.name in _EVENT_ROLES
-        or event.name == _CHOICE
-        or any(name.startswith("gen_ai.") for name in event.attributes)
-    )
+def is_message(event: Event) -> bool:
+    """Tell whether an event is a message, as earlier conventions have it."""
+    return event.name in _EVENT_ROLES or event.name == _CHOICE
 
 
 def told_and_said(attributes: Attributes, events: Iterable[Event] = ()) -> Sides:
@@ -222,15 +219,15 @@ def _of_events(events: Iterable[Event]) -> Sides:
 
 
 def _of_event(event: Event, role: str) -> Json:
-    fields: Mapping[str, Any] = {name: decoded(value) for name, value in event.attributes.items()}
+    fields: dict[str, Json] = {name: decoded(value) for name, value in event.attributes.items()}
+    whole = fields.get("gen_ai.event.content")
+    fields.update(whole if isinstance(whole, dict) else {})
     inner = fields.get("message")
-    if isinstance(inner, dict) and messages.parse(inner):
-        return inner
-    content = inner if inner is not None else fields.get("content", "")
-    return {"role": role, **{key: fields[key] for key in _KEPT if key in fields}, "content": content}
-
-
-_KEPT = ("name", "id", "tool_calls", "finish_reason")
+    if isinstance(inner, dict):
+        return {"role": role, "content": "", **inner}
+    said = {key: fields[key] for key in _EVENT_FIELDS if key in fields}
+    answered = {"tool_call_id": fields["id"]} if role == "tool" and "id" in fields else {}
+    return {"role": role, **said, **answered, "content": fields.get("content", "") if inner is None else inner}
 
 
 def _dicts(value: Json) -> list[dict[str, Any]]:

@@ -124,12 +124,13 @@ class Spans:
 
     def _run(self, span: Span) -> Run:
         events = (*span.events, *self._logged.get(span.id, ()))
-        spoken = [event for event in events if message_attributes.is_about_messages(event)]
-        attributes = Attributes({**_written_on(spoken), **span.attributes})
+        spoken = [event for event in events if message_attributes.is_message(event)]
+        details = [event for event in events if event not in spoken and _is_detail(event)]
+        attributes = Attributes({**_joined(details), **span.attributes})
         total = len(attributes.left)
         error = _error(span, attributes, events)
         contents = span_contents.read(attributes, tuple(spoken))
-        others = [event for event in events if event not in spoken and event.name != _EXCEPTION]
+        others = [event for event in events if event not in (*spoken, *details) and event.name != _EXCEPTION]
         self._attributes.add(total, attributes.left)
         self._events.add(len(events), (event.name for event in others))
         return Run(
@@ -157,9 +158,13 @@ def _found(record: object) -> Iterator[tuple[Span | Event, str]]:
         yield found, found.id
 
 
-def _written_on(events: list[Event]) -> dict[str, Any]:
-    """Return the attributes that conventions allow on an event of the span instead of on the span."""
-    return {name: value for event in events for name, value in event.attributes.items() if name.startswith("gen_ai.")}
+def _is_detail(event: Event) -> bool:
+    """Tell whether an event carries attributes that the conventions allow there instead of on the span."""
+    return any(name.startswith("gen_ai.") for name in event.attributes)
+
+
+def _joined(events: list[Event]) -> dict[str, Any]:
+    return {name: value for event in events for name, value in event.attributes.items()}
 
 
 def _error(span: Span, attributes: Attributes, events: tuple[Event, ...]) -> str | None:

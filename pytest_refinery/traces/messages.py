@@ -9,6 +9,7 @@
 - Anthropic: content blocks with ``tool_use`` and ``tool_result``;
 - Google: ``{"role": "model", "parts": [...]}``, and OpenTelemetry's ``parts`` with a ``type`` and ``content`` each;
 - ``{"role": ..., "text": ...}``, as BeeAI has it;
+- Amazon Bedrock: content blocks ``{"toolUse": ...}`` and ``{"toolResult": ...}``;
 - the Vercel AI SDK's content blocks (``tool-call``, ``tool-result``);
 - ``(role, text)`` pairs;
 - generations of LLM outputs, with or without a message in them.
@@ -46,14 +47,14 @@ _ROLES = {
 # LangChain's "type" of a message in dict form; "chat" carries its role beside it.
 _LANGCHAIN_TYPES = frozenset({"human", "ai", "system", "tool", "function", "chat", "developer"})
 _BODY_KEYS = frozenset({"content", "parts", "tool_calls", "function_call", "refusal"})
-_CALL_WRAPPERS = ("function", "functionCall", "function_call", "custom")
-_RESULT_WRAPPERS = ("functionResponse", "function_response")
-_CALL_ID_KEYS = ("call_id", "tool_use_id", "toolCallId", "id")
+_CALL_WRAPPERS = ("function", "functionCall", "function_call", "custom", "toolUse")
+_RESULT_WRAPPERS = ("functionResponse", "function_response", "toolResult")
+_CALL_ID_KEYS = ("call_id", "tool_use_id", "toolCallId", "toolUseId", "id")
 _ARGUMENT_KEYS = ("args", "arguments", "input")
 _TEXT_KEYS = ("text", "refusal", "summary_text")
 _THINKING_KEYS = ("thinking", "reasoning", "reasoning_content")
 _RESULT_KINDS = ("tool_result", "tool_call_response")
-_RESULT_KEYS = ("content", "response", "result", "output")
+_RESULT_KEYS = ("response", "content", "result", "output")
 _ATTACHED = ("image", "audio", "file", "document", "media", "video")
 _ANSWER_KEYS = ("output", "answer", "response", "result", "text", "content", "final_output", "return_value")
 
@@ -377,16 +378,14 @@ def _arguments(value: object) -> Mapping[str, Json] | str:
 
 
 def _tool_result(block: Mapping[str, Any]) -> Message:
-    inner = _wrapped(block, _RESULT_WRAPPERS)
-    if inner is not None:
-        name, call_id = _optional(inner.get("name")), _optional(inner.get("id"))
-        return Message(role="tool", text=_text(inner.get("response")), name=name, tool_call_id=call_id)
+    fields = _wrapped(block, _RESULT_WRAPPERS) or block
+    given = next((fields[key] for key in _RESULT_KEYS if fields.get(key) is not None), None)
     return Message(
         role="tool",
-        text=_content(next((block[key] for key in _RESULT_KEYS if block.get(key) is not None), None)).text,
-        name=_optional(block.get("toolName")),
-        tool_call_id=next((block[key] for key in _CALL_ID_KEYS if _optional(block.get(key))), None),
-        is_error=block.get("is_error") is True,
+        text=_content(given).text,
+        name=_optional(fields.get("toolName")) or _optional(fields.get("name")),
+        tool_call_id=next((fields[key] for key in _CALL_ID_KEYS if _optional(fields.get(key))), None),
+        is_error=fields.get("is_error") is True or fields.get("status") == "error",
     )
 
 

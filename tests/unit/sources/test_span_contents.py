@@ -143,6 +143,17 @@ def test_messages_may_stand_on_events() -> None:
     assert messages.read(contents.outputs).messages == (ANSWER,)
 
 
+def test_an_event_may_hold_its_message_as_one_text_of_json() -> None:
+    events = (
+        Event("gen_ai.user.message", {"gen_ai.event.content": json.dumps({"content": QUESTION.text})}),
+        Event("gen_ai.tool.message", {"id": "call-1", "content": "1,204.50"}),
+        Event("gen_ai.choice", {"gen_ai.event.content": json.dumps({"message": {"tool_calls": [OPENAI_CALL]}})}),
+    )
+    contents, _ = read({"gen_ai.operation.name": "chat"}, *events)
+    assert messages.read(contents.inputs).messages == (QUESTION, Message("tool", "1,204.50", tool_call_id="call-1"))
+    assert messages.read(contents.outputs).messages == (CALL,)
+
+
 def test_the_calls_that_any_agent_writes_as_output_are_calls() -> None:
     output = json.dumps([{"tool.name": "get_cash", "tool.args": json.dumps(ARGUMENTS)}])
     contents, _ = read({"gen_ai.operation.name": "call_llm", "gen_ai.output": output})

@@ -111,6 +111,7 @@ CALLING = [
         "role": "assistant",
         "content": [{"type": "tool-call", "toolCallId": "call_1", "toolName": CALL.name, "input": ARGUMENTS}],
     },
+    {"role": "assistant", "content": [{"toolUse": {"toolUseId": "call_1", "name": CALL.name, "input": ARGUMENTS}}]},
     {"type": "function_call", "id": "fc_9", "call_id": "call_1", "name": CALL.name, "arguments": json.dumps(ARGUMENTS)},
     {
         "text": "",
@@ -130,6 +131,7 @@ RESULT = [
     },
     {"role": "tool", "parts": [{"type": "tool_call_response", "id": "call_1", "response": "12 rows"}]},
     {"role": "tool", "parts": [{"type": "tool_call_response", "id": "call_1", "result": "12 rows"}]},
+    {"role": "user", "content": [{"toolResult": {"toolUseId": "call_1", "content": [{"text": "12 rows"}]}}]},
     {"role": "tool", "content": [{"type": "tool-result", "toolCallId": "call_1", "output": "12 rows"}]},
     {"type": "function_call_output", "call_id": "call_1", "output": "12 rows"},
     {"role": "function", "parts": [{"functionResponse": {"id": "call_1", "response": "12 rows"}}]},
