@@ -28,7 +28,7 @@ class EarlierRuns:
     def __init__(self, config: pytest.Config, folder: Path | None, *, shown: str = "") -> None:
         self._cache: pytest.Cache | None = getattr(config, "cache", None)
         self._report = folder / "report.json" if folder else None
-        self._shown = f"{shown}/report.json"
+        self._shown = f"the earlier {shown}/report.json"
 
     def to_compare(self) -> Past | None:
         """Return what is known of that run, ``None`` where there was none.
@@ -43,7 +43,7 @@ class EarlierRuns:
         except OSError as error:
             msg = f"{self._shown} cannot be read ({error.strerror}), so nothing was compared with it"
             raise history.ForeignReportError(msg) from error
-        return history.read_report(content, name=f"the run that {self._shown} was about")
+        return history.read_report(content, name=self._shown)
 
     def remember(self, items: Iterable[ItemRecord]) -> None:
         """Keep what the next run should know; a worker or a run without a cache keeps nothing."""
