@@ -84,7 +84,7 @@ def read(attributes: Attributes, events: tuple[Event, ...] = (), *, kind: str | 
     """
     stated = _kind(attributes)
     kind = kind or stated
-    contents = _tool(attributes) if kind == RunKind.TOOL else _step(attributes, events, kind)
+    contents = _tool(attributes, events) if kind == RunKind.TOOL else _step(attributes, events, kind)
     attributes.discard(_SAID_ELSEWHERE)
     return contents
 
@@ -100,19 +100,33 @@ def _kind(attributes: Attributes) -> str:
     return RunKind.LLM if has_called and "gen_ai.request.model" in attributes.left else RunKind.CHAIN
 
 
-def _tool(attributes: Attributes) -> Contents:
+def _tool(attributes: Attributes, events: tuple[Event, ...]) -> Contents:
     name, call_id = attributes.text(*_TOOL_NAMES), attributes.text(*_CALL_IDS)
     # OpenInference's tool.parameters is the schema of a tool for some, for others what it was called with.
     arguments = attributes.value(*_ARGUMENTS, *_RAW_INPUTS, "tool.parameters")
     result = attributes.take(*_RESULTS, *_RAW_OUTPUTS)
-    text = decoded(result)
-    result = text if isinstance(text, str) else result
-    attributes.discard(("gcp.vertex.agent.llm_request", "gcp.vertex.agent.llm_response"))
-    if result is not None and call_id is not None:
-        outputs: Json = {"role": "tool", "name": name, "tool_call_id": call_id, "content": result}
-    else:
-        outputs = decoded(result)
-    return Contents(RunKind.TOOL, name, inputs=arguments, outputs=outputs)
+    told, said = message_attributes.told_and_said(attributes, events)
+    return Contents(
+        kind=RunKind.TOOL,
+        name=name,
+        inputs=_content(told) if arguments is None else arguments,
+        outputs=_given(_content(said) if result is None else result, name=name, call_id=call_id),
+    )
+
+
+def _content(spoken: list[Json]) -> Json:
+    """Return what the last message holds: some write on events what a tool got and gave."""
+    last = spoken[-1] if spoken else None
+    return last.get("content") if isinstance(last, dict) else last
+
+
+def _given(result: Json, *, name: str | None, call_id: str | None) -> Json:
+    """Return what a tool gave: where the call is known, as the message that answers it."""
+    value = decoded(result)
+    if result is None or call_id is None:
+        return value
+    content = value if isinstance(value, str) else result
+    return {"role": "tool", "name": name, "tool_call_id": call_id, "content": content}
 
 
 def _step(attributes: Attributes, events: tuple[Event, ...], kind: str) -> Contents:

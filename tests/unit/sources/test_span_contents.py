@@ -222,6 +222,17 @@ def test_every_framework_gives_the_same_tool_run(attributes: Values) -> None:
     assert messages.read(contents.outputs).messages == (Message("tool", "1,204.50", "get_cash", tool_call_id="call-1"),)
 
 
+def test_a_tools_arguments_and_result_may_stand_on_events() -> None:
+    events = (
+        Event("gen_ai.tool.message", {"role": "tool", "content": json.dumps(ARGUMENTS), "id": "call-1"}),
+        Event("gen_ai.choice", {"message": json.dumps([{"text": "1,204.50"}]), "id": "call-1"}),
+    )
+    named = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_cash", "gen_ai.tool.call.id": "call-1"}
+    contents, _ = read(named, *events)
+    assert contents.inputs == ARGUMENTS
+    assert messages.read(contents.outputs).messages == (Message("tool", "1,204.50", "get_cash", tool_call_id="call-1"),)
+
+
 def test_settings_and_usage_are_read() -> None:
     contents, left = read(
         {
