@@ -82,7 +82,7 @@ class Recorder:
         try:
             yield opened
         except BaseException as raised:
-            error = f"{type(raised).__name__}: {raised}"
+            error = f"{type(raised).__name__}: {raised}".removesuffix(": ")
             raise
         finally:
             self._open.reset(token)

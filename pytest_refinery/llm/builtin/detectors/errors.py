@@ -130,8 +130,8 @@ def crashed_runs(reading: Reading) -> Iterator[Sign]:
             yield Sign(
                 step=step,
                 rule="crashed_run",
-                what=f"{run.name} ended in an error: “{words.shown(run.error)}”.",
+                what=f"{run.name} ended in an error: “{words.shown(_message(run.error))}”.",
                 failure_type=FailureType.INFRASTRUCTURE,
-                quote=words.quote(run.error),
+                quote=_message(run.error),
                 subject=run.name,
             )
