@@ -62,7 +62,7 @@ def test_a_run_that_ended_in_an_error_is_found() -> None:
 
 
 def test_of_a_traceback_the_sentence_that_names_the_error_is_quoted() -> None:
-    error = "ValueError('no key')Traceback (most recent call last):\n\n  File \"a.py\", line 1, in a\n\n\nValueError: no key"
+    error = "ValueError('no key')Traceback (most recent call last):\n\n  File 'a.py', line 1\n\nValueError: no key"
     (sign,) = crashed_runs(
         Reading.of(case(Trace(id="t", name="t", runs=(Run(id="r", name="a", kind="chain", error=error),))))
     )
