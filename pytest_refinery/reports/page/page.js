@@ -127,6 +127,12 @@
     }
   }
 
+  // A value in the form for people, unless a quote is in it that only its own form has.
+  function readableWith(value, patterns) {
+    const text = readable(value);
+    return spans(text, patterns).length || !spans(value, patterns).length ? text : value;
+  }
+
   // ---- the trace of one item
 
   class TraceView {
@@ -383,12 +389,18 @@
     }
 
     message(message, isOpen) {
-      const body = [this.text(message.text || ""), ...(message.calls || []).map((call) => element("pre", { class: "call" }, ...marked(call, this.patterns)))];
+      const body = [this.said(message), ...(message.calls || []).map((call) => element("pre", { class: "call" }, ...marked(call, this.patterns)))];
       if (message.thinking) body.unshift(element("div", { class: "thinking" }, element("b", {}, "thinking"), this.text(message.thinking)));
       const holds = body.some((each) => each.matches?.("mark") || each.querySelector?.("mark"));
       const preview = (message.text || (message.calls || []).join(" ")).slice(0, 120);
       const label = [element("b", {}, this.speaker(message)), " ", element("span", { class: "preview" }, preview)];
       return element("details", { class: `message ${message.is_error ? "failed" : ""}`, open: isOpen || holds }, element("summary", {}, ...label), ...body);
+    }
+
+    // What tools return is data more often than prose.
+    said(message) {
+      const text = message.text || "";
+      return message.role === "tool" ? this.text(readableWith(text, this.patterns), "data") : this.text(text);
     }
 
     speaker(message) {
@@ -397,9 +409,7 @@
     }
 
     rest(value, isExtra) {
-      const text = readable(value);
-      const hasQuote = spans(text, this.patterns).length || !spans(value, this.patterns).length;
-      const shown = this.text(hasQuote ? text : value, "data");
+      const shown = this.text(readableWith(value, this.patterns), "data");
       const isOpen = !isExtra || shown.querySelector("mark");
       return element("details", { class: "message", open: Boolean(isOpen) }, element("summary", {}, element("b", {}, isExtra ? "other data" : "data")), shown);
     }
@@ -431,7 +441,7 @@
       const role = ROLES[message.role] || message.role;
       const head = element("p", { class: "who" }, element("b", {}, role), message.role === "tool" && step.speaker ? ` ${step.speaker}` : "", " ", where, isResponsible ? element("span", { class: "flag strong" }, "went wrong here") : null);
       const calls = (message.calls || []).map((call) => element("pre", { class: "call" }, ...marked(call, this.patterns)));
-      return element("li", { class: `${message.role} ${isResponsible ? "responsible" : ""}` }, head, message.text ? this.text(message.text) : null, ...calls);
+      return element("li", { class: `${message.role} ${isResponsible ? "responsible" : ""}` }, head, message.text ? this.said(message) : null, ...calls);
     }
   }
 
