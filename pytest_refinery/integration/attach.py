@@ -64,12 +64,14 @@ def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Tes
         _add_extra(report, text.whole(record))
 
 
-def tape_to_report(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Put what came of the item's cassette on the report of its end."""
+def tape_to_report(item: pytest.Item, report: pytest.TestReport) -> bool:
+    """Put what came of the item's cassette on the report of its end; tell whether it is there now."""
     record = item.stash.get(_TAPE, None)
-    if record is not None and report.when == "teardown":
-        cast("Any", report).refinery_tape = record.model_dump(mode="json")
-        del item.stash[_TAPE]
+    if record is None or report.when != "teardown":
+        return False
+    cast("Any", report).refinery_tape = record.model_dump(mode="json")
+    del item.stash[_TAPE]
+    return True
 
 
 def _not_run(record: ItemRecord, call: pytest.CallInfo[None], report: pytest.TestReport) -> ItemRecord:

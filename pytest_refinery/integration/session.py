@@ -96,6 +96,11 @@ class RefinerySession:
         """Write no cassette of an item that was interrupted."""
         self._workbench.taping.spoil("the run was interrupted")
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what became of the cassette of an item that was interrupted: it has no report."""
+        if lost := self._workbench.taping.lost:
+            terminalreporter.write_line(f"warning: {lost}", yellow=True)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -109,7 +114,8 @@ class RefinerySession:
             # An error; and pytest knows none but those of setup and teardown.
             report.when = "setup"
         attach.to_report(item, call, report)
-        attach.tape_to_report(item, report)
+        if attach.tape_to_report(item, report):
+            self._workbench.taping.lost = ""
         self._workbench.album.to_report(report)
         return report
 

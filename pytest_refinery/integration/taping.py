@@ -68,10 +68,15 @@ class Taping:
 
     Args:
         means: Returns who asks while a cassette is open.
+
+    Attributes:
+        take: The one that is under way, if one is.
+        lost: Why a recording was not written that the last item had to break off, ``""`` where none was.
     """
 
     def __init__(self, config: pytest.Config, settings: Settings, means: Callable[[Tape], Means]) -> None:
         self.take: Take | None = None
+        self.lost = ""
         self._item: pytest.Item | None = None
         self._spoilt = ""
         self._config = config
@@ -143,6 +148,7 @@ class Taping:
         if self.take is not None:
             self.take.tape.discard()
             self._spoilt = why
+            self.lost = self._trouble(self.take.tape)
 
     def _end(self, item: pytest.Item) -> None:
         take, self.take = self.take, None
@@ -157,7 +163,7 @@ class Taping:
             played=take.tape.played,
             recorded=take.tape.recorded,
             unused=unused,
-            trouble=take.tape.trouble or self._spoilt_trouble(take.tape),
+            trouble=take.tape.trouble or self._trouble(take.tape),
         )
         self._spoilt = ""
         attach.keep_tape(item, record)
@@ -165,7 +171,7 @@ class Taping:
             msg = f"{next(tapes.problems([record]))}. Record it anew, or leave --refinery-strict-cassettes away."
             raise CassetteError(msg)
 
-    def _spoilt_trouble(self, tape: Tape) -> str:
+    def _trouble(self, tape: Tape) -> str:
         if not self._spoilt or not tape.recorded:
             return ""
         return f"The cassette {self._shown(tape.path)} was not written: {self._spoilt}. What was there stays."
