@@ -23,6 +23,7 @@ from langsmith._internal import _context
 
 from pytest_refinery.sources.langsmith_records import Records
 from pytest_refinery.sources.while_any import WhileAny
+from pytest_refinery.traces import json_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _WRITES = ("create_run", "update_run", "create_feedback")
 _MASKS = ("hide_inputs", "hide_outputs", "hide_metadata", "anonymizer")
+_SERVER = ("api_url", "api_key")
 # As far as the installed version knows them: no thread that sends, no question of the server, all of each trace.
 _SENDING_NOTHING: dict[str, Any] = {
     "auto_batch_tracing": False,
@@ -52,7 +54,7 @@ class LangSmithTracing:
     def __init__(self) -> None:
         self._nesting: Nesting | None = None
         self._records = Records("the agent's LangSmith tracing")
-        self._bodies: set[bytes] = set()
+        self._known: set[int] = set()
 
     @contextmanager
     def listening(self, nesting: Nesting) -> Iterator[None]:
@@ -72,14 +74,14 @@ class LangSmithTracing:
             _here.reset(token)
 
     def take(self, body: bytes) -> None:
-        """Take note of the body of a request that begins or ends a run."""
-        if body in self._bodies:
+        """Take note of the body of a request that begins or ends a run; of those to several servers, once."""
+        if hash(body) in self._known:
             return
-        self._bodies.add(body)
-        record = json.loads(body)
+        self._known.add(hash(body))
+        record = {key: json_values.plain(value) for key, value in json.loads(body).items()}
         if self._nesting is not None:
             parent_id = record.get("parent_run_id")
-            self._nesting.started(str(record["id"]), way=self.name, parent_id=parent_id and str(parent_id))
+            self._nesting.started(str(record["id"]), way=self.name, parent_id=str(parent_id) if parent_id else None)
         self._records.add(record)
 
     def heard(self) -> tuple[Sequence[Run], Sequence[str]]:
@@ -123,13 +125,14 @@ def _keeping(client: langsmith.Client | None) -> _Keeping:
             _of_environment.append(_new({}))
         return _of_environment[0]
     if client not in _kept:
-        _kept[client] = _new({name: getattr(client, f"_{name}", None) for name in _MASKS})
+        masks = {name: getattr(client, f"_{name}", None) for name in _MASKS}
+        _kept[client] = _new(masks | {name: getattr(client, name, None) for name in _SERVER})
     return _kept[client]
 
 
-def _new(masks: dict[str, Any]) -> _Keeping:
+def _new(own: dict[str, Any]) -> _Keeping:
     known = inspect.signature(langsmith.Client).parameters
-    wanted = {name: value for name, value in (_SENDING_NOTHING | masks).items() if name in known}
+    wanted = {name: value for name, value in (_SENDING_NOTHING | own).items() if name in known}
     with warnings.catch_warnings():
         # It warns of what matters only to those who send: a missing key.
         warnings.simplefilter("ignore")
