@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources import token_counts
 from pytest_refinery.sources.moments import moment
-from pytest_refinery.sources.sessions import Session, Thread
+from pytest_refinery.sources.sessions import Session
 from pytest_refinery.sources.tally import Tally, described
 from pytest_refinery.traces import messages
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pytest_refinery.sources.sessions import Thread
     from pytest_refinery.traces.model import Json, Trace
 
 _SPOKEN = frozenset({"user", "assistant"})
@@ -114,7 +115,7 @@ class ClaudeCodeLines:
         if not key:
             return self._session.main
         if key not in self._threads:
-            self._threads[key] = Thread(self._session, self._caller(line, message))
+            self._threads[key] = self._session.thread(self._caller(line, message))
         return self._threads[key]
 
     def _key(self, line: Mapping[str, Any]) -> str:

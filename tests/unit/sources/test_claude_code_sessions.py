@@ -99,6 +99,25 @@ def test_a_call_without_a_result_is_pending() -> None:
     assert loaded(*SESSION[:5]).by_id["toolu_1"].is_pending
 
 
+def test_messages_of_their_own_ids_are_runs_of_their_own() -> None:
+    trace = loaded(SESSION[1], line(1, "assistant", "One moment."), line(2, "assistant", "Here it is."))
+    assert [run.id for run in trace.runs if run.kind == "llm"] == ["msg_1", "msg_2"]
+
+
+def test_what_nobody_answered_is_what_the_model_was_to_be_called_with() -> None:
+    trace = loaded(*SESSION, line(6, "user", "Why?"))
+    last = trace.runs[-1]
+    assert (last.kind, last.is_pending) == ("llm", True)
+    assert messages.read(last.inputs).messages[0].text == "Why?"
+    assert not any(run.kind == "llm" and run.is_pending for run in loaded(*SESSION[:6]).runs)
+
+
+def test_an_id_that_is_taken_is_taken_once() -> None:
+    taken = line(1, "assistant", [{**call(1, "Bash"), "id": "run-0"}, {**call(2, "Bash"), "id": "run-3"}])
+    trace = loaded(SESSION[1], taken, line(2, "assistant", [{**call(3, "Bash"), "id": "msg_1"}], message_id="run-0"))
+    assert len({run.id for run in trace.runs}) == len(trace.runs) == 6
+
+
 def test_an_error_of_the_api_is_a_failed_model_run() -> None:
     trace = loaded(
         SESSION[1], line(1, "assistant", [{"type": "text", "text": "API Error: 529"}], isApiErrorMessage=True)
