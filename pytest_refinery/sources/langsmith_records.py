@@ -29,6 +29,11 @@ def is_run(value: object) -> bool:
     )
 
 
+def is_pending(record: Mapping[str, Any]) -> bool:
+    """Tell whether a run had not ended when its record was written."""
+    return _status(record) == "pending"
+
+
 class Records:
     """Collects run records; several records of one id (a post and its patch) are one run."""
 
@@ -143,7 +148,7 @@ def _run(run_id: str, record: Mapping[str, Any]) -> Run:
         inputs=_value(record.get("inputs")),
         outputs=_value(record.get("outputs")),
         error=_error(record),
-        is_pending=_status(record) == "pending",
+        is_pending=is_pending(record),
         started_at=started,
         ended_at=_time(record.get("end_time")) or _later(started, record.get("latency_seconds")),
         tags=_tags(record.get("tags")),

@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_refinery.errors import TraceError, did_you_mean
 from pytest_refinery.sources import langsmith_payloads
+from pytest_refinery.sources.langsmith_pages import PAGE, Pages
+from pytest_refinery.sources.langsmith_payloads import mapping, objects
 from pytest_refinery.sources.langsmith_service import OTHER, V1_QUERY, V2, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from pytest_refinery.sources.langsmith_pages import Parts
     from pytest_refinery.sources.langsmith_payloads import Record
     from pytest_refinery.sources.langsmith_references import RunReference, SharedReference
     from pytest_refinery.sources.langsmith_service import Service
 
-# The documentation: a trace keeps at most 25,000 runs.
-MOST_RUNS = 25_000
-_PAGE = 100
 # v2 gives the id alone unless it is told what else.
 _V2_FIELDS = (
     "ID NAME RUN_TYPE STATUS START_TIME END_TIME ERROR EXTRA METADATA INPUTS OUTPUTS MANIFEST PARENT_RUN_IDS "
@@ -63,11 +61,12 @@ class Runs:
         self._project_ids: dict[str, str] = {}
         self._has_v2 = True
 
-    def of_trace(self, reference: RunReference, *, project: str | None = None) -> list[Record]:
+    def of_trace(self, reference: RunReference, parts: Parts, *, project: str | None = None) -> list[Record]:
         """Return the records of all runs of a trace.
 
         Args:
             reference: Of any run of it.
+            parts: Keeps the pages of an attempt that ends early.
             project: The name or id of its project, where the user says one.
 
         Raises:
@@ -82,23 +81,24 @@ class Runs:
                     self._explain(error, reference, place)
                     raise
                 self._has_v2 = False
-        return self._from_v1(reference, place)
+        return self._from_v1(reference, place, Pages(self._service, parts))
 
-    def of_share(self, reference: SharedReference) -> list[Record]:
+    def of_share(self, reference: SharedReference, parts: Parts) -> list[Record]:
         """Return the records of a trace that its owner has shared with everybody.
 
         Raises:
             TraceError: It is no longer shared, or cannot be read.
         """
         path = f"/api/v1/public/{reference.token}/runs/query"
+        pages = Pages(self._service, parts)
         try:
-            records = self._pages(path, {})
+            records = pages.records(path, {})
             # Older backends answer with the shared run alone, which names the others.
             known = {record.get("id") for record in records}
             others = [run_id for record in records for run_id in record.get("child_run_ids") or ()]
             missing = [run_id for run_id in dict.fromkeys(others) if run_id not in known]
-            for start in range(0, len(missing), _PAGE):
-                records += self._pages(path, {"id": missing[start : start + _PAGE]})
+            for start in range(0, len(missing), PAGE):
+                records += pages.records(path, {"id": missing[start : start + PAGE]})
         except Refused as error:
             if error.status not in _NOT_SHARED:
                 raise
@@ -136,14 +136,14 @@ class Runs:
 
     def _project_id(self, name: str) -> str:
         if name not in self._project_ids:
-            found = _objects(self._service.get("/api/v1/sessions", [("name", name), ("limit", "1")], lane=OTHER))
+            found = objects(self._service.get("/api/v1/sessions", [("name", name), ("limit", "1")], lane=OTHER))
             if not found:
                 raise self._no_project(name)
             self._project_ids[name] = str(found[0].get("id"))
         return self._project_ids[name]
 
     def _no_project(self, name: str) -> TraceError:
-        others = _objects(self._service.get("/api/v1/sessions", [("limit", str(_PAGE))], lane=OTHER))
+        others = objects(self._service.get("/api/v1/sessions", [("limit", str(PAGE))], lane=OTHER))
         hint = did_you_mean(name, [str(each.get("name")) for each in others])
         return TraceError(
             f"There is no project {name!r} in this workspace of {self._service.host}.{hint} Correct project: or "
@@ -164,46 +164,26 @@ class Runs:
     def _trace_v2(self, trace_id: str, project_id: str) -> list[Record]:
         query = [("project_id", project_id), *_WINDOW.items(), *(("selects", field) for field in _V2_FIELDS)]
         answer = self._service.get(f"/api/v2/traces/{trace_id}/runs", query, lane=V2)
-        return _objects(_mapping(answer).get("items"))
+        return objects(mapping(answer).get("items"))
 
     def _find_v2(self, run_id: str, project_id: str) -> Record:
         body = {"ids": [run_id], "project_ids": [project_id], "selects": ["ID", "TRACE_ID"], "page_size": 1}
         answer = self._service.post("/api/v2/runs/query", body | _WINDOW, lane=V2)
-        return next(iter(_objects(_mapping(answer).get("items"))), {})
+        return next(iter(objects(mapping(answer).get("items"))), {})
 
-    def _from_v1(self, reference: RunReference, place: _Place) -> list[Record]:
-        trace_id = place.trace_id or reference.run_id
-        records = self._trace_v1(trace_id, place.project_id)
+    def _from_v1(self, reference: RunReference, place: _Place, pages: Pages) -> list[Record]:
+        records = _trace_v1(pages, place.trace_id or reference.run_id, place.project_id)
         if not records and not place.trace_id:
             root = self._find_v1(reference.run_id, place.project_id).get("trace_id")
-            records = self._trace_v1(str(root), place.project_id) if root else []
+            records = _trace_v1(pages, str(root), place.project_id) if root else []
         if not records:
             raise self._not_found(reference, place)
         return records
 
-    def _trace_v1(self, trace_id: str, project_id: str | None) -> list[Record]:
-        body = {"trace": trace_id, "select": _V1_FIELDS, "limit": _PAGE, "order": "asc"}
-        return self._pages("/api/v1/runs/query", body | _in_project(project_id))
-
     def _find_v1(self, run_id: str, project_id: str | None) -> Record:
         body = {"id": [run_id], "select": ["id", "trace_id", "session_id"], "limit": 1}
         answer = self._service.post("/api/v1/runs/query", body | _in_project(project_id), lane=V1_QUERY)
-        return next(iter(_objects(_mapping(answer).get("runs"))), {})
-
-    def _pages(self, path: str, body: Mapping[str, Any]) -> list[Record]:
-        """Return the records of all pages; what is stored apart is read at once, while its addresses are good."""
-        records: list[Record] = []
-        cursor: dict[str, Any] = {}
-        while len(records) <= MOST_RUNS:
-            answer = _mapping(self._service.post(path, {**body, **cursor}, lane=V1_QUERY))
-            page = _objects(answer.get("runs"))
-            langsmith_payloads.fill_in(page, self._service)
-            records += page
-            following = _mapping(answer.get("cursors")).get("next")
-            if not page or not following:
-                break
-            cursor = {"cursor": following}
-        return records
+        return next(iter(objects(mapping(answer).get("runs"))), {})
 
     def _explain(self, error: Refused, reference: RunReference, place: _Place) -> None:
         # v2 says so of a project that is not there, or not for this key.
@@ -218,13 +198,10 @@ class Runs:
         )
 
 
+def _trace_v1(pages: Pages, trace_id: str, project_id: str | None) -> list[Record]:
+    body = {"trace": trace_id, "select": _V1_FIELDS, "limit": PAGE, "order": "asc"}
+    return pages.records("/api/v1/runs/query", body | _in_project(project_id))
+
+
 def _in_project(project_id: str | None) -> dict[str, Any]:
     return {"session": [project_id]} if project_id else {}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: object) -> list[Record]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -210,11 +210,9 @@ class Service:
         for secret in self._headers.values():
             said = said.replace(secret, "***")
         quoted = f" ({response.status}: {said})" if said else f" ({response.status})"
-        return Refused(
-            _REFUSALS.get(response.status, _OTHER_REFUSAL).format(host=self.host, quoted=quoted),
-            response.status,
-            is_unknown_path=response.status in _UNKNOWN and not is_problem,
-        )
+        is_unknown = response.status in _UNKNOWN and not is_problem
+        sentence = _UNKNOWN_PATH if is_unknown else _REFUSALS.get(response.status, _OTHER_REFUSAL)
+        return Refused(sentence.format(host=self.host, quoted=quoted), response.status, is_unknown_path=is_unknown)
 
 
 @dataclass(frozen=True)
@@ -271,6 +269,7 @@ _REFUSALS: dict[int, str] = {
     ),
     HTTPStatus.NOT_FOUND: "{host} finds nothing there{quoted}.",
 }
+_UNKNOWN_PATH = "{host} does not know such a request{quoted}. Does LANGSMITH_ENDPOINT name LangSmith's API, and is it recent enough?"
 _OTHER_REFUSAL = "{host} refused the request{quoted}."
 
 

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources import langsmith_records, langsmith_references
+from pytest_refinery.sources.langsmith_pages import MOST_RUNS
 from pytest_refinery.sources.langsmith_references import RunReference, SharedReference
-from pytest_refinery.sources.langsmith_runs import MOST_RUNS, Runs
+from pytest_refinery.sources.langsmith_runs import Runs
 from pytest_refinery.sources.sharing import Shared
+from pytest_refinery.sources.trace_cache import NoParts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_refinery.sources.langsmith_account import Account
+    from pytest_refinery.sources.langsmith_pages import Parts
     from pytest_refinery.sources.langsmith_references import Reference
     from pytest_refinery.sources.langsmith_service import Service
     from pytest_refinery.sources.trace_cache import TraceCache
@@ -101,26 +104,26 @@ class LangSmith:
         """
         named = _named(reference)
         with _about(named):
-            records = self._fetch(named, project)
+            records = self._fetch(named, project, NoParts())
         return Download(str(named), records, _doubt(records))
 
     def _records(self, named: Reference, project: str | None) -> list[dict[str, Any]]:
         if self._cache is None:
-            return self._whole(named, project)
-        return self._cache.records(self._key(named), lambda: self._whole(named, project))
+            return self._whole(named, project, NoParts())
+        return self._cache.records(self._key(named), lambda parts: self._whole(named, project, parts))
 
-    def _whole(self, named: Reference, project: str | None) -> list[dict[str, Any]]:
-        records = self._fetch(named, project)
+    def _whole(self, named: Reference, project: str | None, parts: Parts) -> list[dict[str, Any]]:
+        records = self._fetch(named, project, parts)
         doubt = _doubt(records)
         if doubt:
             raise TraceError(doubt)
         return records
 
-    def _fetch(self, named: Reference, project: str | None) -> list[dict[str, Any]]:
+    def _fetch(self, named: Reference, project: str | None, parts: Parts) -> list[dict[str, Any]]:
         runs = self._reader(named)
         if isinstance(named, SharedReference):
-            return runs.of_share(named)
-        return runs.of_trace(named, project=project)
+            return runs.of_share(named, parts)
+        return runs.of_trace(named, parts, project=project)
 
     def _key(self, named: Reference) -> str:
         what = named.token if isinstance(named, SharedReference) else named.trace_id or named.run_id
@@ -163,7 +166,7 @@ def _trace(name: str, records: Sequence[dict[str, Any]]) -> Trace:
 
 
 def _doubt(records: Sequence[dict[str, Any]]) -> str:
-    pending = [record for record in records if str(record.get("status")).lower() == "pending"]
+    pending = [record for record in records if langsmith_records.is_pending(record)]
     if pending:
         names = ", ".join(str(record.get("name")) for record in pending[:_MOST_NAMES])
         more = ", ..." if len(pending) > _MOST_NAMES else ""

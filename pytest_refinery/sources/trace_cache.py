@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Record = dict[str, Any]
+Part = dict[str, Any]
 
 _RUNS = "runs"
 # A trace as large as they come takes LangSmith's v1 three minutes.
 _PATIENCE_SECONDS = 600.0
+# After that, LangSmith may no longer know where to go on.
+_GOOD_FOR_SECONDS = 3_600.0
 
 
 class TraceCache:
@@ -32,26 +37,70 @@ class TraceCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def records(self, name: str, fetch: Callable[[], list[Record]]) -> list[Record]:
+    def records(self, name: str, fetch: Callable[[FolderOfParts], list[Record]]) -> list[Record]:
         """Return the records of a trace; where they are not here, one thread of one process fetches them.
 
         Args:
             name: What names the trace; it is not shown anywhere.
-            fetch: Returns the records that may be kept, or raises.
+            fetch: Returns the records that may be kept, or raises; gets what keeps its parts until then.
 
         Raises:
             TraceError: Another process takes too long to fetch them.
         """
-        path = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+        path = self._folder / _file_name(name)
         found = _read(path)
         if found is not None:
             return found
         with _alone(path):
             found = _read(path)
             if found is None:
-                found = fetch()
-                _keep(path, found)
+                parts = FolderOfParts(path.with_suffix(".parts"))
+                found = fetch(parts)
+                _write(path, {_RUNS: found})
+                parts.clear()
         return found
+
+
+class FolderOfParts:
+    """Keeps the parts of a trace for an hour; where they cannot be kept, they are fetched again."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._clock = clock
+
+    def part(self, name: str, fetch: Callable[[], Part], *, is_final: Callable[[Part], bool]) -> Part:
+        """Return the part that is kept under ``name``, else what ``fetch`` returns; keep that if it ``is_final``."""
+        path = self._folder / _file_name(name)
+        found = self._recent(path)
+        if found is None:
+            found = fetch()
+            if is_final(found):
+                _write(path, found)
+        return found
+
+    def clear(self) -> None:
+        """Forget all parts."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _recent(self, path: Path) -> Part | None:
+        try:
+            is_recent = self._clock() - path.stat().st_mtime < _GOOD_FOR_SECONDS
+            part: Part = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return part if is_recent else None
+
+
+class NoParts:
+    """Keeps nothing."""
+
+    def part(self, name: str, fetch: Callable[[], Part], *, is_final: Callable[[Part], bool]) -> Part:  # noqa: ARG002
+        """Return what ``fetch`` returns."""
+        return fetch()
+
+
+def _file_name(name: str) -> str:
+    return f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
 
 def _read(path: Path) -> list[Record] | None:
@@ -62,10 +111,11 @@ def _read(path: Path) -> list[Record] | None:
         return None
 
 
-def _keep(path: Path, records: list[Record]) -> None:
+def _write(path: Path, value: object) -> None:
     draft = path.with_suffix(".draft")
     try:
-        draft.write_text(json.dumps({_RUNS: records}, ensure_ascii=False), encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
         draft.replace(path)
     except OSError:
         # A cache that cannot be written costs the next session, not this one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery.errors import TraceError
+from pytest_refinery.sources.trace_cache import FolderOfParts
+from tests.fakes import FakeClock
 from tests.langsmith_server import faults, traces
 
 if TYPE_CHECKING:
@@ -104,3 +107,53 @@ def test_no_name_of_a_file_tells_the_token_of_a_share(
     connect(cache=True).load(f"{server.endpoint}/public/{token}/r", base=HERE)
     assert [token[:8] in path.name for path in (tmp_path / "traces").iterdir()] == [False, False]
     assert token not in "".join(path.read_text() for path in (tmp_path / "traces").iterdir())
+
+
+def test_what_came_before_the_trouble_is_not_fetched_again(
+    server: LangSmithServer, connect: Connect, tmp_path: Path
+) -> None:
+    server.has_v2 = False
+    kept = server.store.add(traces.made(450), stored_apart=True)
+    server.faults.add(faults.down(), path="/api/v1/runs/query", after=3)
+    with pytest.raises(TraceError, match="it answers 503"):
+        connect(cache=True).load(server.page_of(kept), base=HERE)
+    server.faults.clear()
+    before = len(server.log)
+    assert len(connect(cache=True).load(server.page_of(kept), base=HERE).runs) == 450
+    asked = server.asked[before:]
+    assert asked.count("POST /api/v1/runs/query") == 2
+    assert sum("/blobs/" in each for each in asked) == 2 * 150
+    assert list((tmp_path / "traces").glob("*.parts")) == []
+
+
+def test_parts_of_a_trace_that_goes_on_are_not_kept(server: LangSmithServer, connect: Connect) -> None:
+    server.has_v2 = False
+    runs = traces.made(250)
+    server.store.add(traces.with_change(runs, 120, status="pending", end_time=None)[:240])
+    with pytest.raises(TraceError, match="1 of its 240 runs"):
+        connect(cache=True).load(runs[0]["id"], base=HERE, project="default")
+    server.store.traces.clear()
+    server.store.add(runs)
+    found = connect(cache=True).load(runs[0]["id"], base=HERE, project="default")
+    assert len(found.runs) == 250
+    assert not any(run.is_pending for run in found.runs)
+
+
+def test_parts_are_forgotten_after_an_hour(tmp_path: Path) -> None:
+    clock = FakeClock(time.time())
+    parts = FolderOfParts(tmp_path, clock=clock)
+    values = iter([{"n": 1}, {"n": 2}, {"n": 3}])
+
+    def part() -> object:
+        return parts.part("a", lambda: next(values), is_final=lambda _: True)
+
+    assert (part(), part()) == ({"n": 1}, {"n": 1})
+    clock.now += 3_601
+    assert part() == {"n": 2}
+
+
+def test_a_part_that_may_change_is_not_kept(tmp_path: Path) -> None:
+    parts = FolderOfParts(tmp_path)
+    values = iter([{"n": 1}, {"n": 2}])
+    found = [parts.part("a", lambda: next(values), is_final=lambda _: False) for _ in range(2)]
+    assert found == [{"n": 1}, {"n": 2}]

@@ -117,6 +117,12 @@ def test_a_backend_without_v1_wants_to_know_the_project(server: LangSmithServer,
     assert "wants to know the project of the trace: write project: beside trace:" in told
 
 
+def test_a_backend_that_knows_neither_version(server: LangSmithServer, connect: Connect) -> None:
+    server.has_v1 = server.has_v2 = False
+    told = refusal(connect(LANGSMITH_PROJECT="default"), server.store.add(traces.made(3)).id)
+    assert "does not know such a request (404: Not Found). Does LANGSMITH_ENDPOINT name LangSmith's API" in told
+
+
 def test_no_key(server: LangSmithServer, connect: Connect) -> None:
     kept = server.store.add(traces.made(3))
     told = refusal(connect(LANGSMITH_API_KEY=""), kept.id)
