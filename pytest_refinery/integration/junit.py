@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
 
@@ -18,12 +20,12 @@ class JUnit:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
-    def add_output(self, report: pytest.TestReport, text: str) -> None:
-        """Add ``text`` to the item that ``report`` is about, before its teardown is reported."""
+    def add_output(self, report: pytest.TestReport, text: Callable[[], str]) -> None:
+        """Add a text to the item that ``report`` is about, before its teardown is reported."""
         file = self._file()
         if file is not None:
             output = Element("system-out")
-            output.text = text
+            output.text = text()
             file.node_reporter(report).append(output)
 
     def _file(self) -> Any:  # noqa: ANN401  (private to pytest)

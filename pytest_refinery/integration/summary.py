@@ -68,7 +68,7 @@ class Summary:
     def _shown(self, report: pytest.TestReport, record: ItemRecord) -> None:
         """Let others show what failed: the JUnit file the whole text, the terminal its colours."""
         self._failing.add(report.nodeid)
-        self._junit.add_output(report, text.whole(record))
+        self._junit.add_output(report, partial(text.whole, record))
         if self._config.pluginmanager.hasplugin("terminalreporter"):
             colours.paint(report, attach.TITLE)
 
@@ -98,10 +98,13 @@ class Summary:
     def _telling(self) -> Telling | None:
         """Return what a model says of all failures together, ``None`` where none is to be asked."""
         failures = compiling.ordered(record for record in self._records.values() if record.diagnosis is not None)
-        is_by_a_model = any(record.diagnosis.model for record in failures if record.diagnosis)
-        if len(failures) < overview.FEWEST or not is_by_a_model or any(tape.played for tape in self._tapes.values()):
+        if len(failures) < overview.FEWEST or any(tape.played for tape in self._tapes.values()):
             return None
-        return self._workbench.told(failures, shared_folder=self._workers.path)
+        try:
+            return self._workbench.told(failures, shared_folder=self._workers.path)
+        except Exception as error:  # noqa: BLE001  (somebody else's analyst; the run is over and its outcome stands)
+            self._problems.append(f"the causes are grouped by their words alone: {type(error).__name__}: {error}")
+            return None
 
     def _plan(self) -> SessionPlan | None:
         """Return what the run would cost, where it was asked to spend nothing."""

@@ -326,7 +326,7 @@ def _spending(session: SessionRecord, width: int) -> Iterator[str]:
 
 def by_rules(summary: SummaryRecord) -> str:
     """Return why the causes are grouped by rules, although a model was asked."""
-    return f"The causes are grouped by their words alone: {line(summary.model)} gave no summary, {summary.problem}"
+    return f"The causes are grouped by their words alone: {line(summary.model)} gave no summary: {summary.problem}"
 
 
 def _session_cost(session: SessionRecord) -> str:

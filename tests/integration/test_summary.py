@@ -204,3 +204,51 @@ def test_a_long_error_is_wrapped_and_its_headline_is_not(pytester: pytest.Pytest
     start = next(number for number, line in enumerate(lines) if "ERROR at setup" in line)
     assert lines[start + 1].endswith("/outside-of-the-suite/a-trace-with-a-rather-long-name/gone.json:")
     assert lines[start + 2].startswith("no such trace file.")
+
+
+SUMMARISER = """\
+from pytest_refinery.analysis.ports import SharedCause, Told
+from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
+
+
+class House(BuiltinAnalyst):
+    name = "house"
+    model = "rules of the house"
+    fingerprint = "1"
+
+    def summarise(self, failures, job):
+        {body}
+
+    def forecast_summary(self, failures):
+        raise NotImplementedError
+
+
+def pytest_refinery_analyst(name):
+    return House() if name == "house" else None
+"""
+TWO_FAILURES = EXPECTATIONS.replace("{contains: cash sweep}", "{contains: no such words}")
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (
+            "return Told('All of it.', (SharedCause('Ours.', tuple(one.nodeid for one in failures), 'Do it.'),))",
+            ["in short   All of it.", "2 of 2 failures: Ours. (prompt issue)", "           to do: Do it."],
+        ),
+        (
+            "raise ValueError('the house is closed')",
+            ["note       *by their words alone: rules of the house gave", "           no summary: the house is closed"],
+        ),
+        (
+            "return 'nonsense'",
+            ["warning: the causes are grouped by their words alone: AttributeError: 'str' object *"],
+        ),
+    ],
+)
+def test_an_analyst_of_somebody_else_may_sum_up(run: Run, suite: Path, body: str, shown: list[str]) -> None:
+    (suite / "conftest.py").write_text(SUMMARISER.format(body=body), encoding="utf-8")
+    (suite / "memory.refinery.yaml").write_text(TWO_FAILURES, encoding="utf-8")
+    result = run("--refinery-analyst", "house", "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=2, errors=1)
+    result.stdout.fnmatch_lines(shown)
