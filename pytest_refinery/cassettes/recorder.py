@@ -11,14 +11,13 @@ import os
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from vcr.cassette import Cassette
 from vcr.filters import decode_response
-from vcr.patch import PATCHER_NAMES, CassettePatcherBuilder, force_reset
+from vcr.patch import CassettePatcherBuilder, force_reset
 
 from pytest_refinery.cassettes import bodies, cassette_file, headers, issued, neighbours, refusal, secret_values
 from pytest_refinery.cassettes.cassette_file import Stamp
@@ -123,10 +122,16 @@ def _between(tape: Tape) -> Iterator[None]:
 
 
 def _install(patched: Iterable[_Patched], stack: ExitStack) -> None:
-    patches = chain.from_iterable(CassettePatcherBuilder(each).build() for each in patched)
-    for patch in patches:
-        if patch.getter().__name__ in _TRANSPORTS:
-            stack.enter_context(patch)
+    for each in patched:
+        for patch in CassettePatcherBuilder(each).build():
+            if _is_of_transport(patch, each.library):
+                stack.enter_context(patch)
+
+
+def _is_of_transport(patch: Any, library: str) -> bool:  # noqa: ANN401  (of a library without types)
+    # Only versions from 9.4 can be told which libraries to leave alone.
+    target = patch.getter() if hasattr(patch, "getter") else None
+    return getattr(target, "__module__", "") == library and getattr(target, "__name__", "") in _TRANSPORTS
 
 
 @contextmanager
@@ -170,7 +175,8 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
     """
 
     def __init__(self, library: str, *, tape: Tape) -> None:
-        super().__init__(path=str(tape.path), skip_patchers=[name for name in PATCHER_NAMES if name != library])
+        super().__init__(path=str(tape.path))
+        self.library = library
         self._tape = tape
         self._core = _LIBRARIES[library]
         self._asked: WeakKeyDictionary[VcrRequest, tuple[int, Request]] = WeakKeyDictionary()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from pytest_refinery.cassettes import personal_data, secret_shapes
 from pytest_refinery.cassettes.secret_shapes import REMOVED
+from pytest_refinery.errors import CassetteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +70,7 @@ class Scrubber:
     def text(self, text: str) -> str:
         """Return a text without secrets."""
         for called in self.callables:
-            text = _or(called(text), text)
+            text = _changed_by(called, text)
         for pattern in self.patterns:
             # What is removed stays removed, also where a pattern fits the word that stands for it.
             text = REMOVED.join(re.sub(pattern, REMOVED, piece) for piece in text.split(REMOVED))
@@ -90,5 +91,11 @@ class Scrubber:
         return REMOVED if isinstance(value, str) and value else self.json(value)
 
 
-def _or(found: str | None, text: str) -> str:
+def _changed_by(called: Callable[[str], str | None], text: str) -> str:
+    try:
+        found = called(text)
+    except Exception as error:  # noqa: BLE001  (a user's function)
+        # Without the cause: its message may hold the text.
+        msg = f"A hook pytest_refinery_scrub failed with {type(error).__name__}: nothing can be recorded or replayed."
+        raise CassetteError(msg) from None
     return text if found is None else found

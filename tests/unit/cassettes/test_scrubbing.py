@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from pytest_refinery.cassettes import personal_data, secret_shapes
 from pytest_refinery.cassettes.bodies import Body
 from pytest_refinery.cassettes.interactions import Request, Response
 from pytest_refinery.cassettes.scrubbing import Scrubber
+from pytest_refinery.errors import CassetteError
 
 _TAIL = "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0"
 KEYS = [
@@ -158,6 +160,19 @@ def test_the_users_patterns_and_functions_are_applied() -> None:
     )
 
     assert scrubber.text("Mallory is customer 4711 of ACME") == "somebody is REMOVED of REMOVED"
+
+
+def test_a_function_that_fails_is_told_without_what_it_was_called_with() -> None:
+    def fails(text: str) -> str:
+        raise ValueError(text)
+
+    with pytest.raises(CassetteError) as caught:
+        Scrubber(callables=(fails,)).text("x" * 20)
+
+    assert str(caught.value) == (
+        "A hook pytest_refinery_scrub failed with ValueError: nothing can be recorded or replayed."
+    )
+    assert "x" * 20 not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(
