@@ -85,8 +85,8 @@ class AgentRun:
             error = raised
         trace = recorder.trace()
         if trace is None:
-            msg = f"agent: {self.target}: it left no trace."
-            raise Undecided(msg)
+            msg = f"agent: {self.target}: it was not called, since its tracing could not be heard: {error!r}."
+            raise Undecided(msg) from error
         return trace, error
 
     def _decided(self, record: ItemRecord, trace: Trace, error: BaseException | None) -> tuple[ItemRecord, Case | None]:

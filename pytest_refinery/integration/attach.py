@@ -52,7 +52,7 @@ def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Tes
     record = item.stash.get(_RECORD, None)
     if record is None or report.when == "teardown" or (report.when == "setup" and report.passed):
         return
-    if report.when == "setup":
+    if report.when == "setup" or (report.skipped and record.outcome == Outcome.UNDECIDED):
         record = _not_run(record, call, report)
         keep(item, record)
     # A plain dict: xdist ships report attributes as JSON.

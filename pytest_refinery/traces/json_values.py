@@ -7,7 +7,7 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 if TYPE_CHECKING:
     from pytest_refinery.traces.model import Json
@@ -63,10 +63,17 @@ def plain(value: object) -> Json:
         return _encodable(value)
     try:
         found = cast("Json", to_jsonable_python(value, fallback=_described, bytes_mode="base64"))
-    except (PydanticSerializationError, UnicodeError, ValueError, RecursionError):
-        # It contains itself, or half a surrogate pair.
+    except Exception:  # noqa: BLE001  (it contains itself, or its own serialiser breaks)
         return _described(value)
-    return _described(value) if is_too_deep(found) else found
+    return _described(value) if is_too_deep(found) else _encoded(found)
+
+
+def _encoded(value: Json) -> Json:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeError:
+        return writable(value)
+    return value
 
 
 def _described(value: object) -> str:

@@ -97,9 +97,7 @@ def test_an_agent_that_raises_fails_with_what_led_there(run: Run, shop: Path) ->
     write(shop, "    inputs: {question: x}\n    agent: shop:raises\n    checks: [{tools: {called: [find_order]}}]\n")
     result = run("--refinery-report", "out")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["  was      it raised LookupError: order 7 is lost at shop.py:12", "root cause *"]
-    )
+    result.stdout.fnmatch_lines(["  was      it raised LookupError: order 7 is lost at shop.py:12", "root cause *"])
     item = reported(shop)
     assert item["trace"]["runs"] == 2
     assert item["diagnosis"]["coverage"]["percentage"] == 100.0
@@ -231,9 +229,7 @@ def test_an_agent_that_hangs_is_ended_by_pytest_timeout_as_a_failure(
     )
     result = pytester.runpytest("--refinery", "--timeout=1", "--timeout-method=signal", *args)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["  was      it raised Failed: Timeout (>1.0s) from pytest-timeout at shop.py:15"]
-    )
+    result.stdout.fnmatch_lines(["  was      it raised Failed: Timeout (>1.0s) from pytest-timeout at shop.py:15"])
 
 
 def test_stopping_at_the_first_failure_runs_no_further_agent(pytester: pytest.Pytester, shop: Path) -> None:
@@ -244,6 +240,32 @@ def test_stopping_at_the_first_failure_runs_no_further_agent(pytester: pytest.Py
     )
     result = pytester.runpytest("--refinery", "-x", "-s")
     result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("looking it up")
+
+
+def test_ctrl_c_while_an_agent_runs_ends_the_run(pytester: pytest.Pytester, shop: Path) -> None:
+    (shop / "shop.py").write_text("def answer(question):\n    raise KeyboardInterrupt\n", encoding="utf-8")
+    write(shop, "    inputs: {question: x}\n    checks: [{errors: none}]\n")
+    assert pytester.runpytest_subprocess("--refinery").ret == pytest.ExitCode.INTERRUPTED
+
+
+def test_an_agent_that_skips_is_skipped_in_the_report_too(pytester: pytest.Pytester, shop: Path) -> None:
+    (shop / "shop.py").write_text(
+        "import pytest\n\ndef answer(question):\n    pytest.skip('no ledger here')\n", encoding="utf-8"
+    )
+    write(shop, "    inputs: {question: x}\n    checks: [{errors: none}]\n")
+    pytester.runpytest("--refinery", "--refinery-report", "out").assert_outcomes(skipped=1)
+    assert reported(shop)["outcome"] == "skipped"
+
+
+def test_tracing_that_cannot_be_heard_is_an_error_and_the_agent_is_not_called(
+    pytester: pytest.Pytester, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("langsmith.Client.create_run")
+    write(shop, "    inputs: {question: x}\n    checks: [{errors: none}]\n")
+    result = pytester.runpytest("--refinery", "-s")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["agent: shop:answer: it was not called, since its tracing could not be heard:*"])
     result.stdout.no_fnmatch_line("looking it up")
 
 

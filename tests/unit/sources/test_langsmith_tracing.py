@@ -39,7 +39,7 @@ class Receiver(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.bodies: list[dict[str, Any]] = []
+        self.bodies: list[Any] = []
 
     @property
     def url(self) -> str:
@@ -171,6 +171,21 @@ def test_what_the_users_client_hides_is_hidden_here_too(receiver: Receiver) -> N
     client = receiver.client(hide_inputs=lambda _: {"question": "***"})
     agent = traceable(client=client)(traced_agents.bare)
     assert captured(lambda: agent(QUESTION)).runs[-1].inputs == {"question": "***"}
+
+
+def test_what_goes_to_several_servers_is_one_trace(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = {receiver.url: "a", f"{receiver.url}/second": "b"}
+    client = Client(api_urls=both, info={}, auto_batch_tracing=False)
+    trace = captured(lambda: traceable(client=client)(traced_agents.bare)(QUESTION))
+    assert len(trace.runs) == 1
+    assert receiver.bodies == []
+
+
+def test_what_is_no_trace_an_agent_may_send(receiver: Receiver) -> None:
+    with tracing_context(client=receiver.client()):
+        asked = captured(lambda: get_tracing_context()["client"].request_with_retries("POST", "/echo", data=b'"hello"'))
+    assert receiver.bodies == ["hello"]
+    assert asked.root.error is None
 
 
 def test_threads_nest_by_their_context_and_a_bare_one_is_inside_the_agent() -> None:
