@@ -269,7 +269,9 @@ _REFUSALS: dict[int, str] = {
     ),
     HTTPStatus.NOT_FOUND: "{host} finds nothing there{quoted}.",
 }
-_UNKNOWN_PATH = "{host} does not know such a request{quoted}. Does LANGSMITH_ENDPOINT name LangSmith's API, and is it recent enough?"
+_UNKNOWN_PATH = (
+    "{host} does not know such a request{quoted}. Does LANGSMITH_ENDPOINT name LangSmith's API, and is it new enough?"
+)
 _OTHER_REFUSAL = "{host} refused the request{quoted}."
 
 
