@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from pytest_refinery.reports.page import render as page
 from tests import reported
@@ -60,7 +60,11 @@ class Opened:
 
     def texts(self, selector: str) -> list[str]:
         """Return the texts of what can be seen."""
-        return [each.inner_text() for each in self.page.locator(selector).locator("visible=true").all()]
+        return [each.inner_text() for each in self.page.locator(selector).filter(visible=True).all()]
+
+    def shows(self, selector: str, *texts: str) -> None:
+        """Wait until these texts, and no others, can be seen: browsers tell of a new address a moment later."""
+        expect(self.page.locator(selector).filter(visible=True)).to_have_text([*texts])
 
     def focused(self) -> str:
         """Return the text of what has the focus."""
