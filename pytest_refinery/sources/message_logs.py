@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources import token_counts
+from pytest_refinery.sources import streams, token_counts
 from pytest_refinery.sources.attributes import decoded
 from pytest_refinery.sources.moments import moment
 from pytest_refinery.sources.tally import Tally, described
@@ -99,7 +100,8 @@ class ModelCalls:
         )
 
     def _unique(self, call_id: object) -> str:
-        known = str(call_id) if call_id and str(call_id) not in self._ids else f"call-{len(self._runs) + 1}"
+        numbered = (f"call-{number}" for number in count(len(self._runs) + 1))
+        known = next(key for key in chain([str(call_id or "")], numbered) if key and key not in self._ids)
         self._ids.add(known)
         return known
 
@@ -112,15 +114,17 @@ def _request(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _response(record: Mapping[str, Any]) -> Json:
-    """Return what the service answered: its body, or the bare text that a logger kept of it."""
+    """Return what the service answered: its body, its events joined, or the bare text that a logger kept of it."""
     answers = [*_inside(record, _RESPONSES)]
     answer = next((found for found in answers if not _ANSWERED.isdisjoint(found)), answers[0] if answers else None)
     if answer is not None:
         return dict(answer)
     if record.get("object") in ("chat.completion", "response") or "choices" in record:
         return dict(record)
-    texts = (record.get(key) for key in _RESPONSES)
-    return next((text for text in texts if isinstance(text, str | list) and text), None)
+    bare = next(
+        (value for key in _RESPONSES if isinstance(value := decoded(record.get(key)), str | list) and value), None
+    )
+    return streams.joined(bare) if isinstance(bare, list) else bare
 
 
 def _inside(record: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:

@@ -52,6 +52,14 @@ LOGS: dict[str, Record] = {
     },
     "a request with its response in it": {**CHAT, "response": COMPLETION},
     "a logger's own text": {**CHAT, "response": "1,204.50 USD"},
+    "the chunks of a stream": {
+        "request": CHAT,
+        "response": [
+            {"choices": [{"delta": {"role": "assistant", "content": "1,204.50"}}]},
+            {"choices": [{"delta": {"content": " USD"}}]},
+            {"choices": [], "usage": {"prompt_tokens": 40, "completion_tokens": 7}},
+        ],
+    },
     "bodies apart": {"request_body": CHAT, "response_body": COMPLETION},
 }
 
