@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports coverage docs bench clean
+.PHONY: help demo record test check lint types imports coverage docs bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -17,6 +17,9 @@ help: ## show this list
 demo: $(VENV)/.package ## run the examples: some of their expectations fail on purpose
 	@$(PYTEST) --refinery examples/support_agent $(ARGS); code=$$?; test $$code -le 1 || exit $$code
 	@echo "The expectations that failed above are meant to fail: they show what a diagnosis looks like."
+
+record: $(VENV)/.tests ## record the cassettes of the examples anew, against a service on this machine
+	@$(BIN)/python -m examples.support_agent.record_cassettes
 
 test: $(VENV)/.tests ## run the whole test suite
 	@$(PYTEST) -n auto $(ARGS)

@@ -30,8 +30,18 @@ def test_the_table_of_the_readme_tells_every_outcome() -> None:
     assert told == {(row["file"], row["name"]): words[row["outcome"]] for row in _REPORTED.finditer(_run_examples())}
 
 
-def _run_examples() -> str:
-    options = ["--refinery", "--tb=no", "-rpf", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
+def test_the_cassettes_are_used_up_and_say_what_they_were_recorded_against() -> None:
+    printed = _run_examples("--refinery-record=none", "--refinery-strict-cassettes", "-rE", "-m", "judged")
+    assert "ERROR" not in printed, f"{printed}\nThe prompts or the traces have changed: make record"
+    recorded = list((ROOT / "cassettes" / "examples").rglob("*.yaml/*.yaml"))
+    assert len(recorded) == 2
+    for cassette in recorded:
+        head = cassette.read_text(encoding="utf-8").partition("interactions:")[0]
+        assert 'recorded_against: "127.0.0.1:8123"' in head
+
+
+def _run_examples(*more: str) -> str:
+    options = ["--refinery", "--tb=no", "-rpf", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib", *more]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "examples/support_agent"],
         cwd=ROOT,
