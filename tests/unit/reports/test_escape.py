@@ -37,6 +37,37 @@ def test_what_steers_is_shown_by_its_number(text: str, shown: str) -> None:
     assert escape.printable(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x", "\\x3a:error::x"),
+        ("a\n  ::error::x", "a\n  \\x3a:error::x"),
+        ("\u2003::error::x", "\u2003\\x3a:error::x"),
+        ("a ##[error]x", "a \\x23#[error]x"),
+        ("##vso[task.x]", "\\x23#vso[task.x]"),
+        ("a.py::test_x and std::vector", "a.py::test_x and std::vector"),
+        ("## a title", "## a title"),
+    ],
+)
+def test_no_log_takes_a_text_for_a_command(text: str, shown: str) -> None:
+    assert escape.printable(text) == shown
+
+
+@given(st.text(st.sampled_from(list(":#[x \n\t\u2028\r")), max_size=30))
+def test_no_line_of_a_text_begins_as_a_command_does(text: str) -> None:
+    shown = escape.printable(text)
+    assert not any(line.lstrip().startswith("::") for line in shown.split("\n"))
+    assert "##[" not in shown
+
+
+def test_what_xml_has_no_form_for_is_shown_by_its_number() -> None:
+    assert escape.printable("a\ufffe\ufdd0\U0001ffff") == "a\\ufffe\\ufdd0\\U0001ffff"
+
+
+def test_a_name_is_of_bearable_length() -> None:
+    assert len(escape.name("x" * 1_000_000)) < 160
+
+
 @given(st.text())
 def test_a_line_is_one_line(text: str) -> None:
     assert len(escape.line(text).splitlines()) <= 1

@@ -12,9 +12,12 @@ from pytest_refinery.analysis.compiling import compile_report
 from pytest_refinery.analysis.records import (
     AgentRecord,
     CheckRecord,
+    Comparison,
     ExpectationRecord,
     ItemRecord,
     Outcome,
+    Report,
+    RootCause,
     TrialRecord,
 )
 from pytest_refinery.analysis.schemas import (
@@ -281,3 +284,114 @@ def test_in_markdown_what_differs_is_code() -> None:
     page = markdown.render(compile_report([item], plugin_version="1"))
     assert "**Stale prompt:** prompts/system.md has changed" in page
     assert "\n```diff\n-Be `kind`.\n+Rule 0.\n" in page
+
+
+def causes(*sizes: int) -> Report:
+    """Return a report with a cause for each of ``sizes``, of so many failures."""
+    found = compile_report([ITEM], plugin_version="1")
+    shared = [
+        RootCause(cause=f"Cause {number}.", failure_type="prompt_issue", nodeids=tuple(f"a::{i}" for i in range(size)))
+        for number, size in enumerate(sizes)
+    ]
+    return found.model_copy(update={"root_causes": tuple(shared)})
+
+
+def test_of_many_causes_and_items_the_summary_shows_the_first() -> None:
+    lines = text.summary(causes(*[7] * 12))
+    assert lines[1:8] == [
+        "7 of 1 failures: Cause 0. (prompt issue)",
+        *(f"           a::{number}" for number in range(5)),
+        "           ... and 2 more",
+    ]
+    assert "           ... and 2 more causes; -vv shows all." in lines
+    whole = text.summary(causes(*[7] * 12), is_whole=True)
+    assert not any("more" in line for line in whole)
+
+
+def test_the_place_of_a_run_is_its_path_in_the_tree() -> None:
+    found = FOUND.model_copy(update={"responsible_run_path": ("agent", "turn", "tools")})
+    lines = text.diagnosis(found).splitlines()
+    assert "           in agent > turn > tools" in lines
+    deep = FOUND.model_copy(update={"responsible_run_path": tuple("abcdefghij")})
+    assert text.path(deep) == "in a > b > ... 6 more ... > i > j"
+
+
+def test_a_new_a_known_and_a_gone_cause_are_told_apart() -> None:
+    report = causes(1, 1)
+    first, second = report.root_causes
+    report = report.model_copy(
+        update={
+            "root_causes": (first.model_copy(update={"is_known": True}), second.model_copy(update={"is_known": False})),
+            "comparison": Comparison(earlier="the last run", new=1, known=1, gone=(first,)),
+        }
+    )
+    assert text.summary(report)[1:7] == [
+        "1 of 1 failures: Cause 0. (prompt issue, known)",
+        "           a::0",
+        "1 of 1 failures: Cause 1. (prompt issue, new)",
+        "           a::0",
+        "compared   with the last run: causes 1 new, 1 known, 1 gone.",
+        "gone       Cause 0. (prompt issue)",
+    ]
+
+
+def test_what_a_run_cost_is_said_or_said_to_be_unknown() -> None:
+    known = compile_report([ITEM], plugin_version="1", dollars=lambda *_: 0.25)
+    asked = ITEM.model_copy(update={"diagnosis": FOUND.model_copy(update={"model": "m"})})
+    priced = compile_report([asked], plugin_version="1", dollars=lambda *_: 0.25)
+    assert any("cost unknown" in line for line in text.summary(known))
+    assert any("1,234 tokens, $0.2500" in line for line in text.summary(priced))
+
+
+def test_a_sentence_is_wrapped_between_words() -> None:
+    wrapped = text.sentence(f"{'x' * 50}: no such file. Its folder does not exist, either.", width=40)
+    assert wrapped.splitlines() == ["x" * 50 + ":", "no such file. Its folder does not exist,", "either."]
+
+
+def test_a_wrapped_line_cannot_begin_a_command() -> None:
+    assert "\\x3a:error::x" in text.sentence(f"{'a' * 36} ::error::x", width=40)
+
+
+def test_a_fix_of_long_lines_is_compared_at_once() -> None:
+    fix = SuggestedFix(component="c", before="ab" * 500_000, after="ba" * 500_000)
+    assert [change[0] for change in text.changes(fix)] == ["-", "+"]
+
+
+def test_the_whole_of_an_item_is_its_verdict_its_diagnosis_and_what_went_wrong() -> None:
+    whole = text.whole(ITEM.model_copy(update={"error": "The hook failed."}))
+    assert whole.startswith("expected   The agent says")
+    assert "finding    A promise. (run 7)" in whole
+    assert whole.endswith("\n\nThe hook failed.")
+
+
+@pytest.mark.parametrize("room", [300, 600, 900, 1_500])
+def test_markdown_is_cut_between_blocks_and_says_so(room: int) -> None:
+    items = [ITEM.model_copy(update={"nodeid": f"a.refinery.yaml::{number}"}) for number in range(5)]
+    report = compile_report(items, plugin_version="1")
+    whole, cut = markdown.render(report), markdown.render(report, most_bytes=room)
+    assert len(cut.encode()) <= room
+    kept, _, note = cut.partition("\n**Cut off here")
+    assert whole.startswith(kept.rstrip("\n"))
+    assert note
+
+
+def test_markdown_that_fits_is_whole() -> None:
+    report = compile_report([ITEM], plugin_version="1")
+    whole = markdown.render(report)
+    assert markdown.render(report, most_bytes=len(whole.encode())) == whole
+
+
+def test_no_text_closes_the_fence_around_a_change() -> None:
+    fix = SuggestedFix(component="c", before="", after="````\n# title\n```")
+    page = markdown.render(
+        compile_report(
+            [ITEM.model_copy(update={"diagnosis": FOUND.model_copy(update={"suggested_fix": fix})})], plugin_version="1"
+        )
+    )
+    assert "`````diff\n+````\n+# title\n+```\n`````\n" in page
+
+
+@pytest.mark.parametrize(("code", "shown"), [("a|b", "a\\|b"), ("a`b", "a\\`b"), ("a\\|b", "a\\\\\\|b"), ("a", "`a`")])
+def test_what_would_leave_a_cell_or_code_is_text(code: str, shown: str) -> None:
+    report = compile_report([ITEM.model_copy(update={"nodeid": code})], plugin_version="1")
+    assert f"| {shown} | failed |" in markdown.render(report)
