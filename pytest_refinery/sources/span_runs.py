@@ -63,7 +63,7 @@ class Spans:
         Raises:
             TraceError: Another span has the same id.
         """
-        if isinstance(record, Mapping) and "final_output" in record:
+        if isinstance(record, Mapping) and record.keys() == {"final_output"}:
             # any-agent writes the answer beside the spans.
             self._answer = record["final_output"]
             return
@@ -105,17 +105,21 @@ class Spans:
         )
 
     def _answered(self, runs: tuple[Run, ...]) -> tuple[Run, ...]:
-        roots = [run for run in runs if run.parent_id is None]
-        if self._answer is None or not roots or roots[-1].outputs is not None:
+        root = next((run for run in reversed(runs) if run.parent_id is None), runs[-1])
+        if self._answer is None:
             return runs
-        root = roots[-1].model_copy(update={"outputs": self._answer})
-        return tuple(root if run.id == root.id else run for run in runs)
+        known = {"metadata": {**root.metadata, "final_output": self._answer}}
+        answered = root.model_copy(update={"outputs": self._answer} if root.outputs is None else known)
+        return tuple(answered if run is root else run for run in runs)
 
     def _notes(self, runs: tuple[Run, ...]) -> Iterator[str]:
         spans = self._spans.values()
         yield from tree_notes.notes(runs, {span.trace_id for span in spans})
         if self._repeated:
             yield f"Spans that the file holds more than once: {self._repeated}."
+        lost = sum(len(events) for span_id, events in self._logged.items() if span_id not in self._spans)
+        if lost:
+            yield f"Log records of spans that are not in the file, not read: {lost}."
         links = sum(span.links for span in spans)
         if links:
             yield f"Links between spans, which a tree of runs has no place for: {links}."

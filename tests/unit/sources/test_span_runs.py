@@ -274,6 +274,17 @@ def test_messages_of_log_records_belong_to_their_span() -> None:
     assert spoken(loaded(export([AGENT]), logs).root.inputs) == [("user", "How much cash do I hold?")]
 
 
+def test_log_records_of_spans_that_are_elsewhere_are_counted() -> None:
+    logs = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"spanId": "gone", "body": typed("hello")}]}]}]}
+    assert "Log records of spans that are not in the file, not read: 1." in loaded(export([AGENT]), logs).notes
+
+
+def test_an_answer_beside_the_spans_is_kept_where_the_root_has_one_of_its_own() -> None:
+    assert loaded(dumped(AGENT), {"final_output": "12"}).root.outputs == "12"
+    root = loaded(dumped({**AGENT, "attributes": {"output.value": "11"}}), {"final_output": "12"}).root
+    assert (root.outputs, root.metadata) == ("11", {"final_output": "12"})
+
+
 def test_a_span_that_has_not_ended_is_pending() -> None:
     record = dumped(AGENT)
     del record["end_time"]
