@@ -1,0 +1,45 @@
+"""What a model's diagnosis cost, as the page of the report shows it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Diagnose = Callable[..., tuple[pytest.RunResult, dict[str, Any]]]
+
+PLOT = re.compile(
+    r"Tokens of the last minute, over 1 min \d+ s: ([\d,]+) at most, under a limit of 1,000,000; ([\d,]+) in"
+)
+
+
+def tokens_of(diagnosis: dict[str, Any]) -> int:
+    return sum(stage["input_tokens"] + stage["output_tokens"] for stage in diagnosis["stages"])
+
+
+def test_the_tokens_of_each_request_are_plotted_against_the_limit(diagnose: Diagnose, suite: Path) -> None:
+    _, diagnosis = diagnose()
+    found = PLOT.search((suite / "out" / "index.html").read_text("utf-8"))
+    assert found is not None
+    assert [int(number.replace(",", "")) for number in found.groups()] == [tokens_of(diagnosis)] * 2
+
+
+@pytest.mark.usefixtures("grouped")
+def test_what_workers_spend_is_plotted_too(diagnose: Diagnose, suite: Path) -> None:
+    _, diagnosis = diagnose("-p", "xdist", "-n2")
+    found = PLOT.search((suite / "out" / "index.html").read_text("utf-8"))
+    assert found is not None
+    assert int(found[2].replace(",", "")) == tokens_of(diagnosis)
+
+
+def test_a_cached_diagnosis_has_cost_nothing_and_has_no_plot(diagnose: Diagnose, suite: Path) -> None:
+    diagnose()
+    diagnose()
+    page = (suite / "out" / "index.html").read_text("utf-8")
+    assert "Tokens of the last minute" not in page
+    assert "From an earlier session: nothing was spent in this one." in page
