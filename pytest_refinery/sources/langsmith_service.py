@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -28,6 +30,7 @@ _LIMITED_SECONDS = 30.0
 # Where not even an error came, the next request would only wait for nothing, too.
 _STILL_SILENT_SECONDS = 30.0
 _LONGEST_WORDS = 200
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -100,14 +103,15 @@ class Service:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.endpoint = endpoint
-        self.host = urlsplit(endpoint).netloc.rpartition("@")[2]
+        self.host = _host(endpoint)
         self._headers = headers or {}
         self._wire = wire
         self._pace = pace
         self._patience = patience_seconds
         self._sleep = sleep
         self._clock = clock
-        self._outage = _Outage(clock)
+        # What is stored apart may be with others, who have troubles of their own.
+        self._outages: defaultdict[str, _Outage] = defaultdict(lambda: _Outage(clock))
 
     def get(self, path: str, query: Sequence[tuple[str, str]], *, lane: Lane) -> Json:
         """Return the JSON at a path, as in ``/api/v2/traces/<id>/runs``.
@@ -146,7 +150,8 @@ class Service:
         Raises:
             TraceError: There was none for as long as patience lasts.
         """
-        self._refuse_while_silent()
+        host = _host(request.url)
+        self._refuse_while_silent(host)
         pauses = chain((1.0, 2.0, 4.0, 8.0), repeat(16.0))
         first_trouble: float | None = None
         while True:
@@ -156,9 +161,9 @@ class Service:
                 return response
             first_trouble = self._clock() if first_trouble is None else first_trouble
             if isinstance(response, Response):
-                self._hold(lane, _asked_seconds(response.headers), first_trouble)
+                self._hold(lane, host, _asked_seconds(response.headers), first_trouble)
             else:
-                self._sleep_if(self._pause(response, next(pauses), first_trouble))
+                self._sleep_if(self._pause(host, response, next(pauses), first_trouble))
 
     def _attempt(self, request: Request) -> Response | _Trouble:
         """Return the answer, or why there is none that counts."""
@@ -167,37 +172,37 @@ class Service:
         except UnreachedError as error:
             return _Trouble(str(error), is_silent=True)
         except TooLargeError as error:
-            msg = f"The answer of {self.host} is larger than a trace may be ({error})."
+            msg = f"The answer of {_host(request.url)} is larger than a trace may be ({error})."
             raise TraceError(msg) from error
         if response.status in _PASSING:
             return _Trouble(f"it answers {response.status}")
-        self._outage.end()
+        self._outages[_host(request.url)].end()
         return response
 
-    def _hold(self, lane: Lane, seconds: float, first_trouble: float) -> None:
+    def _hold(self, lane: Lane, host: str, seconds: float, first_trouble: float) -> None:
         if self._clock() + seconds > first_trouble + self._patience:
             msg = (
-                f"{self.host} says that this key asks too often (429), and to wait {seconds:.0f} s more; longer than "
+                f"{host} says that this key asks too often (429), and to wait {seconds:.0f} s more; longer than "
                 f"the {self._patience:g} s that REFINERY_FETCH_TIMEOUT allows. Run again later."
             )
             raise TraceError(msg)
         self._pace.hold(lane.name, seconds)
 
-    def _pause(self, trouble: _Trouble, seconds: float, first_trouble: float) -> float:
-        since = min(first_trouble, self._outage.begin())
+    def _pause(self, host: str, trouble: _Trouble, seconds: float, first_trouble: float) -> float:
+        since = min(first_trouble, self._outages[host].begin())
         if self._clock() + seconds <= since + self._patience:
             return seconds
-        self._outage.give_up(trouble)
-        raise TraceError(self._down(trouble))
+        self._outages[host].give_up(trouble)
+        raise TraceError(self._down(host, trouble))
 
-    def _refuse_while_silent(self) -> None:
-        trouble = self._outage.silence(_STILL_SILENT_SECONDS)
+    def _refuse_while_silent(self, host: str) -> None:
+        trouble = self._outages[host].silence(_STILL_SILENT_SECONDS)
         if trouble is not None:
-            raise TraceError(self._down(trouble))
+            raise TraceError(self._down(host, trouble))
 
-    def _down(self, trouble: _Trouble) -> str:
+    def _down(self, host: str, trouble: _Trouble) -> str:
         return (
-            f"{self.host} could not be asked for {self._patience:g} s ({trouble.why}). Run again later; traces that "
+            f"{host} could not be asked for {self._patience:g} s ({trouble.why}). Run again later; traces that "
             "were fetched before are still there. (REFINERY_FETCH_TIMEOUT says how long to try.)"
         )
 
@@ -224,7 +229,7 @@ class _Trouble:
 
 
 class _Outage:
-    """Since when there is trouble, shared by all threads: a suite waits for the end of it once."""
+    """Since when there is trouble with a host, for all threads: a suite waits for the end of it once."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -258,6 +263,7 @@ class _Outage:
 
 
 _UNKNOWN = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+_REDIRECTS = (301, 302, 307, 308)
 _REFUSALS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: (
         "{host} does not accept the key in LANGSMITH_API_KEY{quoted}. Is it complete and still valid, and does "
@@ -268,6 +274,7 @@ _REFUSALS: dict[int, str] = {
         "its runs; a key of several workspaces needs LANGSMITH_WORKSPACE_ID."
     ),
     HTTPStatus.NOT_FOUND: "{host} finds nothing there{quoted}.",
+    **dict.fromkeys(_REDIRECTS, "{host} sends requests elsewhere{quoted}. Set LANGSMITH_ENDPOINT to where its API is."),
 }
 _UNKNOWN_PATH = (
     "{host} does not know such a request{quoted}. Does LANGSMITH_ENDPOINT name LangSmith's API, and is it new enough?"
@@ -292,10 +299,12 @@ def _asked_seconds(headers: Mapping[str, str]) -> float:
     """Return what ``retry-after`` asks for, in seconds or as a date."""
     asked = headers.get("retry-after", "")
     try:
-        return max(0.0, float(asked)) if asked else _LIMITED_SECONDS
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+        seconds = float(asked) if _SECONDS.fullmatch(asked) else parsedate_to_datetime(asked).timestamp() - time.time()
     except ValueError:
         return _LIMITED_SECONDS
+    return max(0.0, seconds)
+
+
+def _host(url: str) -> str:
+    """Return the host of an address, with its port and without a password."""
+    return urlsplit(url).netloc.rpartition("@")[2]

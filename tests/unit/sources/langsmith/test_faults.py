@@ -40,7 +40,7 @@ def refusal(source: LangSmith, reference: str, **words: str) -> str:
         (faults.unauthorised(), "does not accept the key in LANGSMITH_API_KEY (401: Invalid token). Is it complete"),
         (faults.forbidden(), "gives this key no access (403: Forbidden). The key must be of the workspace"),
         (faults.refused(400, "bad filter"), "refused the request (400: bad filter)."),
-        (faults.redirected("https://example.com/"), "refused the request (307)."),
+        (faults.redirected("https://example.com/"), "sends requests elsewhere (307). Set LANGSMITH_ENDPOINT"),
         (faults.page(), "answered with something else than JSON. Does LANGSMITH_ENDPOINT name its API?"),
     ],
     ids=["401", "403", "400", "redirect", "a page"],
@@ -231,7 +231,8 @@ def test_a_429_waits_as_asked(server: LangSmithServer, connect: Connect, clock: 
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds"), [(None, 30), ("soon", 30), ("0.5", 0.5), ("Fri, 01 Jan 1999 00:00:00 GMT", 0)]
+    ("asked", "seconds"),
+    [(None, 30), ("soon", 30), ("nan", 30), ("-1", 30), ("0.5", 0.5), ("Fri, 01 Jan 1999 00:00:00 GMT", 0)],
 )
 def test_whatever_form_the_wait_has(
     server: LangSmithServer, connect: Connect, clock: SetClock, asked: str | None, seconds: float

@@ -141,3 +141,12 @@ def test_nothing_of_the_trace_itself_is_taken_for_an_address(server: LangSmithSe
 def test_the_key_is_in_no_message(server: LangSmithServer, connect: Connect, trace_id: str) -> None:
     server.faults.add(faults.refused(403, f"Forbidden for {KEY}"))
     assert KEY not in refusal(connect(), trace_id)
+
+
+def test_trouble_where_parts_are_stored_is_none_of_langsmith(
+    server: LangSmithServer, connect: Connect, trace_id: str
+) -> None:
+    server.faults.add(faults.elsewhere("http://127.0.0.1:9/part"), times=1)
+    source = connect()
+    assert "127.0.0.1:9 could not be asked for 120 s" in refusal(source, server.page_of(server.store.traces[0]))
+    assert len(source.load(trace_id, base=HERE).runs) == 5
