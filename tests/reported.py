@@ -8,6 +8,7 @@ from typing import Any
 from pytest_refinery.analysis import pictures
 from pytest_refinery.analysis.compiling import compile_report
 from pytest_refinery.analysis.records import (
+    AgentRecord,
     CheckRecord,
     ExpectationRecord,
     ItemRecord,
@@ -16,6 +17,7 @@ from pytest_refinery.analysis.records import (
     Outcome,
     Report,
     TraceRecord,
+    TrialRecord,
 )
 from pytest_refinery.analysis.schemas import (
     Confidence,
@@ -148,6 +150,15 @@ def item(name: str = "admits", outcome: Outcome = Outcome.FAILED, **other: Any) 
                 CheckRecord(name="errors", passed=True, expected="none", actual="none"),
             ),
             "judge": _judged(),
+            "agent": AgentRecord(
+                target="desk:answer",
+                wanted=2,
+                shown=2,
+                trials=(
+                    TrialRecord(number=1, outcome=Outcome.PASSED),
+                    TrialRecord(number=2, outcome=Outcome.FAILED, error="It stopped."),
+                ),
+            ),
             "diagnosis": diagnosis(),
             "error": "A hook failed.",
         }

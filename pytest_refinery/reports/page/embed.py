@@ -19,7 +19,7 @@ def json_text(written: str) -> str:
 
     Nothing in it can end the element, and characters that would steer the text's direction are spelled out.
     """
-    if not written.isascii():
+    if not written.isprintable():
         written = _NOT_ASCII.sub(lambda found: _spelled(found[0]), written)
     # For megabytes this is ten times as fast as one pass of translate.
     for character, escape in _MARKUP.items():

@@ -18,7 +18,7 @@ from pytest_refinery.digest.lines import fold
 from pytest_refinery.reports.escape import line, printable, shortened
 from pytest_refinery.reports.page.curve import HEIGHT, WIDTH, curve
 from pytest_refinery.reports.page.embed import json_text, source_hash
-from pytest_refinery.reports.text import changes
+from pytest_refinery.reports.text import agent, by_rules, changes, path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -168,7 +168,10 @@ def _environment() -> Environment:
         "number": "{:,}".format,
         "seconds": _seconds,
         "words": _words,
+        "agent": agent,
+        "by_rules": by_rules,
         "changes": changes,
+        "path": path,
         "address": _address,
     }
     return environment

@@ -85,7 +85,9 @@ def test_the_summary_comes_first_then_causes_items_and_what_was_read() -> None:
         "Why it matters: Clients believed it.",
         "Clients rely on a promise that is not kept.",
         "Nothing tells the agent that it has no memory, so it promised.",
-        "run 3 of 6: llm 3 inside desk",
+        "run 3 of 6: llm 3 in desk",
+        "desk:answer, run anew: 1 of 2 trials met it, all had to; this is trial 2.",
+        "passed trial 1 failed trial 2: It stopped.",
         "prompt issue",
         "high",
         f"{reported.PROMISE} A promise.",
@@ -110,11 +112,15 @@ def test_an_item_tells_all_that_its_record_holds(words: str) -> None:
 
 def test_what_a_model_says_of_all_failures_and_what_is_new_is_shown() -> None:
     found = reported.report()
+    session = found.session.model_dump()
+    spent = {"name": "summary", "calls": 1}
+    session["summary"] = {"model": "a-model", "cost": spent, "problem": "it was too long."}
     cause = found.root_causes[0].model_copy(update={"advice": "Say so in the prompt.", "is_known": True})
     gone = {"cause": "It guessed.", "failure_type": "tool_issue", "nodeids": ["old.refinery.yaml::gone"]}
     compared = {"earlier": "the last run", "new": 0, "known": 1, "gone": [gone]}
-    dumped = found.model_dump() | {"comparison": compared, "root_causes": [cause.model_dump()]}
+    dumped = found.model_dump() | {"session": session, "comparison": compared, "root_causes": [cause.model_dump()]}
     text = Page(rendered(Report.model_validate(dumped))).text
+    assert "a-model gave no summary: it was too long." in text
     assert "prompt issue known What to do: Say so in the prompt." in text
     assert "Beside the last run 0 new causes, 1 known, 1 gone." in text
     assert "gone It guessed. tool issue old.refinery.yaml::gone" in text
