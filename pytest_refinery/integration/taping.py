@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 from contextlib import ExitStack, contextmanager
@@ -140,8 +141,9 @@ class Taping:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What the open cassette could not answer; a sentence each."""
-        return self.take.faults if self.take else ()
+        """What the open cassette could not answer; a sentence each, with paths below the suite's root."""
+        root = f"{self._config.rootpath}{os.sep}"
+        return tuple(fault.replace(root, "") for fault in self.take.faults) if self.take else ()
 
     def spoil(self, why: str) -> None:
         """Write nothing of what is being recorded, because of ``why``."""

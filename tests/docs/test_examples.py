@@ -41,9 +41,9 @@ def test_the_cassettes_are_used_up_and_say_what_they_were_recorded_against() -> 
 
 
 def _run_examples(*more: str) -> str:
-    options = ["--refinery", "--tb=no", "-rpf", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib", *more]
+    options = ["--refinery", "--tb=no", "-rpf", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "examples/support_agent"],
+        [sys.executable, "-m", "pytest", *options, *more, "examples/support_agent"],
         cwd=ROOT,
         capture_output=True,
         text=True,
