@@ -60,7 +60,7 @@ def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Tes
     section = "\n".join(_section(item, record))
     if section and report.failed:
         _add_section(report, section)
-    if report.failed and item.config.pluginmanager.hasplugin("html"):
+    if report.failed and item.config.getoption("htmlpath", None):
         _add_extra(report, text.whole(record))
 
 

@@ -102,8 +102,9 @@ class Summary:
             return None
         try:
             return self._workbench.told(failures, shared_folder=self._workers.path)
-        except Exception as error:  # noqa: BLE001  (somebody else's analyst; the run is over and its outcome stands)
-            self._problems.append(f"the causes are grouped by their words alone: {type(error).__name__}: {error}")
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (the run is over and its outcome stands)
+            why = f"{type(error).__name__}: {error}".removesuffix(": ")
+            self._problems.append(f"the causes are grouped by their words alone: {why}")
             return None
 
     def _plan(self) -> SessionPlan | None:

@@ -229,6 +229,17 @@ def pytest_refinery_analyst(name):
 TWO_FAILURES = EXPECTATIONS.replace("{contains: cash sweep}", "{contains: no such words}")
 
 
+def test_ctrl_c_while_it_is_waited_for_ends_the_waiting_and_not_the_report(
+    pytester: pytest.Pytester, suite: Path
+) -> None:
+    body = "import _thread, threading; _thread.interrupt_main(); threading.Event().wait()"
+    (suite / "conftest.py").write_text(SUMMARISER.format(body=body), encoding="utf-8")
+    (suite / "memory.refinery.yaml").write_text(TWO_FAILURES, encoding="utf-8")
+    result = pytester.runpytest_subprocess("--refinery", "--refinery-analyst", "house", "-p", "no:xdist")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["warning: the causes are grouped by their words alone: KeyboardInterrupt"])
+
+
 @pytest.mark.parametrize(
     ("body", "shown"),
     [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,15 @@ def test_findings_may_span_lines() -> None:
 
 def test_without_a_schema_the_answer_is_a_sentence() -> None:
     assert RunReader()(view(DIGEST, schema=None)) == "Run #3 (get_order) went wrong."
+
+
+def test_groups_of_failures_of_one_type_are_said_to_have_one_cause() -> None:
+    schema = {"type": "object", "properties": {"causes": {}, "executive_summary": {}}}
+    rows = [{"group": 1, "failure_type": "tool_issue"}, {"group": 2, "failure_type": "prompt_issue"}]
+    rows.append({"group": 3, "failure_type": "tool_issue"})
+    found = answer(view("\n".join(map(json.dumps, rows)), schema=schema))
+    assert [cause["groups"] for cause in found["causes"]] == [[1, 3], [2]]
+    assert found["executive_summary"] == "2 causes lie behind all of it."
 
 
 def test_every_run_of_a_real_trace_is_read_and_every_quote_stands_in_it() -> None:
