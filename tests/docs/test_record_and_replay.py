@@ -40,7 +40,7 @@ def test_the_settings_and_hooks_of_the_page_work_together(
     pytester.makeconftest("\n\n".join(blocks("python")))
     pytester.makeini(replaying + scrubbing.removeprefix("[pytest]\n"))
     record()
-    assert set(cassettes_in(suite)) == {"memory.refinery.yaml/checked.yaml", "memory.refinery.yaml/shared.yaml"}
+    assert set(cassettes_in(suite)) == {"memory.refinery.yaml/checked.yaml", "memory.refinery.yaml/verdict.yaml"}
     # The mode of the ini file is none.
     pytester.runpytest("--refinery", "-p", "no:cacheprovider").assert_outcomes(failed=2)
 
