@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pytest_refinery.analysis.ports import Spending
 
@@ -42,19 +42,10 @@ def curve(spendings: Iterable[Spending], *, limit: int | None) -> Curve | None:
     spent = sorted(spendings, key=lambda spending: spending.at)
     if not spent:
         return None
-    begin = spent[0].at
-    changes = sorted(
-        change
-        for spending in spent
-        for change in ((spending.at - begin, spending.tokens), (spending.at - begin + WINDOW, -spending.tokens))
-    )
-    levels = list(accumulate(tokens for _, tokens in changes))
-    peak, seconds = max(levels), changes[-1][0]
-    top = max(peak, limit or 0) * _HEADROOM or 1.0
-    steps = [
-        f"H{at / seconds * WIDTH:.1f}V{HEIGHT - level / top * HEIGHT:.1f}"
-        for (at, _), level in zip(changes, levels, strict=True)
-    ]
+    levels = _levels(spent)
+    peak, seconds = max(tokens for _, tokens in levels), levels[-1][0]
+    top = max(peak, limit or 0) * _HEADROOM
+    steps = (f"H{at / seconds * WIDTH:.1f}V{HEIGHT - tokens / top * HEIGHT:.1f}" for at, tokens in levels)
     return Curve(
         area=f"M0 {HEIGHT}{''.join(steps)}Z",
         limit=limit,
@@ -63,3 +54,15 @@ def curve(spendings: Iterable[Spending], *, limit: int | None) -> Curve | None:
         seconds=seconds,
         tokens=sum(spending.tokens for spending in spent),
     )
+
+
+def _levels(spent: Sequence[Spending]) -> list[tuple[float, int]]:
+    """Return the tokens of the last minute at each moment at which they change, in seconds from the first."""
+    begin = spent[0].at
+    changes = sorted(
+        change
+        for spending in spent
+        for change in ((spending.at - begin, spending.tokens), (spending.at - begin + WINDOW, -spending.tokens))
+    )
+    moments, tokens = zip(*changes, strict=True)
+    return list(zip(moments, accumulate(tokens), strict=True))
