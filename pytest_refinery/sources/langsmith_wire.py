@@ -46,10 +46,15 @@ class TooLargeError(Exception):
 
 
 class Wire:
-    """Sends requests, each once, from any thread. No redirect is followed: only the caller knows who may be asked."""
+    """Sends requests, each once, from any thread. No redirect is followed: only the caller knows who may be asked.
 
-    def __init__(self) -> None:
-        timeout = httpx2.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
+    Args:
+        answer_seconds: How long to wait for each part of an answer.
+    """
+
+    def __init__(self, *, answer_seconds: float = _ANSWER_SECONDS) -> None:
+        self._answer_seconds = answer_seconds
+        timeout = httpx2.Timeout(answer_seconds, connect=_CONNECT_SECONDS)
         self._client = httpx2.Client(timeout=timeout, follow_redirects=False)
         # Connections are kept open for the next request; an open socket that is just forgotten is a warning.
         weakref.finalize(self, self._client.close)
@@ -72,7 +77,7 @@ class Wire:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Response(response.status_code, headers, _content(response, request.most_bytes))
         except httpx2.TimeoutException as error:
-            why = f"no answer within {_ANSWER_SECONDS:.0f} s"
+            why = f"no answer within {self._answer_seconds:g} s"
             raise UnreachedError(why) from error
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
             raise UnreachedError(str(error) or type(error).__name__) from error

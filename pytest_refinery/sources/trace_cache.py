@@ -32,10 +32,15 @@ class TraceCache:
     """A folder with a file for each trace: its run records, in the form of an export.
 
     Where the folder cannot be written, everything is fetched; a file that cannot be read is fetched anew.
+
+    Args:
+        folder: Made when something is kept in it.
+        patience_seconds: How long to wait for a trace that another process fetches.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
         self._folder = folder
+        self._patience = patience_seconds
 
     def records(self, name: str, fetch: Callable[[FolderOfParts], list[Record]]) -> list[Record]:
         """Return the records of a trace; where they are not here, one thread of one process fetches them.
@@ -51,7 +56,7 @@ class TraceCache:
         found = _read(path)
         if found is not None:
             return found
-        with _alone(path):
+        with _alone(path, self._patience):
             found = _read(path)
             if found is None:
                 parts = FolderOfParts(path.with_suffix(".parts"))
@@ -123,13 +128,13 @@ def _write(path: Path, value: object) -> None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _alone(path: Path, patience_seconds: float) -> Iterator[None]:
     lock = filelock.FileLock(path.with_suffix(".lock"), is_singleton=False, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=_PATIENCE_SECONDS, poll_interval=0.05)
+        lock.acquire(timeout=patience_seconds, poll_interval=0.05)
     except filelock.Timeout as error:
-        msg = f"Another process has been fetching it for {_PATIENCE_SECONDS:.0f} s. Run again."
+        msg = f"Another process has been fetching it for {patience_seconds:g} s. Run again."
         raise TraceError(msg) from error
     except OSError:
         # Nothing can be kept there, so there is nothing to wait for.

@@ -81,3 +81,8 @@ def test_langsmith_is_made_once_and_only_when_it_is_wanted(tmp_path: Path, remot
     for _ in range(2):
         source.load(RUN, base=tmp_path)
     assert made == [remote]
+
+
+def test_a_file_that_is_not_there_is_told_as_ever(source: ByReference, tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match=r"gone\.json: no such trace file\.$"):
+        source.load("gone.json", base=tmp_path)

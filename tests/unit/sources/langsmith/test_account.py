@@ -88,6 +88,11 @@ def test_a_page_of_another_langsmith_than_the_endpoint_is_refused(endpoint: str,
         account.endpoint_for(page)
 
 
+def test_a_page_of_the_region_that_was_set_is_asked_there() -> None:
+    account = langsmith_account.from_environment({"LANGSMITH_ENDPOINT": "https://eu.api.smith.langchain.com"})
+    assert account.endpoint_for("eu.smith.langchain.com") == "https://eu.api.smith.langchain.com"
+
+
 @pytest.mark.parametrize("page", ["smith.example.com", "pages.example.com"])
 def test_a_self_hosted_one_is_asked_where_it_was_set_up(page: str) -> None:
     account = langsmith_account.from_environment({"LANGSMITH_ENDPOINT": "https://smith.example.com/api/v1"})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.trace_cache import FolderOfParts
+from pytest_refinery.sources.trace_cache import FolderOfParts, TraceCache
 from tests.fakes import FakeClock
 from tests.langsmith_server import faults, traces
 
@@ -157,3 +157,15 @@ def test_a_part_that_may_change_is_not_kept(tmp_path: Path) -> None:
     values = iter([{"n": 1}, {"n": 2}])
     found = [parts.part("a", lambda: next(values), is_final=lambda _: False) for _ in range(2)]
     assert found == [{"n": 1}, {"n": 2}]
+
+
+def test_another_process_that_takes_too_long_is_not_waited_for(tmp_path: Path) -> None:
+    fetched = [{"id": "1"}]
+    cache = TraceCache(tmp_path, patience_seconds=0.01)
+
+    def fetch_and_ask_again(_: object) -> list[dict[str, str]]:
+        with pytest.raises(TraceError, match=r"Another process has been fetching it for 0\.01 s"):
+            TraceCache(tmp_path, patience_seconds=0.01).records("a", lambda _: fetched)
+        return fetched
+
+    assert cache.records("a", fetch_and_ask_again) == fetched

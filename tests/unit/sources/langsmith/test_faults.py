@@ -274,6 +274,12 @@ def test_the_key_is_not_sent_where_only_an_address_points(server: LangSmithServe
     assert server.log == []
 
 
+def test_a_share_that_cannot_be_asked_for(server: LangSmithServer, connect: Connect) -> None:
+    server.faults.add(Fault(lambda *_: Answer(["odd"], 418)))
+    told = refusal(connect(), f"{server.endpoint}/public/{NO_SUCH_RUN}/r")
+    assert told.endswith("refused the request (418).")
+
+
 def test_a_path_is_nothing_to_fetch(connect: Connect) -> None:
     with pytest.raises(TraceError, match="a path, not the id or address of a trace in LangSmith"):
         connect().download("traces/sweep.json")

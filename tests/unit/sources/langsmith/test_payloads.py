@@ -69,7 +69,8 @@ def test_parts_of_a_payload_are_put_together(server: LangSmithServer, connect: C
     server.has_v2 = False
     kept = server.store.add(traces.made(1))
     server.store.blobs |= {"a": b"[1, 2]", "b": b'"two"'}
-    places = {name: {"presigned_url": f"{server.endpoint}/blobs/{name}"} for name in ("a", "b")}
+    places: dict[str, object] = {name: {"presigned_url": f"{server.endpoint}/blobs/{name}"} for name in ("a", "b")}
+    places |= {"c": None, "d": {"presigned_url": ""}}
     page = {"runs": [kept.runs[0] | {"inputs": None, "inputs_s3_urls": places}], "cursors": {}}
     server.faults.add(Fault(lambda *_: Answer(page), "/api/v1/runs/query"))
     assert connect().load(kept.id, base=HERE).runs[0].inputs == {"a": [1, 2], "b": "two"}
