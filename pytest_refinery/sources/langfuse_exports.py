@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,9 @@ _TYPES: dict[str, str | None] = {
     "CHAIN": RunKind.CHAIN,
 }
 _MAPPED = frozenset(
-    {"id", "traceId", "trace_id", "parentObservationId", "parent_observation_id", "type", "name", "startTime"}
-    | {"endTime", "start_time", "end_time", "level", "statusMessage", "status_message", "input", "output", "model"}
-    | {"modelParameters", "model_parameters", "usage", "usageDetails", "usage_details", "inputUsage", "outputUsage"}
-    | {"totalUsage", "promptTokens", "completionTokens", "totalTokens", "metadata", "providedModelName"}
+    {"id", "traceId", "parentObservationId", "type", "name", "startTime", "endTime", "level", "statusMessage"}
+    | {"input", "output", "model", "providedModelName", "modelParameters", "metadata", "usage", "usageDetails"}
+    | {"inputUsage", "outputUsage", "totalUsage", "promptTokens", "completionTokens", "totalTokens"}
     # Derived from the input and the output.
     | {"toolDefinitions", "toolCalls", "toolCallNames", "latency"}
 )
@@ -57,6 +57,7 @@ _BOOKKEEPING = frozenset(
     }
 )
 _TRACE_MAPPED = frozenset({"id", "name", "input", "output", "metadata", "tags", "latency"})
+_SNAKE = re.compile(r"_([a-z])")
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
@@ -65,7 +66,7 @@ def is_observation(value: object) -> bool:
     if not isinstance(value, Mapping):
         return False
     is_typed = str(value.get("type")).upper() in _TYPES
-    return is_typed and "id" in value and ("startTime" in value or "start_time" in value) and _trace_id(value) != ""
+    return is_typed and "id" in value and {"startTime", "traceId"} <= {_camel(key) for key in value}
 
 
 def is_trace(value: object) -> bool:
@@ -99,6 +100,7 @@ class Observations:
         if not isinstance(record, Mapping) or not is_known:
             return
         if is_observation(record):
+            record = {_camel(key): item for key, item in record.items()}
             # An export may hold them twice, the second time without their metadata.
             known = self._records.get(str(record["id"]), {})
             self._records[str(record["id"])] = {**record, **{key: item for key, item in known.items() if item}}
@@ -147,7 +149,7 @@ class Observations:
         contents = span_contents.read(attributes, kind=_kind(record))
         left = {**beside, **attributes.left, **{key: record[key] for key in sorted(fields - _MAPPED)}}
         self._fields.add(total + len(fields), [key for key in left if key not in _BOOKKEEPING])
-        started, ended = (moment(record.get(key) or record.get(other)) for key, other in _TIMES)
+        ended = moment(record.get("endTime"))
         return Run(
             id=run_id,
             name=contents.name or str(record.get("name") or record["type"]),
@@ -157,15 +159,12 @@ class Observations:
             outputs=contents.outputs,
             error=_error(record),
             is_pending=ended is None and str(record.get("type")).upper() != "EVENT",
-            started_at=started,
+            started_at=moment(record.get("startTime")),
             ended_at=ended,
             metadata=left,
             settings=contents.settings,
             usage=contents.usage or _usage(record),
         )
-
-
-_TIMES = (("startTime", "start_time"), ("endTime", "end_time"))
 
 
 def _completed(runs: tuple[Run, ...], about: Mapping[str, Any]) -> tuple[Run, ...]:
@@ -183,7 +182,7 @@ def _completed(runs: tuple[Run, ...], about: Mapping[str, Any]) -> tuple[Run, ..
 
 def _spelt(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an observation says of its values as the attributes that Langfuse's own tracer writes."""
-    parameters = _mapping(decoded(record.get("modelParameters") or record.get("model_parameters")))
+    parameters = _mapping(decoded(record.get("modelParameters")))
     spelt = {
         "langfuse.observation.input": _with_tool_roles(decoded(record.get("input"))),
         "langfuse.observation.output": record.get("output"),
@@ -221,26 +220,31 @@ def _is_what_a_tool_gave(record: Mapping[str, Any]) -> bool:
 def _error(record: Mapping[str, Any]) -> str | None:
     if record.get("level") != "ERROR":
         return None
-    said = record.get("statusMessage") or record.get("status_message")
+    said = record.get("statusMessage")
     return str(said) if said else "The observation is marked as failed, without a message."
 
 
 def _usage(record: Mapping[str, Any]) -> dict[str, int]:
     flat = {name: record.get(f"{name}Usage") for name in ("input", "output", "total")}
-    for source in (record.get("usageDetails"), record.get("usage_details"), record.get("usage"), flat, record):
-        counts = token_counts.counted({**_mapping(source), "input": _mapping(source).get("input")})
-        if any(counts.values()):
-            return counts
-    return {}
+    # In an observation itself, input and output are no counts.
+    older = {**record, "input": None, "output": None}
+    sources = (_mapping(decoded(record.get("usageDetails"))), _mapping(decoded(record.get("usage"))), flat, older)
+    counts = (token_counts.counted(source) for source in sources)
+    return next((found for found in counts if any(found.values())), {})
 
 
 def _parent_id(record: Mapping[str, Any]) -> str | None:
-    parent = record.get("parentObservationId") or record.get("parent_observation_id")
+    parent = record.get("parentObservationId")
     return str(parent) if parent else None
 
 
 def _trace_id(record: Mapping[str, Any]) -> str:
-    return str(record.get("traceId") or record.get("trace_id") or "")
+    return str(record.get("traceId") or "")
+
+
+def _camel(key: object) -> str:
+    """Return the API's name of a field; exports to files write ``trace_id`` for ``traceId``."""
+    return _SNAKE.sub(lambda match: match[1].upper(), str(key))
 
 
 def _listed(value: Json) -> list[Json]:

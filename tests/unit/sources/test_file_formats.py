@@ -83,6 +83,15 @@ SAMPLES: dict[str, tuple[str, Callable[[], object]]] = {
     "a trace from Langfuse's API": ("langfuse", lambda: {"id": "t1", "name": "desk", "observations": [OBSERVATION]}),
     "observations from Langfuse's API": ("langfuse", lambda: {"data": [OBSERVATION], "meta": {"page": 1}}),
     "a list of observations": ("langfuse", lambda: [OBSERVATION]),
+    "observations as Langfuse writes them to files": (
+        "langfuse",
+        lambda: lines(
+            {
+                "trace_id" if key == "traceId" else "start_time" if key == "startTime" else key: item
+                for key, item in OBSERVATION.items()
+            }
+        ),
+    ),
     "a batch of the Agents SDK": (
         "openai-agents",
         lambda: {"data": [{"object": "trace", "id": "trace_1", "workflow_name": "desk"}, GENERATION]},

@@ -141,6 +141,20 @@ def test_attributes_say_what_input_and_output_do_not() -> None:
     assert messages.answer_text(run.outputs) == "Hello."
 
 
+@pytest.mark.parametrize(
+    ("fields", "usage"),
+    [
+        ({"usage": {"input": 3, "output": 4, "total": 7}}, {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}),
+        ({"inputUsage": 3, "totalUsage": 3}, {"input_tokens": 3, "total_tokens": 3}),
+        ({"promptTokens": 3, "completionTokens": 4}, {"input_tokens": 3, "output_tokens": 4}),
+        ({"input": "12", "output": "30", "usageDetails": {}}, {}),
+        ({"inputUsage": 0, "outputUsage": 0}, {}),
+    ],
+)
+def test_token_counts_are_read_in_any_age_of_the_api(fields: Record, usage: dict[str, int]) -> None:
+    assert one(type="GENERATION", **fields).usage == usage
+
+
 def test_what_a_langchain_tool_gave_tells_a_tool() -> None:
     given = {
         "lc": 1,
