@@ -23,8 +23,11 @@ def read(content: bytes) -> tuple[Json, Layout] | None:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    for layout, of_data in (("", _json), ("spaced", _json), ("ascii", _json), ("spaced ascii", _json), ("", _text)):
-        found = _events(text, of_data)
+    breaks = " crlf" if "\r\n" in text else ""
+    plain = text.replace("\r\n", "\n")
+    for spacing, of_data in (("", _json), ("spaced", _json), ("ascii", _json), ("spaced ascii", _json), ("", _text)):
+        layout = f"{spacing}{breaks}".strip()
+        found = _events(plain, of_data)
         if found and written(found, layout) == text:
             return cast("Json", found), layout
     return None
@@ -32,7 +35,8 @@ def read(content: bytes) -> tuple[Json, Layout] | None:
 
 def written(events: Events, layout: Layout) -> str:
     """Return events as the text of a stream."""
-    return "".join(f"{_event(event, layout)}\n" for event in events)
+    text = "".join(f"{_event(event, layout)}\n" for event in events)
+    return text.replace("\n", "\r\n") if "crlf" in layout.split() else text
 
 
 def _event(event: dict[str, Json], layout: Layout) -> str:

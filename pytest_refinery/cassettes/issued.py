@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # The values of ``object`` in OpenAI's specification whose ids and times mean nothing to anybody else.
 _OBJECTS = frozenset(
-    "batch chat.completion chat.completion.chunk conversation file list response text_completion vector_store "
+    "batch chat.completion chat.completion.chunk conversation file response text_completion vector_store "
     "vector_store.file vector_store.file_batch vector_store.file_content.page vector_store.files_batch".split()
 )
 _RANDOM_PART = "[A-Za-z0-9]{12,}"

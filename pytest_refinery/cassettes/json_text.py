@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Json
 
 Layout: TypeAlias = str
-"""How JSON was written: words of ``spaced``, ``indented``, ``ascii`` and ``line``; ``""`` is the tightest way."""
+"""How JSON was written: words of ``spaced``, ``indented``, ``ascii``, ``line``, ``crlf``; tightly without any."""
 
 _SPACINGS: dict[str, dict[str, Any]] = {
     "": {"separators": (",", ":")},

@@ -38,16 +38,12 @@ class Scrubber:
 
     def request(self, request: Request) -> Request:
         """Return a request without secrets."""
-        return replace(request, url=self.url(request.url), body=self.body(request.body))
+        return replace(request, url=self.text(request.url), body=self.body(request.body))
 
     def response(self, response: Response) -> Response:
         """Return an answer without secrets."""
         headers = tuple((name, self.text(value)) for name, value in response.headers)
         return replace(response, headers=headers, body=self.body(response.body))
-
-    def url(self, url: str) -> str:
-        """Return a URL without secrets in its user, path and query."""
-        return self.text(url)
 
     def body(self, body: Body) -> Body:
         """Return a body without secrets."""
@@ -84,11 +80,11 @@ class Scrubber:
         return scrubbed
 
     def _named(self, name: str, value: Json) -> Json:
-        if not secret_shapes.is_secret_name(name):
-            return self.json(value)
         if isinstance(value, list):
             return [self._named(name, item) for item in value]
-        return REMOVED if isinstance(value, str) and value else self.json(value)
+        if isinstance(value, str) and value and secret_shapes.is_secret_field(name, value):
+            return REMOVED
+        return self.json(value)
 
 
 def _changed_by(called: Callable[[str], str | None], text: str) -> str:

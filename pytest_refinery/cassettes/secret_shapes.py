@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 REMOVED = "REMOVED"
 # One of these is in every text with a secret, and in few short ones.
+_SPACE = re.compile(r"\s")
 _SUSPICIOUS = re.compile(r"[-_=.\"/]|AKIA|ASIA|AIza|eyJ|earer|asic|EARER|ASIC")
 
 
@@ -35,14 +36,16 @@ def _key(pattern: str, *hints: str) -> _Shape:
 
 _NAMES = (
     "access_key access_token account_key api_key api_secret api_token apikey app_secret auth_token authorization "
-    "bearer_token client_secret cookie id_token passphrase passwd password private_key proxy_authorization "
+    "bearer_token client_secret cookie id_token passphrase passwd password private_key proxy_authorization pwd "
     "refresh_token secret secret_access_key secret_key session_token set_cookie signing_secret x_api_key x_auth_token"
 ).split()
+# Names of many other things too: what is short is hardly a secret.
+_VAGUE_NAMES = frozenset({"auth", "token"})
+_LEAST_LENGTH = 12
 _PARAMETERS = (
     "access_token|api[-_]?key|apikey|authorization|awsaccesskeyid|client_secret|googleaccessid|id_token|key-pair-id|"
     "password|refresh_token|session_token|sig|signature|subscription-key|x-(?:amz|goog)-[a-z-]+"
 )
-# Names of many other things too; what is short is hardly a secret.
 _VAGUE_PARAMETERS = "auth|code|key|secret|token"
 _VALUE = r"[^&;#\s\"'<>\\]"
 _ANY_NAME = "|".join(_NAMES).replace("_", "[-_]?")
@@ -72,15 +75,20 @@ _SHAPES = (
     # Wherever a URL stands: its user and password, and parameters that sign it.
     _Shape(("://",), re.compile(r"://[^/?#\s@\"'<>\\]+@"), f"://{REMOVED}@"),
     _Shape(("=",), re.compile(rf"(?i)([?&;](?:{_PARAMETERS})=){_VALUE}+"), rf"\g<1>{REMOVED}"),
-    _Shape(("=",), re.compile(rf"(?i)([?&;](?:{_VAGUE_PARAMETERS})=){_VALUE}{{12,}}"), rf"\g<1>{REMOVED}"),
+    _Shape(("=",), re.compile(rf"(?i)([?&;](?:{_VAGUE_PARAMETERS})=){_VALUE}{{{_LEAST_LENGTH},}}"), rf"\g<1>{REMOVED}"),
     # JSON inside a text, however often it was escaped.
-    _Shape(('"',), re.compile(rf"(?i)(\"(?:{_ANY_NAME})(\\*)\"\s*:\s*\2\")[^\"\\]+"), rf"\g<1>{REMOVED}"),
+    _Shape(
+        ('"',),
+        re.compile(rf"(?i)(\"(?:{_ANY_NAME})(\\*)\"\s*:\s*\2\")(?!\2\").+?(?<!\\)(?=\2\")"),
+        rf"\g<1>{REMOVED}",
+    ),
 )
 
 
-def is_secret_name(name: str) -> bool:
-    """Tell whether a field of this name holds a secret."""
-    return name.lower().replace("-", "_") in _NAMES
+def is_secret_field(name: str, value: str) -> bool:
+    """Tell whether a field holds a secret, by its name."""
+    plain = name.lower().replace("-", "_")
+    return plain in _NAMES or (plain in _VAGUE_NAMES and len(value) >= _LEAST_LENGTH and not _SPACE.search(value))
 
 
 def removed(text: str) -> str:

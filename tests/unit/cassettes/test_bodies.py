@@ -136,6 +136,17 @@ def test_events_are_mappings_with_their_data_as_json() -> None:
     assert bodies.rendered(body) == stream
 
 
+@pytest.mark.parametrize("lines", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("data", [b'{"a":1}', b'{"a": 1}', b'{"a": "\\u00e9"}'])
+def test_events_are_readable_however_their_lines_end_and_their_json_is_spaced(lines: bytes, data: bytes) -> None:
+    stream = lines.join([b": welcome", b"", b"data: " + data, b"", b""])
+
+    body = bodies.of_response(stream, "text/event-stream")
+
+    assert body.value == [{"": "welcome"}, {"data": json.loads(data)}]
+    assert bodies.rendered(body) == stream
+
+
 def test_data_over_several_lines_is_one_text() -> None:
     stream = b"data: one\ndata: two\n\n"
 

@@ -122,6 +122,7 @@ def test_an_id_that_was_asked_with_before_it_was_given_out_stays() -> None:
     "answer",
     [
         {"id": "cus_0123456789abcdef", "object": "customer", "created": 1_700_000_000},
+        {"object": "list", "data": [{"id": "cus_0123456789abcdef", "object": "customer"}]},
         {"id": "run-0123456789abcdef", "start_time": 1_700_000_000},
         [{"id": "ord_0123456789abcdef", "created_at": 1_700_000_000}],
     ],

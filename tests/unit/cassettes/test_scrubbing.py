@@ -84,7 +84,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
     ],
 )
 def test_secrets_of_a_url_are_removed_also_inside_a_text(url: str, scrubbed: str) -> None:
-    assert Scrubber().url(url) == scrubbed
+    assert Scrubber().text(url) == scrubbed
     assert Scrubber().json({"see": f"<{url}> or '{url}'"}) == {"see": f"<{scrubbed}> or '{scrubbed}'"}
 
 
@@ -93,6 +93,7 @@ def test_fields_with_the_names_of_secrets_are_emptied() -> None:
         "Password": "hunter2",
         "nested": [{"client-secret": "x", "page_token": "y"}],
         "cookie": ["a=1", "b=2"],
+        "token": "0123456789abcdef",
         "api_key": None,
         "properties": {"password": {"type": "string"}},
     }
@@ -101,6 +102,7 @@ def test_fields_with_the_names_of_secrets_are_emptied() -> None:
         "Password": "REMOVED",
         "nested": [{"client-secret": "REMOVED", "page_token": "y"}],
         "cookie": ["REMOVED", "REMOVED"],
+        "token": "REMOVED",
         "api_key": None,
         "properties": {"password": {"type": "string"}},
     }
@@ -108,7 +110,7 @@ def test_fields_with_the_names_of_secrets_are_emptied() -> None:
 
 @pytest.mark.parametrize("times", range(4))
 def test_such_fields_are_emptied_in_json_inside_texts(times: int) -> None:
-    said, expected = '{"api_key": "abc", "n": 1}', '{"api_key": "REMOVED", "n": 1}'
+    said, expected = '{"api_key": "a\\"b", "n": 1, "secret": ""}', '{"api_key": "REMOVED", "n": 1, "secret": ""}'
     for _ in range(times):
         said, expected = json.dumps({"arguments": said}), json.dumps({"arguments": expected})
 
