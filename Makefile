@@ -50,6 +50,7 @@ bench: $(VENV)/.bench ## measure anew what benchmarks/results holds
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.digest --data $(DATA)
 	$(BIN)/python -m benchmarks.scale --data $(DATA)
+	$(BIN)/python -m benchmarks.read_ahead
 	$(BIN)/python -m benchmarks.formats --data $(DATA)
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --write
 

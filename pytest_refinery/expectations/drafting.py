@@ -57,11 +57,12 @@ def text(draft: Draft) -> str:
 
 def next_steps(draft: Draft, *, path: str, runs: int) -> str:
     """Return what to say of the file at ``path``: what is in it, and what to do with it."""
-    fail = sum(not each.holds for each in draft.suggestions)
+    holding = sum(each.holds for each in draft.suggestions)
+    failing = len(draft.suggestions) - holding
     about = {
         "trace": f"{draft.trace} ({counted(runs, 'run')})",
         "prompts": ", ".join(draft.prompt_files) or "no file here has what the agent was told; name it under prompts:",
-        "checks": f"{len(draft.suggestions)} to choose from: failing now {fail}, holding {len(draft.suggestions) - fail}",
+        "checks": f"{failing + holding} to choose from: failing now {failing}, holding {holding}",
     }
     lines = [f"  {title:<9}{what}" for title, what in about.items()]
     steps = ["Take the '# ' off the checks that must hold, then run:", "", f"  pytest --refinery {shlex.quote(path)}"]
