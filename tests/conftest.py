@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import os
+import pkgutil
 import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import pytest_refinery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +29,12 @@ _RUNNERS = {"plain": ("-p", "no:xdist"), "n0": ("-n0",), "n2": ("-n2",)}
 _LEAKING = ("REFINERY", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "OTEL_", "CI", "GITHUB_", "BUILD_NUMBER", "COLUMNS")
 # Installed for tests that ask for them: randomly shuffles, langsmith's plugin and respx load their clients in every run.
 _WITHOUT_OTHERS = "-p no:randomly -p no:langsmith_plugin -p no:recording -p no:respx -p no:socket"
+
+
+# All of the package at once: a run of pytest inside this process forgets at its end what it was the first to load, and
+# whoever loads it anew has classes that those loaded before do not know.
+for _module in pkgutil.walk_packages(pytest_refinery.__path__, f"{pytest_refinery.__name__}."):
+    importlib.import_module(_module.name)
 
 
 class NetworkUsedError(RuntimeError):

@@ -138,7 +138,7 @@ def _session(
 def _spent(item: ItemRecord) -> Iterator[tuple[str, StageReport]]:
     """Yield what was spent on an item in this session, each stage with the model that was asked."""
     judges = [trial.judge for trial in item.agent.trials] if item.agent else [item.judge]
-    yield from ((judge.model, judge.cost) for judge in judges if judge is not None)
+    yield from ((judge.model, judge.cost) for judge in judges if judge is not None and not judge.cached)
     if item.diagnosis is not None and not item.diagnosis.cached:
         yield from ((item.diagnosis.model, stage) for stage in item.diagnosis.stages)
 

@@ -71,11 +71,13 @@ class JudgeVerdict(StrEnum):
 class JudgeRecord(_Frozen):
     """The model's verdict, where no check decides.
 
-    ``met`` and ``not_met`` count the trials that ended so; ``quotes`` were found again in the trace.
+    ``met`` and ``not_met`` count the trials that ended so; ``quotes`` were found again in the trace. A ``cached``
+    verdict was given in an earlier session; then ``cost`` says what it cost then.
     """
 
     model: str
     verdict: JudgeVerdict
+    cached: bool = False
     trials: int = 1
     met: int = 0
     not_met: int = 0

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.schemas import Diagnosis
     from pytest_refinery.cassettes.tape import Tape
     from pytest_refinery.expectations.model import Expectation
-    from pytest_refinery.integration.diagnosis_cache import DiagnosisCache
+    from pytest_refinery.integration.answer_cache import AnswerCache
     from pytest_refinery.settings import Settings
     from pytest_refinery.traces.model import Trace
     from pytest_refinery.traces.source import TraceSource
@@ -97,19 +97,19 @@ class Workbench:
         return wiring.build_engine(settings, self._analyst, watch=self._progress.show)
 
     @property
-    def _cache(self) -> DiagnosisCache | None:
+    def _cache(self) -> AnswerCache | None:
         return None if self.taping.take else self._usual_cache
 
     @cached_property
-    def _usual_cache(self) -> DiagnosisCache | None:
-        """The diagnoses of earlier sessions, for an analyst whose diagnoses cost something."""
-        from pytest_refinery.integration.diagnosis_cache import DiagnosisCache
+    def _usual_cache(self) -> AnswerCache | None:
+        """The answers of earlier sessions, for an analyst whose answers cost something."""
+        from pytest_refinery.integration.answer_cache import AnswerCache
 
         analyst, settings = self._usual_analyst, self._settings
         if not isinstance(analyst, PreparingAnalyst):
             return None
         cut = (settings.group_tokens, settings.group_size_runs, settings.disable_chunking)
-        return DiagnosisCache(self._config, f"{analyst.name} {analyst.model} {analyst.fingerprint} {cut}")
+        return AnswerCache(self._config, f"{analyst.name} {analyst.model} {analyst.fingerprint} {cut}")
 
     @cached_property
     def custom_checks(self) -> dict[str, Callable[..., object]]:
@@ -178,13 +178,19 @@ class Workbench:
         from pytest_refinery.analysis import deciding
         from pytest_refinery.analysis.job import TimedJob
 
-        judge = self._judge()
+        judge, cache = self._judge(), self._cache
+        found = cache.verdict(case, trials=trials, pass_rate=pass_rate) if cache else None
+        if found is not None:
+            return found
         job = TimedJob(self._settings.timeout)
         with self._progress.about(nodeid):
             self._progress.show("judging")
             # Equal requests are answered in the order in which they were recorded.
             at_once = 1 if self.taping.take else deciding.TRIALS_AT_ONCE
-            return deciding.decide(judge, case, job, trials=trials, pass_rate=pass_rate, at_once=at_once)
+            found = deciding.decide(judge, case, job, trials=trials, pass_rate=pass_rate, at_once=at_once)
+        if cache:
+            cache.keep_verdict(case, found)
+        return found
 
     def planned_judge(self, record: ItemRecord, case: Case, *, trials: int) -> ItemRecord:
         """Return the record of an item that is not judged, with what that would cost."""
@@ -238,7 +244,7 @@ class Workbench:
     def _diagnosed(self, record: ItemRecord, case: Case) -> ItemRecord:
         if not self._settings.diagnose:
             return record
-        found = self._cache.find(case) if self._cache else None
+        found = self._cache.diagnosis(case) if self._cache else None
         if found is not None:
             return self._told(record, found)
         if self.is_planning:
@@ -254,7 +260,7 @@ class Workbench:
         if found is None:
             return record.model_copy(update={"error": error})
         if self._cache:
-            self._cache.keep(case, found)
+            self._cache.keep_diagnosis(case, found)
         return self._told(record, found)
 
     def _planned(self, record: ItemRecord, case: Case) -> ItemRecord:

@@ -108,7 +108,8 @@ def _item(item: ItemRecord) -> Iterator[str]:
         yield ""
     if item.judge:
         reasons = markdown(" ".join(item.judge.reasons))
-        yield f"**Judged** by {markdown(item.judge.model)}: {item.judge.verdict}. {reasons}"
+        cached = " (cached)" if item.judge.cached else ""
+        yield f"**Judged** by {markdown(item.judge.model)}: {item.judge.verdict}{cached}. {reasons}"
         yield ""
         yield from (f"> {markdown(shortened(quote.quote, most=_QUOTE_CHARACTERS))}" for quote in item.judge.quotes)
         yield ""

@@ -67,7 +67,8 @@ def whole(item: ItemRecord, *, width: int = 80) -> str:
 
 def _judge(judge: JudgeRecord, width: int) -> Iterator[str]:
     trials = f", {judge.met} of {judge.trials} trials met" if judge.trials > 1 else ""
-    yield f"judged by {line(judge.model)}: {judge.verdict}{trials}"
+    cached = " (cached)" if judge.cached else ""
+    yield f"judged by {line(judge.model)}: {judge.verdict}{trials}{cached}"
     for reason in judge.reasons:
         yield from _field("  because", reason, width)
     for quote in judge.quotes:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 # All of the package, or runs inside this process would mix what is loaded here with what they load and forget.
-from pytest_refinery.integration import diagnosis_cache, judging, session  # noqa: F401
+from pytest_refinery.integration import answer_cache, judging, session  # noqa: F401
 from pytest_refinery.integration.progress import Progress, ProgressOfWorkers
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_all_workers_are_told_of_one_folder_which_goes_with_the_session() -> None:
-    shared, nodes = SharedFolder(), [SimpleNamespace(workerinput={}) for _ in range(2)]
+def test_all_workers_are_told_of_one_folder_which_goes_with_the_session(pytestconfig: pytest.Config) -> None:
+    shared, nodes = SharedFolder(), [SimpleNamespace(workerinput={}, config=pytestconfig) for _ in range(2)]
     for node in nodes:
         shared.pytest_configure_node(node)
     (folder,) = {node.workerinput["refinery_folder"] for node in nodes}
