@@ -215,6 +215,18 @@ def test_a_quote_in_a_form_that_is_not_shown_stands_by_itself(opened: Open) -> N
     assert window.texts(".reader blockquote mark") == ['"content": "Answer 2."']
 
 
+def test_a_long_text_is_folded_behind_its_first_mark(opened: Open) -> None:
+    text = f"{'word ' * 600}{reported.PROMISE}{' more' * 600} End."
+    runs = [run.model_copy(update={"outputs": text}) for run in reported.trace().runs]
+    long = reported.trace().model_copy(update={"runs": tuple(runs)})
+    window = opened(None, {"memory.refinery.yaml::admits": reported.picture(long)}, anchor=ITEM)
+    assert window.texts(".reader mark") == [reported.PROMISE]
+    assert "End." not in window.texts(".reader")[0]
+    window.page.get_by_role("button", name="Show all").first.click()
+    assert window.texts(".reader mark") == [reported.PROMISE]
+    assert "End." in window.texts(".reader")[0]
+
+
 def test_long_texts_are_folded_and_unfold(opened: Open) -> None:
     runs = [run.model_copy(update={"outputs": f"Begin {'word ' * 2000}end."}) for run in reported.trace().runs]
     long = reported.trace().model_copy(update={"runs": tuple(runs)})

@@ -414,17 +414,17 @@
       return element("details", { class: "message", open: Boolean(isOpen) }, element("summary", {}, element("b", {}, isExtra ? "other data" : "data")), shown);
     }
 
-    // Long texts are folded, unless what is marked would not be seen.
+    // Long texts are folded, behind the first mark where there is one.
     text(text, kind = "") {
-      const parts = marked(text, this.patterns);
       const made = element("div", { class: `text ${kind}` });
-      if (text.length <= FOLDED || parts.length > 1) {
-        made.append(...parts);
+      const end = Math.max(FOLDED, (spans(text, this.patterns)[0]?.[1] ?? 0) + FOLDED / 4);
+      if (text.length <= end + FOLDED / 4) {
+        made.append(...marked(text, this.patterns));
         return made;
       }
       const more = element("button", { type: "button", class: "more" }, `Show all ${text.length.toLocaleString("en")} characters`);
-      more.addEventListener("click", () => made.replaceChildren(text));
-      made.append(`${text.slice(0, FOLDED)}\u2026 `, more);
+      more.addEventListener("click", () => made.replaceChildren(...marked(text, this.patterns)));
+      made.append(...marked(text.slice(0, end), this.patterns), "\u2026 ", more);
       return made;
     }
 
