@@ -106,6 +106,11 @@ def seconds_of_run(folder: str, server: LangSmithServer, *args: str) -> float:
     return round(taken, 2)
 
 
+def priority() -> str:
+    """Return how this process stands to others: ahead of them under ``chrt -f``, else beside them."""
+    return "ahead of" if os.sched_getscheduler(0) == os.SCHED_FIFO else "beside"
+
+
 def page(seconds: dict[str, float], *, count: int, rounds: int) -> str:
     """Return the figures as a Markdown page."""
     slow, fast, least = (seconds[arm] for arm in ("one after the other", "read ahead", "from local files"))
@@ -122,8 +127,10 @@ what a run from local files takes, it is {fast - least:.2f} s instead of {slow -
 |---|---|---|
 {table}
 
-Measured on: {machine.sentence()}, at niceness {os.nice(0)}, the load of other work at the end {os.getloadavg()[0]:.1f}.
-Again with `python -m benchmarks.read_ahead`.
+A worker of pytest-xdist knows only the items that it has been given, six of fifty at first; so far it reads ahead.
+
+Measured on: {machine.sentence()}, {priority()} other work (load at the end {os.getloadavg()[0]:.1f}). Again with
+`python -m benchmarks.read_ahead`, on a machine with other work behind `chrt -f 5`.
 """
 
 
