@@ -131,7 +131,7 @@ def test_trials_are_counted_and_the_first_that_failed_is_diagnosed(
         result.stdout.fnmatch_lines([line, "*3", "  was      'no'"])
         assert item["agent"]["shown"] == 3
         assert "2 of 3 trials met it" in (shop / "out" / "report.md").read_text("utf-8")
-        assert "2 of 3 trials of shop:flaky met the expectation" in (shop / "out" / "index.html").read_text("utf-8")
+        assert "shop:flaky, run anew: 2 of 3 trials met it" in (shop / "out" / "index.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
