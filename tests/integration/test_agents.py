@@ -303,6 +303,23 @@ def test_the_tracing_of_libraries_is_captured_and_sent_nowhere(
     assert "127.0.0.1:9" not in result.stdout.str() + result.stderr.str()
 
 
+def test_langsmiths_own_pytest_plugin_disturbs_nothing(pytester: pytest.Pytester, shop: Path) -> None:
+    write(
+        shop,
+        '    inputs: {messages: [{role: user, content: "Where is order 7?"}]}\n'
+        "    checks: [{tools: {called: find_order}}]\n",
+        head="agent: libraries:graph\n",
+    )
+    (shop / "test_plain.py").write_text(
+        "from langsmith import traceable\n\n@traceable\ndef answer():\n    return 1\n\n"
+        "def test_plain(refinery_trace):\n    with refinery_trace.capture() as run:\n        run.outputs = answer()\n"
+        "    assert refinery_trace.trace.root.name == 'answer'\n",
+        encoding="utf-8",
+    )
+    result = pytester.runpytest_subprocess("--refinery", "-p", "langsmith.pytest_plugin")
+    result.assert_outcomes(passed=2)
+
+
 def test_each_trial_is_judged(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with OpenAIServer() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
