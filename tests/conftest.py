@@ -27,7 +27,7 @@ settings.load_profile("steady")
 
 _RUNNERS = {"plain": ("-p", "no:xdist"), "n0": ("-n0",), "n2": ("-n2",)}
 _LEAKING = ("REFINERY", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "OTEL_", "CI", "GITHUB_", "BUILD_NUMBER", "COLUMNS")
-# Installed for tests that ask for them: randomly shuffles, langsmith's plugin and respx load their clients in every run.
+# Installed for tests that ask for them: randomly shuffles, langsmith's plugin and respx load clients in every run.
 _WITHOUT_OTHERS = "-p no:randomly -p no:langsmith_plugin -p no:recording -p no:respx -p no:socket"
 
 
