@@ -55,6 +55,11 @@ def suite(pytester: pytest.Pytester) -> Path:
     return pytester.path
 
 
+def unwrapped(result: pytest.RunResult) -> str:
+    """Return what a run printed as one line: how a sentence is wrapped is not the point."""
+    return " ".join(" ".join(result.outlines).split())
+
+
 def write_suite(folder: Path) -> None:
     for name in ("traces", "prompts"):
         (folder / name).mkdir()

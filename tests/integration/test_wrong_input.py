@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.integration.conftest import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +58,7 @@ def test_a_trace_that_cannot_be_read_is_undecided(pytester: pytest.Pytester, sui
     )
     result = pytester.runpytest("--refinery")
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines([said])
+    assert fnmatchcase(unwrapped(result), f"*{said}*")
     assert not any("Traceback" in line for line in result.outlines)
 
 
@@ -89,7 +92,7 @@ def test_a_check_that_cannot_be_carried_out_is_undecided(run: Run, suite: Path, 
     )
     result = run()
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines([said])
+    assert fnmatchcase(unwrapped(result), f"*{said}*")
 
 
 def test_a_python_check_decides(run: Run, suite: Path) -> None:
