@@ -131,9 +131,10 @@ def page(figures: dict[str, object]) -> str:
 # Replay: seconds of an item that is judged and diagnosed from its cassette
 
 A trace of {_RUNS} runs in groups of {_RUNS_IN_A_GROUP}, put into a vector store: {figures["requests"]} requests an
-item, in a cassette of {figures["kilobytes"]} kB, replayed strictly offline in {figures["turns"]} processes. Setup, call and
-teardown of the item; the first one of a run also loads the OpenAI SDK and VCR.py. The bound is {BOUND_SECONDS} s.
-Seconds of the clock hold what else the machine did (its load was {figures["load"]}), seconds of CPU do not.
+item, in a cassette of {figures["kilobytes"]} kB, replayed strictly offline in {figures["turns"]} processes. Setup,
+call and teardown of the item; the first one of a run also loads the OpenAI SDK and VCR.py. The bound is
+{BOUND_SECONDS} s. Seconds of the clock hold what else the machine did (its load was {figures["load"]}), seconds of CPU
+do not.
 
 | item | seconds, least | seconds, median | CPU, least |
 |---|---|---|---|

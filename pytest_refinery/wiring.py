@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_refinery.sources.langsmith_account import Account
     from pytest_refinery.sources.langsmith_traces import LangSmith
     from pytest_refinery.traces.listening import Listener
+    from pytest_refinery.traces.model import Trace
     from pytest_refinery.traces.source import TraceSource
 
 ANALYSTS = ("auto", "openai", "builtin")
@@ -342,6 +343,13 @@ def as_recorded(source: TraceSource, tape: Tape) -> TraceSource:
     from pytest_refinery.cassettes.recorded_traces import RecordedTraces
 
     return RecordedTraces(source, tape)
+
+
+def trace_as_recorded(trace: Trace, tape: Tape) -> Trace:
+    """Return a trace without what the cassette will not hold of it when a model is asked about it."""
+    from pytest_refinery.cassettes import recorded_traces
+
+    return recorded_traces.scrubbed(trace, tape.scrubber)
 
 
 def in_front_of_other_cassettes() -> AbstractContextManager[None]:

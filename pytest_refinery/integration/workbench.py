@@ -87,6 +87,11 @@ class Workbench:
     def _analyst(self) -> Analyst | PreparingAnalyst:
         return self.taping.take.means.analyst if self.taping.take else self._usual_analyst
 
+    def _as_taped(self, case: Case) -> Case:
+        """Return a case of which a model sees what its replay will see: what is asked next depends on it."""
+        take = self.taping.take
+        return replace(case, trace=wiring.trace_as_recorded(case.trace, take.tape)) if take else case
+
     @property
     def _source(self) -> TraceSource:
         return self.taping.take.means.source if self.taping.take else self._usual_source
@@ -187,7 +192,9 @@ class Workbench:
             self._progress.show("judging")
             # Equal requests are answered in the order in which they were recorded.
             at_once = 1 if self.taping.take else deciding.TRIALS_AT_ONCE
-            found = deciding.decide(judge, case, job, trials=trials, pass_rate=pass_rate, at_once=at_once)
+            found = deciding.decide(
+                judge, self._as_taped(case), job, trials=trials, pass_rate=pass_rate, at_once=at_once
+            )
         if cache:
             cache.keep_verdict(case, found)
         return found
@@ -283,7 +290,7 @@ class Workbench:
     def _diagnose(self, case: Case) -> tuple[Diagnosis | None, str | None]:
         analysis: Analysis | None = None
         try:
-            analysis = self._engine.begin(case)
+            analysis = self._engine.begin(self._as_taped(case))
             found = analysis.finish()
         except _ENDS_THE_RUN:
             raise

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from tests.integration.cassettes.conftest import cassettes_in, items_of
+from tests.integration.cassettes.conftest import cassettes_in, items_of, report_without_times
 from tests.openai_server import faults
 
 if TYPE_CHECKING:
@@ -175,14 +175,13 @@ def test_a_hook_takes_out_what_no_cassette_may_hold(suite: Path, record: Run, py
     assert "1,200 dollars" not in text
 
 
-def test_what_was_scrubbed_replays(
-    suite: Path, record: Run, replay: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REFINERY_CONTEXT", "inline")
-    pytester.makeini("[pytest]\nrefinery_scrub = 1,200 dollars")
-    record(CHECKED)
-    replay(CHECKED, "--refinery-report=out")
-    assert items_of(suite / "out")["checked"]["diagnosis"]["partial"] is None
+def test_what_was_scrubbed_replays(suite: Path, record: Run, replay: Run, pytester: pytest.Pytester) -> None:
+    """A trace that is a file still has all of it, and the model's answers do not."""
+    pytester.makeini("[pytest]\nrefinery_scrub = 1,200 dollars|cash sweep redemption")
+    edit(suite, "runs: {at_most: 0}", "output: {contains: cash sweep redemption, not_contains: welcome}")
+    record("--refinery-report=recorded")
+    replay("--refinery-report=replayed", "--refinery-strict-cassettes").assert_outcomes(failed=2)
+    assert report_without_times(suite / "replayed") == report_without_times(suite / "recorded")
 
 
 def test_reruns_replay_from_the_start(record: Run, replay: Run, suite: Path) -> None:
