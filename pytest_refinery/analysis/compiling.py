@@ -43,7 +43,7 @@ def compile_report(
     if past is not None:
         causes = tuple(_with_history(cause, items) for cause in causes)
     session = _session(items, plugin_version, dollars, plan, telling)
-    said = overview.summary if overview else _most_frequent(causes, session)
+    said = overview.summary if overview else _in_common(causes, session)
     return Report(
         session=session,
         expectations=items,
@@ -162,8 +162,11 @@ def outcomes(session: SessionRecord) -> str:
     return ", ".join(parts) + "."
 
 
-def _most_frequent(causes: Sequence[RootCause], session: SessionRecord) -> str:
+def _in_common(causes: Sequence[RootCause], session: SessionRecord) -> str:
+    """Return what the causes say together."""
     if not causes:
         return ""
     top = causes[0]
-    return f"Most frequent cause, {len(top.nodeids)} of {session.failed} failures: {top.cause}"
+    if len(top.nodeids) > 1:
+        return f"Most frequent cause, {len(top.nodeids)} of {session.failed} failures: {top.cause}"
+    return f"Why: {top.cause}" if len(causes) == 1 else "Each failure has a cause of its own."

@@ -67,9 +67,16 @@ def test_the_summary_says_what_holds_what_not_and_why() -> None:
         make_item("a", Outcome.PASSED), make_item("b", diagnosis=make_diagnosis()), make_item("c", Outcome.UNDECIDED)
     )
     assert found.executive_summary == (
-        "1 of 3 expectations holds, 1 does not, 1 could not be decided. "
-        "Most frequent cause, 1 of 1 failures: The prompt is silent."
+        "1 of 3 expectations holds, 1 does not, 1 could not be decided. Why: The prompt is silent."
     )
+
+
+def test_the_summary_names_a_cause_that_failures_share_and_no_other() -> None:
+    silent, deaf = make_diagnosis(), make_diagnosis(cause="The tool is deaf.", root_cause="The tool is deaf.")
+    shared = report(make_item("a", diagnosis=silent), make_item("b", diagnosis=silent), make_item("c", diagnosis=deaf))
+    assert "Most frequent cause, 2 of 3 failures: The prompt is silent." in shared.executive_summary
+    single = report(make_item("a", diagnosis=silent), make_item("b", diagnosis=deaf))
+    assert single.executive_summary.endswith("2 do not. Each failure has a cause of its own.")
 
 
 def test_items_stand_in_the_order_of_their_files_whatever_order_they_ran_in() -> None:

@@ -198,7 +198,7 @@ def test_markdown_reads_top_down() -> None:
         == block("""
         # pytest-refinery
 
-        0 of 1 expectations hold, 1 does not. Most frequent cause, 1 of 1 failures: The prompt never says that nothing is kept between conversations, so the agent promised it.
+        0 of 1 expectations hold, 1 does not. Why: The prompt never says that nothing is kept between conversations, so the agent promised it.
 
         ## Causes
 

@@ -68,7 +68,7 @@ def test_the_summary_comes_first_then_causes_items_and_what_was_read() -> None:
     text = Page(rendered()).text
     order = [
         "1 of 3 expectations is not met",
-        "Most frequent cause, 1 of 1 failures",
+        "Why:",
         "Why they failed",
         "Expectations",
         "The agent admits it.",
