@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -56,7 +57,7 @@ def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Tes
         record = _not_run(record, call, report)
         keep(item, record)
     # A plain dict: xdist ships report attributes as JSON.
-    cast("Any", report).refinery = record.model_dump(mode="json")
+    cast("Any", report).refinery = _encodable(record.model_dump(mode="json"))
     section = "\n".join(_section(item, record))
     if section and report.failed:
         _add_section(report, section)
@@ -72,6 +73,11 @@ def tape_to_report(item: pytest.Item, report: pytest.TestReport) -> bool:
     cast("Any", report).refinery_tape = record.model_dump(mode="json")
     del item.stash[_TAPE]
     return True
+
+
+def _encodable(data: object) -> object:
+    """Return JSON that UTF-8 can hold: a trace may carry half a character, on which xdist and ``report.json`` break."""
+    return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", errors="replace"))
 
 
 def _not_run(record: ItemRecord, call: pytest.CallInfo[None], report: pytest.TestReport) -> ItemRecord:

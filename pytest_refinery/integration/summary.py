@@ -59,13 +59,13 @@ class Summary:
             record = self._records[report.nodeid] = ItemRecord.model_validate(data)
             self._failing.discard(report.nodeid)
             if report.failed:
-                self._shown(report, record)
+                self._show(report, record)
             self._gallery.take(report)
         tape = getattr(report, "refinery_tape", None)
         if tape is not None:
             self._tapes[report.nodeid] = TapeRecord.model_validate(tape)
 
-    def _shown(self, report: pytest.TestReport, record: ItemRecord) -> None:
+    def _show(self, report: pytest.TestReport, record: ItemRecord) -> None:
         """Let others show what failed: the JUnit file the whole text, the terminal its colours."""
         self._failing.add(report.nodeid)
         self._junit.add_output(report, partial(text.whole, record))

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.reports.escape import line, markdown, name, printable, shortened
-from pytest_refinery.reports.text import agent, analyst, by_rules, changes, compared, path, stale, stale_changes
+from pytest_refinery.reports.text import (
+    agent,
+    analyst,
+    by_rules,
+    changes,
+    compared,
+    has_changes,
+    path,
+    stale,
+    stale_changes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -52,7 +62,7 @@ def _cut(blocks: Sequence[str], most_bytes: int) -> str:
 def _head(report: Report) -> Iterator[str]:
     yield "# pytest-refinery\n"
     yield f"{markdown(report.executive_summary)}\n"
-    if report.comparison:
+    if has_changes(report.comparison):
         yield f"Compared {markdown(compared(report.comparison))}\n"
     if report.session.summary and report.session.summary.problem:
         yield f"{markdown(by_rules(report.session.summary))}\n"

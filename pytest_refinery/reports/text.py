@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import textwrap
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from pytest_refinery.analysis.compiling import outcomes
 from pytest_refinery.reports.escape import inert, line, name, printable, shortened
@@ -274,7 +274,7 @@ def summary(report: Report, *, files: Sequence[str] = (), width: int = 80, is_wh
         *_field("in short", _told(report), width),
         *(text for cause in causes for text in _shared_cause(cause, session, width, is_whole=is_whole)),
         *_field("", f"... and {left} more causes; -vv shows all." if left else "", width),
-        *(_compared(report.comparison, width) if report.comparison else ()),
+        *(_compared(report.comparison, width) if has_changes(report.comparison) else ()),
         *_spending(session, width),
         *(_field("plan", plan(session.plan), width) if session.plan else ()),
         *(f"{'written':<{_LABEL}}{line(file)}" for file in files),
@@ -302,6 +302,11 @@ def _shared_cause(cause: RootCause, session: SessionRecord, width: int, *, is_wh
 def _kind(cause: RootCause) -> str:
     known = {None: "", True: ", known", False: ", new"}[cause.is_known]
     return f"{cause.failure_type.replace('_', ' ')}{known}"
+
+
+def has_changes(comparison: Comparison | None) -> TypeGuard[Comparison]:
+    """Tell whether a comparison has anything to say: a run that is well, like the one before, has not."""
+    return comparison is not None and bool(comparison.new or comparison.known or comparison.gone)
 
 
 def _compared(comparison: Comparison, width: int) -> Iterator[str]:

@@ -72,6 +72,13 @@ def test_a_run_of_something_else_forgets_nothing(run: Run, suite: Path) -> None:
     assert "1 known" in run().stdout.str()
 
 
+def test_where_nothing_was_wrong_and_nothing_is_nothing_is_compared(pytester: pytest.Pytester, suite: Path) -> None:
+    put_right(suite)
+    results = [pytester.runpytest("--refinery", "-p", "no:xdist", "-k", "not read") for _ in "ab"]
+    results[1].assert_outcomes(passed=2, deselected=1)
+    results[1].stdout.no_fnmatch_line("compared *")
+
+
 @pytest.mark.usefixtures("suite")
 def test_without_the_cache_nothing_is_kept(run: Run) -> None:
     run("-p", "no:cacheprovider")
@@ -204,6 +211,26 @@ def test_a_long_error_is_wrapped_and_its_headline_is_not(pytester: pytest.Pytest
     start = next(number for number, line in enumerate(lines) if "ERROR at setup" in line)
     assert lines[start + 1].endswith("/outside-of-the-suite/a-trace-with-a-rather-long-name/gone.json:")
     assert lines[start + 2].startswith("no such trace file.")
+
+
+@pytest.mark.parametrize("workers", [("-p", "no:xdist"), ("-n2",)], ids=["plain", "n2"])
+def test_half_a_character_breaks_neither_the_run_nor_its_report(
+    pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.refinery
+        def test_it(refinery_trace):
+            with refinery_trace.run("half \\udc80 a character") as run:
+                run.outputs = {"output": "I will do so from now on \\ud800."}
+            assert not run.outputs, "half"
+        """
+    )
+    result = pytester.runpytest("--refinery", "--refinery-report", "out", *workers)
+    result.assert_outcomes(failed=1)
+    assert report(pytester.path)["expectations"][0]["diagnosis"]["responsible_run_name"] == "half ? a character"
 
 
 SUMMARISER = """\
