@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_refinery.cassettes.interactions import Interaction
@@ -43,9 +44,7 @@ def settled(interactions: Sequence[Interaction]) -> list[Interaction]:
     issued = {found: prefix for found, (prefix, place) in candidates.items() if asked.get(found, place + 1) > place}
     in_order = sorted(interactions, key=lambda each: mentions.replaced(each.request.text, _prefix))
     names = _numbered(issued, in_order)
-    renamed = [
-        _renamed(each, lambda text: mentions.replaced(text, lambda id_: names.get(id_, id_))) for each in in_order
-    ]
+    renamed = [_renamed(each, partial(mentions.replaced, name=lambda id_: names.get(id_, id_))) for each in in_order]
     return sorted(renamed, key=lambda each: each.request.text)
 
 
@@ -59,7 +58,7 @@ class _Mentions:
     @classmethod
     def of(cls, prefixes: Iterable[str]) -> _Mentions:
         known = tuple(sorted(set(prefixes)))
-        return cls(known, re.compile(rf"\b(?:{'|'.join(known) or '(?!)'}){_RANDOM_PART}"))
+        return cls(known, re.compile(rf"(?:{'|'.join(known) or '(?!)'}){_RANDOM_PART}"))
 
     def found_in(self, text: str) -> list[str]:
         return self.pattern.findall(text) if self._may_be_in(text) else []
@@ -130,10 +129,9 @@ def _prefix(found: str) -> str:
 
 def _renamed(interaction: Interaction, renamed: Callable[[str], str]) -> Interaction:
     request, response = interaction.request, interaction.response
-    return Interaction(
-        replace(request, url=renamed(request.url), body=_of_body(request.body, renamed)),
-        replace(response, body=_of_body(response.body, renamed)),
-    )
+    if renamed(request.text) != request.text:
+        request = replace(request, url=renamed(request.url), body=_of_body(request.body, renamed))
+    return Interaction(request, replace(response, body=_of_body(response.body, renamed)))
 
 
 def _of_body(body: Body, renamed: Callable[[str], str]) -> Body:

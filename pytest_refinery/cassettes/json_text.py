@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ def strictly_parsed(content: bytes, *, deepest: int) -> Json:
             knows, half a character, a value nested deeper than ``deepest``.
     """
     try:
-        value = json.loads(content.decode("utf-8"), object_pairs_hook=_without_repeats)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        text = content.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_finite, parse_float=_finite)
+        if "\\u" in text:
+            # Half a surrogate pair can be read, but not written.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         msg = "nested too deep"
         raise ValueError(msg) from None
@@ -57,6 +61,14 @@ def written(value: Json, layout: Layout) -> str:
 def canonical(value: Json) -> str:
     """Return the one text of all values that mean the same."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isfinite(number):
+        return number
+    msg = f"{text} is no number of JSON"
+    raise ValueError(msg)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,10 @@ _SPACE = re.compile(r"\s")
 _SUSPICIOUS = re.compile(r"[-_=.\"/]|AKIA|ASIA|AIza|eyJ|earer|asic|EARER|ASIC")
 
 
+# Where a word begins; also behind a character that is escaped in JSON, of which a letter or digit stands before it.
+_BEGIN = r"(?:\b|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4}))"
+
+
 @dataclass(frozen=True)
 class _Shape:
     """What one kind of secret looks like.
@@ -31,7 +35,7 @@ class _Shape:
 
 
 def _key(pattern: str, *hints: str) -> _Shape:
-    return _Shape(hints, re.compile(pattern))
+    return _Shape(hints, re.compile(f"{_BEGIN}(?:{pattern})"))
 
 
 _NAMES = (
@@ -52,21 +56,24 @@ _ANY_NAME = "|".join(_NAMES).replace("_", "[-_]?")
 
 # The prefixes are documented by the services; the lengths are a little below what they give out today.
 _SHAPES = (
-    _key(r"\b[spr]k[-_][A-Za-z0-9_-]{12,}", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_"),  # OpenAI, Anthropic, Stripe
-    _key(r"\b(?:org-|proj_)[A-Za-z0-9]{16,}", "org-", "proj_"),  # OpenAI names them in its errors
-    _key(r"\blsv2_[a-z]{2}_[A-Za-z0-9_]{12,}|\bls__[A-Za-z0-9]{12,}", "lsv2_", "ls__"),
-    _key(r"\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_[A-Za-z0-9_]{16,}", "gh", "github_pat_"),
-    _key(r"\bglpat-[A-Za-z0-9_-]{12,}", "glpat-"),
-    _key(r"\bxox[a-z]-[A-Za-z0-9-]{10,}|\bxapp-[A-Za-z0-9-]{10,}", "xox", "xapp-"),
+    _key(r"[spr]k[-_][A-Za-z0-9_-]{12,}", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_"),  # OpenAI, Anthropic, Stripe
+    _key(r"(?:org-|proj_)[A-Za-z0-9]{16,}", "org-", "proj_"),  # OpenAI names them in its errors
+    _key(r"lsv2_[a-z]{2}_[A-Za-z0-9_]{12,}|ls__[A-Za-z0-9]{12,}", "lsv2_", "ls__"),
+    _key(r"gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}", "gh", "github_pat_"),
+    _key(r"glpat-[A-Za-z0-9_-]{12,}", "glpat-"),
+    _key(r"xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}", "xox", "xapp-"),
     _key(r"(?<=hooks\.slack\.com/services/)[A-Za-z0-9/]+", "hooks.slack.com"),
-    _key(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", "AKIA", "ASIA"),
-    _key(r"\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{12,}", "AIza", "ya29."),
-    _key(r"\b(?:hf|gsk|npm)_[A-Za-z0-9]{16,}", "hf_", "gsk_", "npm_"),
-    _key(r"\b(?:xai|pplx|tvly|pypi)-[A-Za-z0-9_-]{16,}", "xai-", "pplx-", "tvly-", "pypi-"),
-    _key(r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", "SG."),
-    _key(r"\bwhsec_[A-Za-z0-9+/=]{16,}", "whsec_"),
-    _key(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", "eyJ"),  # JSON web tokens
-    _key(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", "PRIVATE KEY"),
+    _key(r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])", "AKIA", "ASIA"),
+    _key(r"AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{12,}", "AIza", "ya29."),
+    _key(r"(?:hf|gsk|npm)_[A-Za-z0-9]{16,}", "hf_", "gsk_", "npm_"),
+    _key(r"(?:xai|pplx|tvly|pypi)-[A-Za-z0-9_-]{16,}", "xai-", "pplx-", "tvly-", "pypi-"),
+    _key(r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", "SG."),
+    _key(r"whsec_[A-Za-z0-9+/=]{16,}", "whsec_"),
+    _key(r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", "eyJ"),  # JSON web tokens
+    _Shape(
+        ("PRIVATE KEY",),
+        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
+    ),
     _Shape(
         ("earer", "asic", "EARER", "ASIC"),
         re.compile(r"([Bb](?:earer|asic|EARER|ASIC)\s+)[A-Za-z0-9._~+/=-]{12,}"),

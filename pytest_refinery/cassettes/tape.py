@@ -128,7 +128,7 @@ class Tape:
         """
         with self._lock:
             self.asked += 1
-            left = self._left.get(request.key)
+            left = self._left.get(request.key) if self._left else None
             if left:
                 place = left.popleft()
                 self._played.add(place)

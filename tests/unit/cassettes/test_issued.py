@@ -103,6 +103,19 @@ def test_numbers_go_on_after_those_that_are_taken() -> None:
     ]
 
 
+def test_an_id_is_found_wherever_it_stands_in_a_text() -> None:
+    given = "file-0123456789abcdef"
+    shown = exchange({}, {"object": "file", "id": given}, url=_FILES)
+    asked = exchange({"say": f"these:\n{given}\t{given}, (x{given})", given: 1}, {})
+
+    found = issued.settled([shown, asked])
+
+    assert [each.request.body.value for each in found] == [
+        {},
+        {"say": "these:\nfile-0001\tfile-0001, (xfile-0001)", "file-0001": 1},
+    ]
+
+
 def test_an_id_that_the_user_gave_stays() -> None:
     given = "vs_0123456789abcdef"
     shown = exchange(None, {"object": "vector_store", "id": given}, url=f"{_STORES}/{given}")

@@ -55,7 +55,7 @@ _HARMLESS = [
 
 
 @pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("text", ["{}", 'My key is "{}".', "a={}, b=2", "line\n{}\nline"])
+@pytest.mark.parametrize("text", ["{}", 'My key is "{}".', "a={}, b=2", "line\n{}\nline", "line\\n{}", "\\u003c{}"])
 def test_a_key_is_removed_wherever_it_stands_in_a_text(key: str, text: str) -> None:
     assert Scrubber().text(text.format(key)) == text.format("REMOVED")
 
