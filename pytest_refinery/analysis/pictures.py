@@ -88,9 +88,6 @@ class Picture(_Frozen):
     ``cut`` says what was left out, in one sentence; it is empty where nothing was.
     """
 
-    id: str
-    name: str
-    source: str
     runs: tuple[PictureRun, ...]
     steps: tuple[PictureStep, ...]
     messages: tuple[PictureMessage, ...]
@@ -111,9 +108,6 @@ def draw(trace: Trace, *, quotes: Iterable[str] = ()) -> Picture:
     steps = tuple(_steps(trace, pool))
     cutter = _Cutter(_longest(pool.lengths()), [_pattern(quote) for quote in quotes if quote.strip()])
     return Picture(
-        id=_name(trace.id),
-        name=_name(trace.name),
-        source=_name(trace.source),
         runs=tuple(row.model_copy(update={"error": cutter.cut(row.error)}) for row in rows),
         steps=steps,
         messages=tuple(cutter.cut_message(message) for message in pool.messages),

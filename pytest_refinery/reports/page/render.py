@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -70,23 +71,20 @@ def render(
     places, elements = _placed(report, pictures)
     entries = _entries(report, places)
     style, script = _file("style.css"), _file("page.js")
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            report=report,
-            entries=entries,
-            anchors={entry.item.nodeid: entry.anchor for entry in entries},
-            outcomes=[(outcome.value, count) for outcome in Outcome if (count := _count(report, outcome))],
-            tags=sorted({tag for item in report.expectations for tag in item.expectation.tags}),
-            elements=elements,
-            left_out=len(set(pictures.values())) - len(elements),
-            curve=curve(spendings, limit=limit),
-            box=(WIDTH, HEIGHT),
-            style=Markup(style),  # noqa: S704  (our own file)
-            script=Markup(script),  # noqa: S704  (our own file)
-            policy=_policy(style, script),
-        )
+    template = _environment().get_template("page.html.j2")
+    return template.render(
+        report=report,
+        entries=entries,
+        anchors={entry.item.nodeid: entry.anchor for entry in entries},
+        outcomes=[(outcome.value, count) for outcome in Outcome if (count := _count(report, outcome))],
+        tags=sorted({tag for item in report.expectations for tag in item.expectation.tags}),
+        elements=elements,
+        left_out=len(set(pictures.values())) - len(elements),
+        curve=curve(spendings, limit=limit),
+        box=(WIDTH, HEIGHT),
+        style=Markup(style),  # noqa: S704  (our own file)
+        script=Markup(script),  # noqa: S704  (our own file)
+        policy=_policy(style, script),
     )
 
 
@@ -135,7 +133,7 @@ def _anchors(nodeids: Iterable[str]) -> Iterator[str]:
 
 
 def _marks(item: ItemRecord) -> Markup:
-    """Return what to mark in the trace of an item: its decisive run, quotes, findings and gaps."""
+    """Return what to mark in the trace of an item: its decisive run, quotes and findings."""
     found = item.diagnosis
     quotes = (*(found.evidence if found else ()), *(item.judge.quotes if item.judge else ()))
     marks = {
@@ -187,11 +185,9 @@ def _address(text: str) -> str:
 
 def _shown(value: object) -> object:
     """Return whatever is written into the page so that it steers nothing and has an end: autoescape does the rest."""
-    return (
-        printable(shortened(value, most=LONGEST_TEXT))
-        if isinstance(value, str) and not isinstance(value, Markup)
-        else value
-    )
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return printable(shortened(value, most=LONGEST_TEXT))
 
 
 def _seconds(seconds: float) -> str:
@@ -203,5 +199,4 @@ def _seconds(seconds: float) -> str:
 
 @cache
 def _file(name: str) -> str:
-    loader = PackageLoader(_PACKAGE, "")
-    return loader.get_source(_environment(), name)[0]
+    return resources.files(_PACKAGE).joinpath(name).read_text(encoding="utf-8")
