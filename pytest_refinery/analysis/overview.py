@@ -52,18 +52,22 @@ def tell(summariser: Summariser, failures: Sequence[ItemRecord], job: TimedJob) 
     finally:
         # Also after Ctrl-C: a thread that still waits for the budget gives up its place.
         job.cancelled.set()
+    problem = _problem(answer, failures, job)
+    found = None if problem or isinstance(answer, Exception) else checked(answer, failures)
+    cost = _cost(job, job.clock() - started)
+    return Telling(found, SummaryRecord(model=summariser.model, cost=cost, problem=problem))
+
+
+def _cost(job: TimedJob, seconds: float) -> StageReport:
     costs = job.costs(Stage.SUMMARY)
-    cost = StageReport(
+    return StageReport(
         name=Stage.SUMMARY,
         calls=costs.calls,
         input_tokens=costs.input_tokens,
         output_tokens=costs.output_tokens,
-        seconds=round(job.clock() - started, 3),
+        seconds=round(seconds, 3),
         seconds_waited=round(costs.seconds_waited, 3),
     )
-    if isinstance(answer, Exception):
-        return Telling(None, SummaryRecord(model=summariser.model, cost=cost, problem=_why(answer, job)))
-    return Telling(checked(answer, failures), SummaryRecord(model=summariser.model, cost=cost))
 
 
 def recalled(model: str, overview: Overview) -> Telling:
@@ -71,10 +75,15 @@ def recalled(model: str, overview: Overview) -> Telling:
     return Telling(overview, SummaryRecord(model=model, cost=StageReport(name=Stage.SUMMARY), cached=True))
 
 
-def _why(error: Exception, job: TimedJob) -> str:
-    if isinstance(error, CutShort):
+def _problem(answer: Told | Exception, failures: Sequence[ItemRecord], job: TimedJob) -> str | None:
+    """Return why the answer cannot be used, ``None`` where it can."""
+    if isinstance(answer, CutShort):
         return f"it was not there within {job.seconds:g} s"
-    return str(error) or type(error).__name__
+    if isinstance(answer, Exception):
+        return str(answer) or type(answer).__name__
+    failed = {item.nodeid for item in failures}
+    is_about_them = any(failed.intersection(cause.nodeids) for cause in answer.causes)
+    return None if is_about_them else "it named no cause of any of the failures"
 
 
 def checked(told: Told, failures: Sequence[ItemRecord]) -> Overview:

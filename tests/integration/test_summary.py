@@ -282,6 +282,10 @@ def test_ctrl_c_while_it_is_waited_for_ends_the_waiting_and_not_the_report(
             "return 'nonsense'",
             ["warning: the causes are grouped by their words alone: AttributeError: 'str' object *"],
         ),
+        (
+            "return Told('Nothing.', ())",
+            ["note       *by their words alone: rules of the house gave", "           no summary: it named no cause*"],
+        ),
     ],
 )
 def test_an_analyst_of_somebody_else_may_sum_up(run: Run, suite: Path, body: str, shown: list[str]) -> None:

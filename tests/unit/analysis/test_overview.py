@@ -101,6 +101,13 @@ def test_without_an_answer_rules_group_the_causes_and_the_report_says_why(error:
     assert len(report.root_causes) == 3
 
 
+@pytest.mark.parametrize("causes", [(), (SharedCause("Others.", ("x::y",)),)])
+def test_an_answer_about_something_else_is_none(causes: tuple[SharedCause, ...]) -> None:
+    telling = overview.tell(ScriptedSummariser(told(*causes)), FAILURES, TimedJob(10))
+    assert telling.overview is None
+    assert telling.record.problem == "it named no cause of any of the failures"
+
+
 def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
     forever = ScriptedSummariser(told(), before=lambda: threading.Event().wait())
     job = TimedJob(0.05)
