@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import openai
 
-from pytest_refinery.errors import RefineryError
+from pytest_refinery.errors import CassetteError
 from pytest_refinery.llm import refusals
 from pytest_refinery.llm.refusals import Complaint, PassingTrouble, Refused, Unreached
 from pytest_refinery.llm.replies import Answered
@@ -164,6 +164,9 @@ def _in_our_words(timeout: float) -> Iterator[None]:
         raise PassingTrouble(msg) from error
     except openai.APIConnectionError as error:
         raise _about_connection(error) from error
+    except CassetteError as error:
+        # Our own refusal to let the request out.
+        raise Refused(str(error)) from error
     except (ValueError, KeyError, TypeError) as error:
         msg = f"The service's answer cannot be understood ({type(error).__name__}: {error})."
         raise PassingTrouble(msg) from error
@@ -180,11 +183,8 @@ def _complaint(error: openai.APIStatusError) -> Complaint:
     )
 
 
-def _about_connection(error: openai.APIConnectionError) -> refusals.Unanswered:
+def _about_connection(error: openai.APIConnectionError) -> PassingTrouble:
     cause = error.__cause__ or error
-    if isinstance(cause, RefineryError):
-        # Our own refusal to let the request out.
-        return Refused(str(cause))
     # The HTTP library is the SDK's choice; the name of this exception is the same in all of them.
     if type(cause).__name__ == "ConnectError":
         return Unreached(f"The service cannot be reached: {cause}.")

@@ -287,7 +287,7 @@ def test_what_a_tracer_sends_is_not_in_the_cassette(
         @pytest.mark.refinery
         def test_models():
             httpx.post(URL.replace("/v1/models", "/runs/multipart"), content=b"secret conversation")
-            httpx2.post(URL.replace("/v1/models", "/api/v1/runs/batch"), json={"post": []})
+            httpx2.post(URL.replace("/v1/models", "/v1/traces"), content=b"secret spans")
             assert ask()
         """
     )

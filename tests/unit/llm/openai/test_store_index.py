@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_refinery.llm.store_index import Entry, StoreIndex
+from pytest_refinery.llm.store_index import Entry, NoIndex, StoreIndex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,3 +72,17 @@ def test_a_trace_can_be_forgotten(tmp_path: Path) -> None:
         pass
     index.remove("abc")
     assert index.entries() == {}
+
+
+def test_an_index_that_begins_anew_forgets_the_store_and_remembers_what_was_uploaded(tmp_path: Path) -> None:
+    with StoreIndex(tmp_path).opened("abc", timeout=1) as entry:
+        entry.store_id, entry.files, entry.uploaded = "vs_1", {"content": "file-1"}, ["file-1"]
+    with StoreIndex(tmp_path, begins_anew=True).opened("abc", timeout=1) as entry:
+        assert (entry.store_id, entry.files, entry.uploaded) == ("", {}, ["file-1"])
+
+
+def test_no_index_knows_nothing_and_keeps_nothing() -> None:
+    for _ in range(2):
+        with NoIndex().opened("abc", timeout=1) as entry:
+            assert entry == Entry()
+            entry.store_id = "vs_1"
