@@ -118,12 +118,14 @@ def draw(trace: Trace, *, quotes: Iterable[str] = ()) -> Picture:
 
 def _row(run: Run, trace: Trace, pool: _Pool) -> PictureRun:
     read, written = messages.read(run.inputs), messages.read(run.outputs)
+    number, parent = trace.numbers[run.id], trace.numbers.get(run.parent_id or "")
     return PictureRun(
-        number=trace.numbers[run.id],
+        number=number,
         id=visible(run.id),
         name=_name(run.name),
         kind=_name(run.kind),
-        parent=trace.numbers.get(run.parent_id or ""),
+        # Whatever a trace made by hand says, a tree has no cycles.
+        parent=parent if parent and parent < number else None,
         error=visible(run.error or ""),
         is_pending=run.is_pending,
         input_tokens=run.usage.get("input_tokens", 0),

@@ -319,6 +319,17 @@ def test_a_trace_of_a_thousand_runs_is_all_there_and_scrolls(opened: Open) -> No
     assert window.page.locator(".runs li").last.is_visible()
 
 
+def test_words_that_mean_something_to_the_page_are_words_like_others(opened: Open) -> None:
+    said = {"messages": [{"role": "constructor responsible", "content": "Hello."}]}
+    runs = (reported.trace().runs[0].model_copy(update={"kind": "constructor", "outputs": said, "name": "__proto__"}),)
+    odd = reported.trace().model_copy(update={"runs": runs})
+    window = opened(None, {"memory.refinery.yaml::admits": reported.picture(odd)}, anchor=ITEM)
+    assert selected(window) == "1 __proto__ constructor 6.0 s"
+    assert window.texts(".reader summary b") == ["constructor responsible", "data"]
+    window.page.get_by_role("button", name="Conversation").click()
+    assert window.texts(".talk .responsible") == []
+
+
 @pytest.mark.parametrize("text", reported.HOSTILE, ids=lambda text: ascii(text)[:40])
 def test_hostile_text_does_nothing(opened: Open, text: str) -> None:
     found = reported.spoiled(reported.report(), text)

@@ -4,8 +4,9 @@
 (() => {
   const SLICE = 250; // rows that are built at once
   const FOLDED = 1600; // characters of a message that are shown before "show all"
-  const KINDS = { llm: "model", chain: "step", retriever: "search", message: "message" };
-  const ROLES = { assistant: "Agent", user: "User", system: "Instructions", tool: "Tool" };
+  // Maps: a trace may call its kinds and roles whatever it likes, such as "constructor".
+  const KINDS = new Map([["llm", "model"], ["chain", "step"], ["retriever", "search"]]);
+  const ROLES = new Map([["assistant", "Agent"], ["user", "User"], ["system", "Instructions"], ["tool", "Tool"]]);
   const COARSE = window.matchMedia("(max-width: 60rem)");
   const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -152,7 +153,8 @@
     }
 
     get first() {
-      return this.marks.responsible ?? this.marks.quotes.find((each) => each.run)?.run ?? 1;
+      const marked = this.marks.responsible ?? this.marks.quotes.find((each) => each.run)?.run;
+      return this.picture.runs[marked - 1] ? marked : 1;
     }
 
     build() {
@@ -200,7 +202,7 @@
 
     legend() {
       const kinds = ["llm", "tool", "chain"].map((kind) =>
-        element("span", { class: `key ${kind}` }, element("i", { class: "bar" }), KINDS[kind] || kind));
+        element("span", { class: `key ${kind}` }, element("i", { class: "bar" }), KINDS.get(kind) ?? kind));
       this.key = element("p", { class: "legend", "aria-hidden": "true" }, ...kinds, element("span", { class: "key fault" }, element("i", { class: "bar" }), "failed"));
       return this.key;
     }
@@ -256,7 +258,7 @@
     }
 
     name(run, flags) {
-      const kind = element("span", { class: "kind" }, KINDS[run.kind] || run.kind);
+      const kind = element("span", { class: "kind" }, KINDS.get(run.kind) ?? run.kind);
       const made = element("span", { class: "what" }, element("span", { class: "label" }, element("b", {}, run.name), " ", kind), ...flags);
       made.style.setProperty("--depth", Math.min(this.picture.depths[run.number - 1], 12));
       return made;
@@ -360,7 +362,7 @@
       const seconds = this.picture.seconds(run);
       const tokens = run.input_tokens || run.output_tokens;
       const parts = [
-        KINDS[run.kind] || run.kind,
+        KINDS.get(run.kind) ?? run.kind,
         run.start !== undefined ? `${duration(run.start)} after the start` : "",
         seconds !== null ? `took ${duration(seconds)}` : "",
         tokens ? `${(run.input_tokens || 0).toLocaleString("en")} tokens in, ${(run.output_tokens || 0).toLocaleString("en")} out` : "",
@@ -404,7 +406,7 @@
     }
 
     speaker(message) {
-      const role = ROLES[message.role] || message.role;
+      const role = ROLES.get(message.role) ?? message.role;
       return message.name ? `${role}: ${message.name}` : role;
     }
 
@@ -438,10 +440,10 @@
         event.preventDefault();
         this.select(step.run, { isAsked: true });
       });
-      const role = ROLES[message.role] || message.role;
+      const role = ROLES.get(message.role) ?? message.role;
       const head = element("p", { class: "who" }, element("b", {}, role), message.role === "tool" && step.speaker ? ` ${step.speaker}` : "", " ", where, isResponsible ? element("span", { class: "flag strong" }, "went wrong here") : null);
       const calls = (message.calls || []).map((call) => element("pre", { class: "call" }, ...marked(call, this.patterns)));
-      return element("li", { class: `${message.role} ${isResponsible ? "responsible" : ""}` }, head, message.text ? this.said(message) : null, ...calls);
+      return element("li", { class: `${ROLES.has(message.role) ? message.role : ""} ${isResponsible ? "responsible" : ""}` }, head, message.text ? this.said(message) : null, ...calls);
     }
   }
 

@@ -104,6 +104,11 @@ def test_a_run_without_times_among_others_has_none() -> None:
     assert (first.start, second.start, second.end) == (0.0, None, None)
 
 
+def test_a_run_is_never_inside_of_itself_or_of_a_later_one() -> None:
+    runs = (run("a", "chain", parent="a"), run("b", "chain", parent="c"), run("c", "chain", parent="b"))
+    assert [row.parent for row in draw(trace(*runs)).runs] == [None, None, 2]
+
+
 def test_two_named_speakers_who_say_the_same_stay_two() -> None:
     spoken = [{"role": "assistant", "content": "Yes.", "name": name} for name in ("Ann", "Bob")]
     nameless = {"role": "assistant", "content": "Yes."}
