@@ -10,9 +10,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-IMAGES = Path(__file__).parent / "images"
-EXAMPLE = Path(__file__).parents[1] / "examples" / "support_agent"
-ITEM = "#item-expectations/memory.refinery.yaml::admits-it-cannot-remember"
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+ITEM = "#item-examples/support_agent/expectations/memory.refinery.yaml::admits-it-cannot-remember"
 SHOTS = (
     ("report-list", "", {"viewport": {"width": 1180, "height": 820}}),
     ("report-item", ITEM, {"viewport": {"width": 1180, "height": 820}}),
@@ -27,13 +27,20 @@ def main() -> None:
     if executable is None:
         sys.exit("There is no Chromium on the path. On Debian: apt-get install chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        suite = shutil.copytree(EXAMPLE, Path(folder) / "support_agent")
-        command = [sys.executable, "-m", "pytest", "--refinery", "--refinery-report", "out", "-p", "no:cacheprovider"]
-        subprocess.run([*command, str(suite)], cwd=suite, check=False, stdout=subprocess.DEVNULL)  # noqa: S603
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--refinery",
+            f"--refinery-report={folder}",
+            "-p",
+            "no:cacheprovider",
+        ]
+        subprocess.run([*command, "examples/support_agent"], cwd=ROOT, check=False, stdout=subprocess.DEVNULL)  # noqa: S603
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
         for name, anchor, window in SHOTS:
             page = browser.new_context(**window).new_page()
-            page.goto(f"{(suite / 'out' / 'index.html').as_uri()}{anchor}")
+            page.goto(f"{Path(folder, 'index.html').as_uri()}{anchor}")
             if "trace" in name:
                 page.locator(".item.shown .trace").evaluate("each => each.scrollIntoView()")
             page.screenshot(path=IMAGES / f"{name}.png")
