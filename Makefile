@@ -52,6 +52,7 @@ bench: $(VENV)/.bench ## measure anew what benchmarks/results holds
 	$(BIN)/python -m benchmarks.scale --data $(DATA)
 	$(BIN)/python -m benchmarks.read_ahead
 	$(BIN)/python -m benchmarks.formats --data $(DATA)
+	$(BIN)/python -m benchmarks.page --data $(DATA)
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --write
 
 clean: ## remove the environment and every cache
