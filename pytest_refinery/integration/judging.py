@@ -143,6 +143,9 @@ class Judging:
         """
         case = self.case(trace)
         record, failures = self._checked(record, case) if self.expectation.checks else self._judged(record, case)
+        if record.outcome == Outcome.UNDECIDED:
+            # A failed one is drawn with its diagnosis.
+            self.workbench.album.draw(record, case)
         return record, replace(case, failures=failures) if record.outcome == Outcome.FAILED else None
 
     def _checked(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[Gap, ...]]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.openai_server import OpenAIServer
+
     Diagnose = Callable[..., tuple[pytest.RunResult, dict[str, Any]]]
 
 PLOT = re.compile(
@@ -43,3 +45,14 @@ def test_a_cached_diagnosis_has_cost_nothing_and_has_no_plot(diagnose: Diagnose,
     page = (suite / "out" / "index.html").read_text("utf-8")
     assert "Tokens of the last minute" not in page
     assert "From an earlier session: nothing was spent in this one." in page
+
+
+def test_an_item_that_the_judge_leaves_open_brings_its_trace_too(
+    pytester: pytest.Pytester, suite: Path, server: OpenAIServer
+) -> None:
+    (suite / "memory.refinery.yaml").write_text("trace: sweep.json\nexpectations: [{expect: It is polite.}]\n", "utf-8")
+    server.brain = lambda _: {"reasons": ["Nobody can tell."], "quotes": [], "verdict": "undecided"}
+    pytester.runpytest("--refinery", "--refinery-report", "out", "-p", "no:xdist").assert_outcomes(errors=1)
+    page = (suite / "out" / "index.html").read_text("utf-8")
+    assert "Nobody can tell." in page
+    assert '<script type="application/json" id="picture-1">' in page
