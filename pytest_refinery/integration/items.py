@@ -17,6 +17,7 @@ from pytest_refinery.reports.escape import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
+    from pathlib import Path
 
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.records import ItemRecord
@@ -135,7 +136,7 @@ class ExpectationItem(pytest.Item):
         """Show our own failures as their text, at the line of the expectation."""
         if not isinstance(excinfo.value, ExpectationFailed | RefineryError):
             return super().repr_failure(excinfo, style)
-        return _plain_repr(excinfo, self)
+        return plain_repr(excinfo, self.config, path=self.path, line=self.expectation.line)
 
     def reportinfo(self) -> tuple[PathLike[str] | str, int, str]:
         """Return the place of the expectation, 0-based as pytest wants it."""
@@ -145,8 +146,8 @@ class ExpectationItem(pytest.Item):
         return self.nodeid.partition("::")[0]
 
 
-def _plain_repr(excinfo: pytest.ExceptionInfo[BaseException], item: ExpectationItem) -> Any:  # noqa: ANN401
-    """Return pytest's native representation with our text and our place in it.
+def plain_repr(excinfo: pytest.ExceptionInfo[BaseException], config: pytest.Config, *, path: Path, line: int) -> Any:  # noqa: ANN401
+    """Return pytest's native representation with our text and our place (1-based line) in it.
 
     Of all forms this one stays right with and without xdist, on a terminal and on CI, and
     annotates the file's own line on GitHub.
@@ -155,10 +156,8 @@ def _plain_repr(excinfo: pytest.ExceptionInfo[BaseException], item: ExpectationI
     error = excinfo.value
     said = printable(str(error))
     headline = error.headline if isinstance(error, ExpectationFailed) else said.partition("\n")[0]
-    shown = said if isinstance(error, ExpectationFailed) else text.sentence(said, width=columns(item.config))
+    shown = said if isinstance(error, ExpectationFailed) else text.sentence(said, width=columns(config))
     native.reprtraceback.reprentries[0].lines = [shown + "\n"]
     if native.reprcrash is not None:
-        native.reprcrash = dataclasses.replace(
-            native.reprcrash, path=str(item.path), lineno=item.expectation.line, message=headline
-        )
+        native.reprcrash = dataclasses.replace(native.reprcrash, path=str(path), lineno=line, message=headline)
     return native

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_refinery.errors import RefineryError, Undecided
 from pytest_refinery.integration import attach, marked
-from pytest_refinery.integration.items import ExpectationFile, ExpectationItem
+from pytest_refinery.integration.items import ExpectationFile, ExpectationItem, plain_repr
 from pytest_refinery.integration.progress import ProgressOfWorkers
 from pytest_refinery.integration.summary import Summary
 from pytest_refinery.integration.workbench import Workbench
@@ -110,9 +111,14 @@ class RefinerySession:
         if report.when != "call" and report.failed and call.excinfo and isinstance(item, ExpectationItem):
             # pytest asks an item for its words in the call phase only.
             report.longrepr = item.repr_failure(call.excinfo)
-        if report.when == "call" and _is_undecided(item, call):
-            # An error; and pytest knows none but those of setup and teardown.
-            report.when = "setup"
+        if call.excinfo and _is_undecided(item, call.excinfo):
+            if not isinstance(item, ExpectationItem):
+                # Where the test asked, and not all that lies between there and the cassette.
+                line = _line_of(item, call.excinfo)
+                report.longrepr = plain_repr(call.excinfo, item.config, path=item.path, line=line)
+            if report.when == "call":
+                # An error; and pytest knows none but those of setup and teardown.
+                report.when = "setup"
         attach.to_report(item, call, report)
         if attach.tape_to_report(item, report):
             self._workbench.taping.lost = ""
@@ -120,6 +126,13 @@ class RefinerySession:
         return report
 
 
-def _is_undecided(item: pytest.Item, call: pytest.CallInfo[None]) -> bool:
-    undecided = RefineryError if isinstance(item, ExpectationItem) else Undecided
-    return call.excinfo is not None and isinstance(call.excinfo.value, undecided)
+def _is_undecided(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    return isinstance(excinfo.value, RefineryError if isinstance(item, ExpectationItem) else Undecided)
+
+
+def _line_of(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> int:
+    """Return the line in the item's file that led to an error, or the item's own (1-based)."""
+    cause = excinfo.value.__cause__
+    frames = traceback.extract_tb(cause.__traceback__ if cause else None)
+    lines = [frame.lineno for frame in frames if frame.filename == str(item.path) and frame.lineno]
+    return lines[-1] if lines else (item.location[1] or 0) + 1

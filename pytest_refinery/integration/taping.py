@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shlex
+import traceback
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -202,7 +203,8 @@ class Taping:
 
     def _refuse(self, error: BaseException | None) -> None:
         if self.faults:
-            raise Undecided(self.faults[0]) from error
+            place = _place(error, self._config.rootpath)
+            raise Undecided(f"{place}: {self.faults[0]}" if place else self.faults[0]) from error
 
     def filled(self, sentence: str) -> str:
         """Return a sentence about the item at hand, with its ``{cassette}`` and the ``{command}`` that records it."""
@@ -223,6 +225,15 @@ def _is_whole(item: pytest.Item) -> bool:
     if record.diagnosis is not None:
         return record.diagnosis.partial is None
     return record.outcome is Outcome.PASSED
+
+
+def _place(error: BaseException | None, root: Path) -> str:
+    """Return the last line of the suite's own files on the way to an error, ``""`` where there is none."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__ if error else None)):
+        path = Path(frame.filename)
+        if path.is_relative_to(root) and "site-packages" not in path.parts:
+            return f"{path.relative_to(root)}:{frame.lineno}"
+    return ""
 
 
 def _file_name(name: str) -> str:

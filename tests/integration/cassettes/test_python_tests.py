@@ -113,6 +113,26 @@ def test_a_request_that_is_not_in_the_cassette_is_an_error_also_where_the_test_p
     assert "--refinery-record=all test_asking.py::test_models" in found["error"]
 
 
+def test_the_line_that_asked_is_named_without_a_traceback(
+    write: Write, replay: Run, plugin_args: tuple[str, ...]
+) -> None:
+    write(
+        """
+        def helper():
+            return ask()
+
+        @pytest.mark.refinery
+        def test_models():
+            assert helper()
+        """
+    )
+    result = replay(*plugin_args)
+    result.assert_outcomes(errors=1)
+    assert "test_asking.py:6: test_asking.py::test_models: there is no cassette" in folded(result)
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*taping.py*")
+
+
 def test_strictly_offline_no_library_reaches_the_network_and_the_place_is_named(
     write: Write, replay: Run, plugin_args: tuple[str, ...]
 ) -> None:
