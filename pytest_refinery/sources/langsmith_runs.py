@@ -14,7 +14,8 @@ from pytest_refinery.errors import TraceError, did_you_mean
 from pytest_refinery.sources import langsmith_payloads
 from pytest_refinery.sources.langsmith_pages import PAGE, Pages
 from pytest_refinery.sources.langsmith_payloads import mapping, objects
-from pytest_refinery.sources.langsmith_service import OTHER, V1_QUERY, V2, Refused
+from pytest_refinery.sources.langsmith_refusals import Refused
+from pytest_refinery.sources.langsmith_service import OTHER, V1_QUERY, V2
 
 if TYPE_CHECKING:
     from pytest_refinery.sources.langsmith_pages import Parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import threading
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from pytest_refinery.errors import TraceError
+from pytest_refinery.sources import langsmith_refusals
+from pytest_refinery.sources.langsmith_refusals import Refused
 from pytest_refinery.sources.langsmith_wire import Request, Response, TooLargeError, UnreachedError
 from pytest_refinery.traces import json_values
 
@@ -29,7 +30,6 @@ _PASSING = frozenset({408, 425, 500, 502, 503, 504})
 _LIMITED_SECONDS = 30.0
 # Where not even an error came, the next request would only wait for nothing, too.
 _STILL_SILENT_SECONDS = 30.0
-_LONGEST_WORDS = 200
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
@@ -66,20 +66,6 @@ class Sender(Protocol):
     def send(self, request: Request) -> Response:
         """Return the answer, whatever its status."""
         ...
-
-
-class Refused(TraceError):  # noqa: N818  (what happened to the request)
-    """LangSmith answered, but not what it was asked for.
-
-    Attributes:
-        status: Of the answer.
-        is_unknown_path: Whether the answer is that of a backend which does not know this kind of request.
-    """
-
-    def __init__(self, sentence: str, status: int, *, is_unknown_path: bool = False) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.is_unknown_path = is_unknown_path
 
 
 class Service:
@@ -129,7 +115,7 @@ class Service:
     def _asked(self, request: Request, lane: Lane) -> Json:
         response = self.answer(request, lane)
         if response.status != HTTPStatus.OK:
-            raise self._refusal(response)
+            raise langsmith_refusals.of(response, host=self.host, secrets=self._headers.values())
         return self.parsed(response)
 
     def parsed(self, response: Response) -> Json:
@@ -210,15 +196,6 @@ class Service:
         if seconds > 0:
             self._sleep(seconds)
 
-    def _refusal(self, response: Response) -> Refused:
-        said, is_problem = _words(response)
-        for secret in self._headers.values():
-            said = said.replace(secret, "***")
-        quoted = f" ({response.status}: {said})" if said else f" ({response.status})"
-        is_unknown = response.status in _UNKNOWN and not is_problem
-        sentence = _UNKNOWN_PATH if is_unknown else _REFUSALS.get(response.status, _OTHER_REFUSAL)
-        return Refused(sentence.format(host=self.host, quoted=quoted), response.status, is_unknown_path=is_unknown)
-
 
 @dataclass(frozen=True)
 class _Trouble:
@@ -260,39 +237,6 @@ class _Outage:
         """Note that there was an answer."""
         with self._lock:
             self._since = self._given_up = None
-
-
-_UNKNOWN = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
-_REDIRECTS = (301, 302, 307, 308)
-_REFUSALS: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: (
-        "{host} does not accept the key in LANGSMITH_API_KEY{quoted}. Is it complete and still valid, and does "
-        "LANGSMITH_ENDPOINT name the region it belongs to?"
-    ),
-    HTTPStatus.FORBIDDEN: (
-        "{host} gives this key no access{quoted}. The key must be of the workspace that has the trace, and may read "
-        "its runs; a key of several workspaces needs LANGSMITH_WORKSPACE_ID."
-    ),
-    HTTPStatus.NOT_FOUND: "{host} finds nothing there{quoted}.",
-    **dict.fromkeys(_REDIRECTS, "{host} sends requests elsewhere{quoted}. Set LANGSMITH_ENDPOINT to where its API is."),
-}
-_UNKNOWN_PATH = (
-    "{host} does not know such a request{quoted}. Does LANGSMITH_ENDPOINT name LangSmith's API, and is it new enough?"
-)
-_OTHER_REFUSAL = "{host} refused the request{quoted}."
-
-
-def _words(response: Response) -> tuple[str, bool]:
-    """Return what an error says, and whether it has the form that all errors of v2 have (RFC 7807)."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return "", False
-    if not isinstance(body, dict):
-        return "", False
-    said = body.get("detail") or body.get("title") or body.get("error") or ""
-    words = " ".join(said.split())[:_LONGEST_WORDS] if isinstance(said, str) else ""
-    return words.rstrip("."), bool({"title", "status", "type"} & body.keys())
 
 
 def _asked_seconds(headers: Mapping[str, str]) -> float:
