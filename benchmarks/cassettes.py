@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import random
 import tempfile
 import time
@@ -86,7 +87,7 @@ def main() -> None:
         replayed = replay(path, args.runs)
         interleaved = interleaving(Path(folder) / "threads.yaml", args.repetitions)
     figures = {
-        "machine": machine.describe(),
+        "machine": {**machine.describe(), "load_average": round(os.getloadavg()[1], 1)},
         "replay": asdict(replayed),
         "recording": [asdict(each) for each in recordings],
         "interleaving": asdict(interleaved),
@@ -143,7 +144,9 @@ def page(replayed: Replay, recordings: list[Recording], interleaved: Interleavin
     )
     return f"""# Cassettes
 
-{machine.sentence()}. Reproduce: `python -m benchmarks.cassettes`. Medians; the slowest run in brackets.
+{machine.sentence()}; load average {os.getloadavg()[1]:.0f}: with more processes than
+cores, seconds are longer than what the work takes, which the CPU figures say. Reproduce:
+`python -m benchmarks.cassettes`. Medians; the slowest run in brackets.
 
 ## Replaying
 
