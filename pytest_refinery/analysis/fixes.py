@@ -40,8 +40,10 @@ def located(fix: SuggestedFix, files: Sequence[PromptFile]) -> SuggestedFix:
     A file that is none of ``files`` is not named: nobody but the suite says which files there are.
     """
     named = _named(fix.file, files)
-    for file in [named] if named else files:
-        found = edit(fix, file.text) if fix.before.strip() or named else None
+    first = [named] if named else []
+    # A text without a passage belongs to the end of the file that is named, and nowhere else.
+    for file in [*first, *files] if fix.before.strip() else first:
+        found = edit(fix, file.text)
         if found is not None:
             changed = found.applied(file.text)
             return fix.model_copy(update={"file": file.path, "diff": unified(file.path, file.text, changed)})
@@ -66,13 +68,18 @@ def edit(fix: SuggestedFix, text: str) -> Edit | None:
     """
     after = _with_newlines_of(text, fix.after)
     if not fix.before.strip():
-        end = len(text)
-        return Edit(end, end, f"{_newline(text) if text and not text.endswith(chr(10)) else ''}{after}{_newline(text)}")
+        return _at_the_end(text, after)
     places = list(_places(fix.before, text))
     if not places or (len(places) > 1 and not fix.after.startswith(fix.before)):
         return None
     found = _narrowed(text, *places[-1], after)
     return None if found.applied(text) == text else found
+
+
+def _at_the_end(text: str, added: str) -> Edit:
+    newline = _newline(text)
+    before = newline if text and not text.endswith("\n") else ""
+    return Edit(len(text), len(text), f"{before}{added.strip(newline)}{newline}")
 
 
 def _narrowed(text: str, start: int, end: int, after: str) -> Edit:
@@ -96,7 +103,7 @@ def _newline(text: str) -> str:
 
 
 def _with_newlines_of(text: str, added: str) -> str:
-    return "\n".join(added.splitlines()).replace("\n", _newline(text)) if added else ""
+    return re.sub(r"\r?\n", lambda _: _newline(text), added)
 
 
 def unified(path: str, before: str, after: str) -> str:

@@ -51,6 +51,16 @@ def test_a_file_that_is_none_of_the_suite_is_not_named(name: str) -> None:
     assert (found.file, found.diff) == (None, "")
 
 
+def test_a_text_that_stands_in_another_file_than_the_one_named_is_changed_there() -> None:
+    assert located(fix("Be kind.", "Be very kind.", file="prompts/system.md")).file == "prompts/other.md"
+
+
+def test_a_line_is_taken_away_with_its_end() -> None:
+    found = fixes.edit(fix("b\n", ""), "a\nb\nc\n")
+    assert found is not None
+    assert found.applied("a\nb\nc\n") == "a\nc\n"
+
+
 def test_a_text_that_stands_nowhere_gives_no_diff_but_keeps_the_file() -> None:
     found = located(fix("Be rude.", "Be kind.", file="prompts/system.md"))
     assert (found.file, found.diff) == ("prompts/system.md", "")
