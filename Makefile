@@ -51,6 +51,8 @@ bench: $(VENV)/.bench ## measure anew what benchmarks/results holds
 	$(BIN)/python -m benchmarks.digest --data $(DATA)
 	$(BIN)/python -m benchmarks.scale --data $(DATA)
 	$(BIN)/python -m benchmarks.read_ahead
+	$(BIN)/python -m benchmarks.cassettes
+	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.formats --data $(DATA)
 	$(BIN)/python -m benchmarks.page --data $(DATA)
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --write

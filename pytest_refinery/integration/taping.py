@@ -237,10 +237,12 @@ def _place(error: BaseException | None, root: Path) -> str:
 
 
 def _file_name(name: str) -> str:
-    """Return an item's id as the name of a file, no two items the same."""
-    plain = _NOT_IN_NAMES.sub("-", name.replace("::", "."))
-    # With .yaml behind it, that would be an expectation file.
-    if plain == name and len(plain) <= _LONGEST_NAME and not plain.endswith(".refinery"):
+    """Return an item's id as the name of a file, no two items of a file the same."""
+    # Python tests in classes; ids of expectations may have dots, and no colons.
+    words = name if "." in name else name.replace("::", ".")
+    plain = _NOT_IN_NAMES.sub("-", words)
+    # With .yaml behind it, a name in .refinery would be an expectation file.
+    if plain == words and len(plain) <= _LONGEST_NAME and not plain.endswith(".refinery"):
         return plain
     return f"{plain[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 

@@ -1,0 +1,59 @@
+"""Where the cassette of an item is."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_refinery.integration.taping import Taping
+from pytest_refinery.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path("/suite")
+_IDS = st.text(st.characters(codec="utf-8"), min_size=1)
+# Classes and tests have no dots in their names, expectations no colons.
+_IDS_OF_A_FILE = st.sampled_from([".", ":"]).map(lambda other: _IDS.filter(lambda name: other not in name))
+
+
+def taping(choose: Callable[..., Path | None] = lambda **_: None, **settings: Any) -> Taping:  # noqa: ANN401
+    config: Any = SimpleNamespace(rootpath=ROOT, hook=SimpleNamespace(pytest_refinery_cassette=choose))
+    return Taping(config, Settings(**settings), lambda _: pytest.fail("nothing is opened here"))
+
+
+def path_of(nodeid: str, **settings: Any) -> str:  # noqa: ANN401
+    item: Any = SimpleNamespace(nodeid=nodeid)
+    return taping(**settings).path_of(item).relative_to(ROOT).as_posix()
+
+
+def test_an_item_has_a_file_below_the_path_of_its_own() -> None:
+    assert path_of("expectations/memory.refinery.yaml::admits") == (
+        "cassettes/expectations/memory.refinery.yaml/admits.yaml"
+    )
+    assert path_of("test_a.py::TestB::test_c", cassettes="tapes") == "tapes/test_a.py/TestB.test_c.yaml"
+
+
+def test_a_hook_chooses_another_relative_to_the_root() -> None:
+    item: Any = SimpleNamespace(nodeid="a.refinery.yaml::one")
+    assert taping(lambda **_: Path("else/where.yaml")).path_of(item) == ROOT / "else" / "where.yaml"
+
+
+@given(_IDS_OF_A_FILE.flatmap(lambda ids: st.lists(ids, min_size=2, max_size=2, unique=True)))
+def test_two_items_of_a_file_never_share_one(names: list[str]) -> None:
+    one, other = (path_of(f"test_a.py::{name}") for name in names)
+    assert one != other
+
+
+@given(_IDS, st.lists(st.sampled_from(["..", "a", "b.py"]), min_size=1))
+def test_whatever_an_item_is_called_its_cassette_is_below_the_folder(name: str, parts: list[str]) -> None:
+    found = PurePosixPath(path_of(f"{'/'.join(parts)}::{name}"))
+    assert found.parts[0] == "cassettes"
+    assert ".." not in found.parts
+    assert len(found.name) < 130
+    assert not found.name.endswith((".refinery.yaml", ".refinery.yml"))
