@@ -35,7 +35,7 @@ def headline(records: Iterable[TapeRecord]) -> str:
     """Return one line about all of them, ``""`` where none was used."""
     found = list(records)
     counts = {
-        "replayed": sum(each.played > 0 and not each.recorded for each in found),
+        "replayed at no cost": sum(each.played > 0 and not each.recorded for each in found),
         "recorded": sum(each.recorded > 0 and not each.trouble for each in found),
         "not written": sum(bool(each.trouble) for each in found),
     }

@@ -27,7 +27,7 @@ def test_what_was_recorded_replays_without_key_and_service_and_gives_the_same_re
     result.assert_outcomes(failed=2)
     assert report_without_times(suite / "replayed") == report_without_times(suite / "recorded")
     assert len(server.log) == asked
-    result.stdout.fnmatch_lines(["cassettes: 2 replayed"])
+    result.stdout.fnmatch_lines(["cassettes: 2 replayed at no cost"])
     assert items_of(suite / "replayed")["checked"]["diagnosis"]["analyst"] == "openai"
 
 
@@ -73,7 +73,7 @@ def test_once_records_what_has_no_cassette_and_replays_what_has_one(
     asked = len(server.log)
     result = record("--refinery-record=once")
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["cassettes: 2 replayed"])
+    result.stdout.fnmatch_lines(["cassettes: 2 replayed at no cost"])
     assert len(server.log) == asked
 
 

@@ -21,7 +21,7 @@ def test_one_line_counts_items() -> None:
         record(recorded=2, trouble="It could not be written."),
         record(),
     ]
-    assert tapes.headline(found) == "2 replayed, 2 recorded, 1 not written"
+    assert tapes.headline(found) == "2 replayed at no cost, 2 recorded, 1 not written"
 
 
 def test_where_none_was_used_nothing_is_said() -> None:
