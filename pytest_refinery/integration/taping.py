@@ -90,8 +90,8 @@ class Taping:
         """Return the cassette of an item, whether there is one or not."""
         file, _, name = item.nodeid.partition("::")
         folder = self._config.rootpath / self._settings.cassettes
-        # Files above the suite's root have their cassettes below it too.
-        parts = ["_" if part == ".." else part for part in PurePosixPath(file).parts]
+        # Files outside of the suite's root have their cassettes below it too.
+        parts = ["_" if part in {"..", "/"} else part.replace(":", "_") for part in PurePosixPath(file).parts]
         default = folder.joinpath(*parts, f"{_file_name(name)}.yaml")
         chosen: Path | None = self._config.hook.pytest_refinery_cassette(item=item, default=default)
         return default if chosen is None else self._config.rootpath / chosen

@@ -50,7 +50,7 @@ def test_two_items_of_a_file_never_share_one(names: list[str]) -> None:
     assert one != other
 
 
-@given(_IDS, st.lists(st.sampled_from(["..", "a", "b.py"]), min_size=1))
+@given(_IDS, st.lists(st.sampled_from(["", "..", "a", "C:", "b.py"]), min_size=1))
 def test_whatever_an_item_is_called_its_cassette_is_below_the_folder(name: str, parts: list[str]) -> None:
     found = PurePosixPath(path_of(f"{'/'.join(parts)}::{name}"))
     assert found.parts[0] == "cassettes"
