@@ -91,7 +91,7 @@ class Taping:
         file, _, name = item.nodeid.partition("::")
         folder = self._config.rootpath / self._settings.cassettes
         # Files outside of the suite's root have their cassettes below it too.
-        parts = ["_" if part in {"..", "/"} else part.replace(":", "_") for part in PurePosixPath(file).parts]
+        parts = ["_" if part in {"..", "/", "//"} else part.replace(":", "_") for part in PurePosixPath(file).parts]
         default = folder.joinpath(*parts, f"{_file_name(name)}.yaml")
         chosen: Path | None = self._config.hook.pytest_refinery_cassette(item=item, default=default)
         return default if chosen is None else self._config.rootpath / chosen
