@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.5
 class Progress:
     """Writes to the terminal in the middle of a test; may be called from any thread.
 
-    A worker has no terminal: it leaves its words in the folder that it shares with the controller. With ``-q`` nothing
+    A worker has no terminal of its own: it leaves its words in the folder that it shares with the controller. With ``-q`` nothing
     is written.
     """
 
@@ -73,7 +73,8 @@ class Progress:
         return self._config.get_verbosity() < 0
 
     def _reporter(self) -> pytest.TerminalReporter | None:
-        if self._is_quiet:
+        # A worker has one too, which writes nowhere.
+        if self._is_quiet or self._folder is not None:
             return None
         reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
         return reporter
@@ -112,6 +113,7 @@ class ProgressOfWorkers:
         self._has_ended.set()
         if self._listener is not None:
             self._listener.join()
+            self.tell(self._say)
 
     def _listen(self) -> None:
         while not self._has_ended.wait(_LOOK_SECONDS):
@@ -130,7 +132,8 @@ class ProgressOfWorkers:
                     say(f"[{path.name.removesuffix(_SUFFIX)}] {words.rstrip()}")
 
     def _say(self, words: str) -> None:
-        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.ensure_newline()
-            reporter.write_line(words)
+        writer = self._config.get_terminal_writer()
+        # The line of dots that xdist's reports make up is nothing that the reporter knows of.
+        if writer.width_of_current_line:
+            writer.line()
+        writer.line(words)

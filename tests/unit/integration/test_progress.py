@@ -104,7 +104,9 @@ def told(listener: ProgressOfWorkers) -> list[str]:
 def test_the_controller_tells_each_line_of_its_workers_once(tmp_path: Path) -> None:
     listener = ProgressOfWorkers(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
     for worker in ("gw1", "gw0"):
-        shown(Config(None, workerinput={"refinery_folder": str(tmp_path), "workerid": worker}))
+        terminal = Terminal(isatty=False)
+        shown(Config(terminal, workerinput={"refinery_folder": str(tmp_path), "workerid": worker}))
+        assert terminal.written == []
     lines = ["refinery: admits: gap analysis", r"refinery: admits: diag\x1bnosis"]
     assert told(listener) == [f"[{worker}] {line}" for worker in ("gw0", "gw1") for line in lines]
     assert told(listener) == []
