@@ -26,8 +26,8 @@ _LOOK_SECONDS = 0.5
 class Progress:
     """Writes to the terminal in the middle of a test; may be called from any thread.
 
-    A worker has no terminal of its own: it leaves its words in the folder that it shares with the controller. With ``-q`` nothing
-    is written.
+    A worker has no terminal of its own: it leaves its words in the folder that it shares with the controller. With
+    ``-q`` nothing is written.
     """
 
     def __init__(self, config: pytest.Config) -> None:
