@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def refinery_trace(request: pytest.FixtureRequest) -> UsedTrace:
-    """The trace that a failure is diagnosed from: ``.load(path)``, ``.use(trace)``, ``.capture()`` or ``.run(name)``."""
+    """The trace that a failure is diagnosed from: ``.load(path)``, ``.use(trace)``, ``.capture()`` or ``.run(...)``."""
     from pytest_refinery.integration.fixture import UsedTrace
 
     return UsedTrace(request.node)

@@ -114,7 +114,6 @@ class OpenAIAnalyst:
             return _forecast([questions.to_judge({groups[0].filename: groups[0].text})])
         return _forecast([*map(questions.to_note_down, groups), questions.to_judge({})])
 
-
     def summarise(self, failures: Sequence[ItemRecord], job: Job) -> Told:
         """Return what the diagnosed ``failures`` of a session have in common.
 
