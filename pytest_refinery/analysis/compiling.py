@@ -8,7 +8,7 @@ from pytest_refinery.analysis import history
 from pytest_refinery.analysis.records import Comparison, Outcome, Report, RootCause, SessionRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from pytest_refinery.analysis.history import Past
     from pytest_refinery.analysis.overview import Telling
@@ -26,6 +26,7 @@ def compile_report(
     plan: SessionPlan | None = None,
     telling: Telling | None = None,
     past: Past | None = None,
+    replayed: Collection[str] = (),
 ) -> Report:
     """Return the report over all items, in the order of their files and lines.
 
@@ -36,13 +37,14 @@ def compile_report(
         plan: What the run would cost, where it was asked to spend nothing.
         telling: How a model groups the failures and what it says of them, where one was asked.
         past: An earlier run to compare with.
+        replayed: The ids of items whose answers came from a cassette: nothing was spent on them.
     """
     items = _beside(ordered(records), past)
     overview = telling.overview if telling else None
     causes = overview.causes if overview else root_causes(items)
     if past is not None:
         causes = tuple(_with_history(cause, items) for cause in causes)
-    session = _session(items, plugin_version, dollars, plan, telling)
+    session = _session(items, plugin_version, dollars, plan, telling, replayed)
     said = overview.summary if overview else _in_common(causes, session)
     return Report(
         session=session,
@@ -111,11 +113,12 @@ def _session(
     dollars: Dollars,
     plan: SessionPlan | None,
     telling: Telling | None,
+    replayed: Collection[str],
 ) -> SessionRecord:
     counts = {outcome: sum(item.outcome == outcome for item in items) for outcome in Outcome}
     diagnoses = [item.diagnosis for item in items if item.diagnosis is not None]
     summary = telling.record if telling else None
-    spent = [pair for item in items for pair in _spent(item)]
+    spent = [pair for item in items if item.nodeid not in replayed for pair in _spent(item)]
     spent += [(summary.model, summary.cost)] if summary and not summary.cached else []
     stages = [stage for _, stage in spent]
     return SessionRecord(
@@ -128,6 +131,7 @@ def _session(
         skipped=counts[Outcome.SKIPPED],
         tokens=sum(stage.input_tokens + stage.output_tokens for stage in stages),
         cached=sum(diagnosis.cached for diagnosis in diagnoses),
+        replayed=sum(item.nodeid in replayed for item in items),
         dollars=_dollars(spent, dollars),
         seconds_waited=round(sum(stage.seconds_waited for stage in stages), 3),
         plan=plan,

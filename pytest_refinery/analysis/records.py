@@ -210,6 +210,7 @@ class SessionRecord(_Frozen):
 
     Attributes:
         cached: Diagnoses that were made in an earlier session.
+        replayed: Items whose answers came from a cassette; the sums leave out what they cost when it was recorded.
         dollars: What the tokens cost, ``None`` where a price is not known.
         plan: What the run would cost, where it was asked to spend nothing.
         summary: How the summary over all failures was made, ``None`` where it was made by rules.
@@ -223,6 +224,7 @@ class SessionRecord(_Frozen):
     undecided: int
     skipped: int = 0
     cached: int = 0
+    replayed: int = 0
     tokens: int = 0
     dollars: float | None = None
     seconds_waited: float = 0.0

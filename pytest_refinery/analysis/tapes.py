@@ -30,12 +30,17 @@ class TapeRecord(BaseModel):
     unused: tuple[str, ...] = ()
     trouble: str = ""
 
+    @property
+    def is_replayed(self) -> bool:
+        """Whether nothing was sent: all answers came from the cassette."""
+        return self.played > 0 and not self.recorded
+
 
 def headline(records: Iterable[TapeRecord]) -> str:
     """Return one line about all of them, ``""`` where none was used."""
     found = list(records)
     counts = {
-        "replayed at no cost": sum(each.played > 0 and not each.recorded for each in found),
+        "replayed at no cost": sum(each.is_replayed for each in found),
         "recorded": sum(each.recorded > 0 and not each.trouble for each in found),
         "not written": sum(bool(each.trouble) for each in found),
     }

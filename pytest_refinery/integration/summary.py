@@ -84,6 +84,7 @@ class Summary:
             plan=self._plan(),
             telling=None if exitstatus == pytest.ExitCode.INTERRUPTED else self._telling(),
             past=self._past(),
+            replayed={nodeid for nodeid, tape in self._tapes.items() if tape.is_replayed},
         )
         self._earlier.remember(records)
         self._write(self._report)

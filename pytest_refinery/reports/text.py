@@ -340,6 +340,7 @@ def _session_cost(session: SessionRecord) -> str:
     parts = [
         f"{session.tokens:,} tokens",
         f"{session.cached} cached" if session.cached else "",
+        f"{session.replayed} replayed" if session.replayed else "",
         _money(session),
         f"{waited:.1f} s waiting for the limit" if waited >= _WORTH_SAYING else "",
     ]

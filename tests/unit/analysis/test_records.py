@@ -62,6 +62,12 @@ def test_the_session_counts_outcomes_tokens_and_waits() -> None:
     assert session.analysts == ("builtin",)
 
 
+def test_what_was_replayed_cost_nothing_in_this_session() -> None:
+    items = [make_item(name, diagnosis=make_diagnosis()) for name in "ab"]
+    session = compile_report(items, plugin_version="1", replayed={items[0].nodeid}).session
+    assert (session.replayed, session.tokens, session.seconds_waited) == (1, 110, 0.25)
+
+
 def test_the_summary_says_what_holds_what_not_and_why() -> None:
     found = report(
         make_item("a", Outcome.PASSED), make_item("b", diagnosis=make_diagnosis()), make_item("c", Outcome.UNDECIDED)
