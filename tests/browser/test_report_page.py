@@ -118,7 +118,7 @@ def test_a_link_to_a_run_opens_its_item_there(opened: Open, anchor: str) -> None
     window.shows("article h2", "The agent admits it.")
     assert selected(window).startswith("4 tool 4 tool failed")
     assert window.texts(".reader .error") == ["Error\nTime is up."]
-    assert window.page.locator(".trace").first.evaluate("each => each.getBoundingClientRect().top < innerHeight")
+    window.page.wait_for_function("document.querySelector('.trace').getBoundingClientRect().top < innerHeight")
 
 
 def test_links_in_the_text_lead_to_runs_and_the_way_back_works(opened: Open) -> None:

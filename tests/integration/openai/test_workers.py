@@ -53,4 +53,3 @@ def test_four_workers_keep_under_the_limit_of_the_account(
     assert set(re.findall(r"^\[gw\d\] refinery: (n\d): gap analysis$", shown, re.MULTILINE)) == {
         f"n{number}" for number in range(_ITEMS)
     }
-    assert re.search(r"^\[gw\d\] refinery: n\d: waiting \d+ s for", shown, re.MULTILINE)
