@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from pytest_refinery.analysis.records import Outcome, Report
 from tests import reported
@@ -118,7 +119,7 @@ def test_a_link_to_a_run_opens_its_item_there(opened: Open, anchor: str) -> None
     window.shows("article h2", "The agent admits it.")
     assert selected(window).startswith("4 tool 4 tool failed")
     assert window.texts(".reader .error") == ["Error\nTime is up."]
-    window.page.wait_for_function("document.querySelector('.trace').getBoundingClientRect().top < innerHeight")
+    expect(window.page.locator(".trace").first).to_be_in_viewport()
 
 
 def test_links_in_the_text_lead_to_runs_and_the_way_back_works(opened: Open) -> None:
@@ -306,7 +307,7 @@ def test_a_trace_of_a_thousand_runs_is_all_there_and_scrolls(opened: Open) -> No
     pictures = {"memory.refinery.yaml::admits": reported.picture(reported.trace(1_000))}
     window = opened(None, pictures, anchor="#run-r-990")
     assert selected(window).startswith("990 ")
-    window.page.wait_for_function("document.querySelectorAll('.runs li').length === 1000")
+    expect(window.page.locator(".runs li")).to_have_count(1000)
     assert (
         window.page.locator(".runs li")
         .nth(989)
