@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
 _CONTEXTS = ("auto", "file_search", "inline")
+_TPM_MODELS = ("auto", "sliding", "bucket")
 _RECORD_MODES = ("auto", "none", "once", "new_episodes", "all")
 # The service's own limits.
 _MOST_RESULTS, _LEAST_OUTPUT_TOKENS, _HIGHEST_TEMPERATURE = 50, 16, 2
@@ -118,24 +119,28 @@ def _temperature(text: str) -> float:
     raise ValueError(msg)
 
 
+def _none_of(text: str, words: tuple[str, ...]) -> str:
+    return f"is none of {', '.join(words)}.{did_you_mean(text, words)}"
+
+
 def _context(text: str) -> str:
     if text in _CONTEXTS:
         return text
-    msg = f"is none of {', '.join(_CONTEXTS)}.{did_you_mean(text, _CONTEXTS)}"
+    msg = _none_of(text, _CONTEXTS)
     raise ValueError(msg)
 
 
 def _record(text: str) -> str:
     if text in _RECORD_MODES:
         return text
-    msg = f"is none of {', '.join(_RECORD_MODES)}.{did_you_mean(text, _RECORD_MODES)}"
+    msg = _none_of(text, _RECORD_MODES)
     raise ValueError(msg)
 
 
 def _tpm_model(text: str) -> str:
-    if text in {"auto", "sliding", "bucket"}:
+    if text in _TPM_MODELS:
         return text
-    msg = "is none of auto, sliding, bucket"
+    msg = _none_of(text, _TPM_MODELS)
     raise ValueError(msg)
 
 
@@ -534,5 +539,7 @@ def _parsed(option: Option, written: _Written) -> object:
     try:
         return option.parse(written.text)
     except ValueError as error:
-        msg = f"{written.where}: {written.text!r} {error}. {option.help}"
+        problem = str(error)
+        stop = "" if problem.endswith((".", "?")) else "."
+        msg = f"{written.where}: {written.text!r} {problem}{stop} {option.help}"
         raise ConfigurationError(msg) from error

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 
 import pytest
 
 from pytest_refinery import options
+from pytest_refinery.errors import ConfigurationError
 from pytest_refinery.options import OPTIONS
 from pytest_refinery.settings import Settings
 
@@ -50,3 +52,16 @@ def test_secrets_are_no_settings() -> None:
 def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REFINERY_TIMEOUT", "")
     assert options.read_environment() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("nune", "'nune' is none of auto, none, once, new_episodes, all. Did you mean 'none'? What becomes"),
+        ("x", "'x' is none of auto, none, once, new_episodes, all. What becomes"),
+    ],
+)
+def test_a_wrong_word_is_told_in_whole_sentences(monkeypatch: pytest.MonkeyPatch, word: str, said: str) -> None:
+    monkeypatch.setenv("REFINERY_RECORD", word)
+    with pytest.raises(ConfigurationError, match=re.escape(f"variable REFINERY_RECORD: {said}")):
+        options.read_environment()
