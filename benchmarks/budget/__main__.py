@@ -58,7 +58,7 @@ def measure(url: str, *, repeat: int, unscaled: bool) -> dict[str, object]:
         "machine": machine.describe(),
         "latency": [asdict(_said(steps.latency(count))) for count in PROCESSES],
         "waiting": [asdict(_said(steps.waiting(count, seconds=10.0))) for count in (1, 4, 16)],
-        "crowd": asdict(_said(steps.crowd(200, seconds=10.0))),
+        "crowds": [asdict(_said(steps.crowd(count, seconds=10.0))) for count in (200, 1000)],
         "crashes": _crashes(1000),
         "ours": [_run(OURS, model, count, url) for _ in range(repeat) for model in MODELS for count in PROCESSES],
         "compared": [_run(name, model, 8, url, windows=3.5) for name in LIMITERS for model in MODELS],

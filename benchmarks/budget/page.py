@@ -34,7 +34,7 @@ def page(figures: dict[str, Any]) -> str:
         _unscaled(figures.get("unscaled")),
         _runs("## Side by side, 8 processes", figures["compared"]),
         _latency(figures["latency"]),
-        _waiting([*figures["waiting"], figures["crowd"]]),
+        _waiting([*figures["waiting"], *figures["crowds"]]),
         _crashes(figures["crashes"]),
         _CAVEATS + figures.get("notes", ""),
         f"Measured on: {machine.sentence()}. Again with `python -m benchmarks.budget`.",
