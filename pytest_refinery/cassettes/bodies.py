@@ -19,8 +19,6 @@ Kind: TypeAlias = Literal["none", "json", "text", "form", "multipart", "events",
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
-# Deeper ones would be indented off the page, and are no fare for a YAML parser.
-_DEEPEST = 40
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def _media_type(content_type: str) -> str:
 def _json(content: bytes, media_type: str) -> _Parsed | None:
     if media_type.endswith(("/json", "+json")) or (not media_type and content[:1] in {b"{", b"["}):
         try:
-            return _Parsed(strictly_parsed(content, deepest=_DEEPEST))
+            return _Parsed(strictly_parsed(content))
         except ValueError:
             return None
     return None

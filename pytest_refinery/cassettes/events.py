@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     Events = list[dict[str, Json]]
 
-_DEEPEST = 40
-
 
 def read(content: bytes) -> tuple[Json, Layout] | None:
     """Return the events of a stream and how their JSON is spaced; ``None`` where the same stream cannot be written."""
@@ -61,7 +59,7 @@ def _fields(lines: list[str], of_data: Callable[[str], Json]) -> dict[str, Json]
 
 def _json(text: str) -> Json:
     try:
-        value = json_text.strictly_parsed(text.encode(), deepest=_DEEPEST)
+        value = json_text.strictly_parsed(text.encode())
     except ValueError:
         return text
     return value if isinstance(value, dict | list) else text

@@ -17,14 +17,16 @@ _SPACINGS: dict[str, dict[str, Any]] = {
     "spaced": {"separators": (", ", ": ")},
     "indented": {"indent": 2},
 }
+# Deeper ones would be indented off the page, and are no fare for a YAML parser.
+_DEEPEST = 40
 
 
-def strictly_parsed(content: bytes, *, deepest: int) -> Json:
+def strictly_parsed(content: bytes) -> Json:
     """Return the value of a JSON text that can be written again.
 
     Raises:
         ValueError: It is none, or not all of it would survive: a key that stands there twice, a number beyond what JSON
-            knows, half a character, a value nested deeper than ``deepest``.
+            knows, half a character, a value nested too deep.
     """
     try:
         text = content.decode("utf-8")
@@ -35,7 +37,7 @@ def strictly_parsed(content: bytes, *, deepest: int) -> Json:
     except RecursionError:
         msg = "nested too deep"
         raise ValueError(msg) from None
-    if _depth(value) > deepest:
+    if _depth(value) > _DEEPEST:
         msg = "nested too deep"
         raise ValueError(msg)
     return cast("Json", value)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # Other libraries are not ours to record; VCR.py lets some of their requests through in threads (its issue 849).
 # Beside each its core, where respx puts its mocks.
-_LIBRARIES = {"httpx": "httpcore", "httpx2": "httpcore2"}
+_CLIENTS = {"httpx": "httpcore", "httpx2": "httpcore2"}
 # What goes to the network. Users' mocks and applications in the same process answer for themselves.
 _TRANSPORTS = frozenset({"HTTPTransport", "AsyncHTTPTransport"})
 _open = threading.Lock()
@@ -112,7 +112,7 @@ def in_front() -> Iterator[None]:
 
 @contextmanager
 def _between(tape: Tape) -> Iterator[None]:
-    _patched[:] = [_Patched(library, tape=tape) for library in _LIBRARIES]
+    _patched[:] = [_Patched(client, tape=tape) for client in _CLIENTS]
     try:
         with ExitStack() as stack:
             _install(_patched, stack)
@@ -124,14 +124,14 @@ def _between(tape: Tape) -> Iterator[None]:
 def _install(patched: Iterable[_Patched], stack: ExitStack) -> None:
     for each in patched:
         for patch in CassettePatcherBuilder(each).build():
-            if _is_of_transport(patch, each.library):
+            if _is_of_transport(patch, each.client):
                 stack.enter_context(patch)
 
 
-def _is_of_transport(patch: Any, library: str) -> bool:  # noqa: ANN401  (of a library without types)
+def _is_of_transport(patch: Any, client: str) -> bool:  # noqa: ANN401  (of a library without types)
     # Only versions from 9.4 can be told which libraries to leave alone.
     target = patch.getter() if hasattr(patch, "getter") else None
-    return getattr(target, "__module__", "") == library and getattr(target, "__name__", "") in _TRANSPORTS
+    return getattr(target, "__module__", "") == client and getattr(target, "__name__", "") in _TRANSPORTS
 
 
 @contextmanager
@@ -171,14 +171,14 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
     """What VCR.py's patches ask: ``can_play_response_for``, then ``play_response``, or after the answer ``append``.
 
     Args:
-        library: Whose requests it is asked about.
+        client: Whose requests it is asked about.
     """
 
-    def __init__(self, library: str, *, tape: Tape) -> None:
+    def __init__(self, client: str, *, tape: Tape) -> None:
         super().__init__(path=str(tape.path))
-        self.library = library
+        self.client = client
         self._tape = tape
-        self._core = _LIBRARIES[library]
+        self._core = _CLIENTS[client]
         self._asked: WeakKeyDictionary[VcrRequest, tuple[int, Request]] = WeakKeyDictionary()
         self._answers: WeakKeyDictionary[VcrRequest, Response] = WeakKeyDictionary()
         self._lock = threading.Lock()

@@ -6,11 +6,9 @@ import re
 from dataclasses import dataclass
 
 REMOVED = "REMOVED"
-# One of these is in every text with a secret, and in few short ones.
 _SPACE = re.compile(r"\s")
+# One of these is in every text with a secret, and in few short ones.
 _SUSPICIOUS = re.compile(r"[-_=.\"/]|AKIA|ASIA|AIza|eyJ|earer|asic|EARER|ASIC")
-
-
 # Where a word begins; also behind a character that is escaped in JSON, of which a letter or digit stands before it.
 _BEGIN = r"(?:\b|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4}))"
 
