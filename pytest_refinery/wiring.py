@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.engine import Engine
     from pytest_refinery.analysis.ports import Analyst, PreparingAnalyst, PromptFile, TokenBudget
+    from pytest_refinery.analysts.model.leftovers import Leftovers
+    from pytest_refinery.analysts.model.openai_responses import OpenAIAnalyst
+    from pytest_refinery.analysts.model.openai_service import OpenAIService
+    from pytest_refinery.analysts.model.store_index import Index, StoreIndex
     from pytest_refinery.budget.ledger import Ledger
     from pytest_refinery.budget.limits import Limits
     from pytest_refinery.budget.request_pace import RequestPace
     from pytest_refinery.cassettes.circumstances import Circumstances
     from pytest_refinery.cassettes.offline import Blockade
     from pytest_refinery.cassettes.tape import Tape
-    from pytest_refinery.llm.leftovers import Leftovers
-    from pytest_refinery.llm.openai_responses import OpenAIAnalyst
-    from pytest_refinery.llm.openai_service import OpenAIService
-    from pytest_refinery.llm.store_index import Index, StoreIndex
     from pytest_refinery.sources.agents import Agent
     from pytest_refinery.sources.langsmith_account import Account
     from pytest_refinery.sources.langsmith_traces import LangSmith
@@ -127,8 +127,8 @@ def build_replaying_analyst(name: str, settings: Settings, circumstances: Circum
     Raises:
         ConfigurationError: There is none of this name.
     """
+    from pytest_refinery.analysts.model.store_index import NoIndex
     from pytest_refinery.budget.free import FreeBudget
-    from pytest_refinery.llm.store_index import NoIndex
 
     if (circumstances.analyst if name == "auto" else name) != "openai":
         return build_analyst("builtin" if name == "auto" else name)
@@ -145,11 +145,11 @@ def _openai(
     *,
     sleep: Callable[..., object] | None = None,
 ) -> OpenAIAnalyst:
+    from pytest_refinery.analysts.model.calls import Calls
+    from pytest_refinery.analysts.model.openai_responses import OpenAIAnalyst
+    from pytest_refinery.analysts.model.questions import Manner
+    from pytest_refinery.analysts.model.vector_stores import Library
     from pytest_refinery.budget.estimates import Estimates
-    from pytest_refinery.llm.calls import Calls
-    from pytest_refinery.llm.openai_responses import OpenAIAnalyst
-    from pytest_refinery.llm.questions import Manner
-    from pytest_refinery.llm.vector_stores import Library
 
     manner = Manner(
         model=settings.model,
@@ -174,7 +174,7 @@ def _service(*, api_key: str | None = None, base_url: str | None = None) -> Call
 
     @cache
     def service() -> OpenAIService:
-        from pytest_refinery.llm.openai_service import OpenAIService
+        from pytest_refinery.analysts.model.openai_service import OpenAIService
 
         return OpenAIService(api_key=api_key, base_url=base_url)
 
@@ -183,14 +183,14 @@ def _service(*, api_key: str | None = None, base_url: str | None = None) -> Call
 
 def build_leftovers() -> Leftovers:
     """Return what finds and removes what earlier runs left with the account."""
-    from pytest_refinery.llm.leftovers import Leftovers
+    from pytest_refinery.analysts.model.leftovers import Leftovers
 
     return Leftovers(_service(), _store_index())
 
 
 def _store_index(*, begins_anew: bool = False) -> StoreIndex:
+    from pytest_refinery.analysts.model.store_index import StoreIndex
     from pytest_refinery.budget import locations
-    from pytest_refinery.llm.store_index import StoreIndex
 
     account = _account(model="")
     folder = locations.state_file(account, os.environ).parent / f"stores-{account}"
@@ -291,7 +291,7 @@ def build_prices() -> Callable[[str, int, int], float | None]:
 
     def dollars(model: str, input_tokens: int, output_tokens: int) -> float | None:
         # Here: it loads an HTTP client, and most runs ask no model.
-        from pytest_refinery.llm import prices
+        from pytest_refinery.analysts.model import prices
 
         return prices.dollars(model, input_tokens, output_tokens)
 

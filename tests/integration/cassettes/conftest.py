@@ -12,8 +12,6 @@ import httpcore2  # noqa: F401
 import httpx  # noqa: F401
 import pytest
 
-import pytest_refinery.cassettes.recorder
-import pytest_refinery.llm.openai_service  # noqa: F401
 from tests.integration.openai.conftest import KEY, TALK
 from tests.openai_server import OpenAIServer, RunReader
 

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_refinery.budget.ceiling import SessionBudget
 from pytest_refinery.errors import BudgetError, CeilingReachedError
-from tests.unit.llm.openai.fakes import RecordingBudget, RecordingLease
+from tests.unit.analysts.model.fakes import RecordingBudget, RecordingLease
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.analysis.ports import Stage
-from pytest_refinery.llm.answers import GroupAnswer
-from pytest_refinery.llm.replies import Answered
-from pytest_refinery.llm.requests import Query
+from pytest_refinery.analysts.model.answers import GroupAnswer
+from pytest_refinery.analysts.model.replies import Answered
+from pytest_refinery.analysts.model.requests import Query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

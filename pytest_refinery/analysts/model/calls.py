@@ -9,9 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_refinery.errors import did_you_mean
-from pytest_refinery.llm import models, replies
-from pytest_refinery.llm.refusals import (
+from pytest_refinery.analysts.model import models, replies
+from pytest_refinery.analysts.model.refusals import (
     AccountRefused,
     Limited,
     NotAccepted,
@@ -20,16 +19,17 @@ from pytest_refinery.llm.refusals import (
     Refused,
     Unreached,
 )
+from pytest_refinery.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from threading import Event
 
     from pytest_refinery.analysis.ports import Job, TokenBudget, TokenEstimator
-    from pytest_refinery.llm.models import Abilities
-    from pytest_refinery.llm.refusals import Unanswered
-    from pytest_refinery.llm.replies import Answered, Reply
-    from pytest_refinery.llm.requests import Query
+    from pytest_refinery.analysts.model.models import Abilities
+    from pytest_refinery.analysts.model.refusals import Unanswered
+    from pytest_refinery.analysts.model.replies import Answered, Reply
+    from pytest_refinery.analysts.model.requests import Query
 
 # Seconds that an answer may take; and what is kept back of the time for a job, to say why it came to nothing.
 _FOR_AN_ANSWER = 120.0

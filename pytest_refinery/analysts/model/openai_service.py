@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import openai
 
+from pytest_refinery.analysts.model import refusals
+from pytest_refinery.analysts.model.refusals import Complaint, PassingTrouble, Refused, Unreached
+from pytest_refinery.analysts.model.replies import Answered
 from pytest_refinery.errors import CassetteError
-from pytest_refinery.llm import refusals
-from pytest_refinery.llm.refusals import Complaint, PassingTrouble, Refused, Unreached
-from pytest_refinery.llm.replies import Answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

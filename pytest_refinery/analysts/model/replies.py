@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.llm.refusals import Complaint, Limited, PassingTrouble, Refused
+from pytest_refinery.analysts.model.refusals import Complaint, Limited, PassingTrouble, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_refinery.llm.refusals import Unanswered
+    from pytest_refinery.analysts.model.refusals import Unanswered
 
 _PASSING_CODES = frozenset({"server_error", "vector_store_timeout"})
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_refinery.analysts.model.coverage import unread_runs
 from pytest_refinery.digest import grouping, render
-from pytest_refinery.llm.coverage import unread_runs
 from tests.fakes import make_trace
 from tests.openai_server import retrieval
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_refinery.analysis.schemas import FailureType
-from pytest_refinery.llm import answers
-from pytest_refinery.llm.answers import (
+from pytest_refinery.analysts.model import answers
+from pytest_refinery.analysts.model.answers import (
     CandidateError,
     ConclusionAnswer,
     GapAnswer,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis import prompt_texts, prompt_versions
 from pytest_refinery.analysis.ports import Stage
+from pytest_refinery.analysts.model import answers
+from pytest_refinery.analysts.model.requests import Query
 from pytest_refinery.digest import tokens
 from pytest_refinery.digest.lines import fold
-from pytest_refinery.llm import answers
-from pytest_refinery.llm.requests import Query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.schemas import Finding
+    from pytest_refinery.analysts.model.requests import Search
     from pytest_refinery.digest.grouping import Group
-    from pytest_refinery.llm.requests import Search
 
 _OTHER_STAGES = 1_200
 _LEAST_OUTPUT = 16

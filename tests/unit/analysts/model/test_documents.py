@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from pytest_refinery.analysis.ports import PromptFile
 from pytest_refinery.analysis.schemas import Gap
+from pytest_refinery.analysts.model import documents
 from pytest_refinery.digest import grouping, render
 from pytest_refinery.digest.grouping import Group
-from pytest_refinery.llm import documents
 from pytest_refinery.traces.prompts import Prompt
 from tests.fakes import make_case
 from tests.openai_server import retrieval

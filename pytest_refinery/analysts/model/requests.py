@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_refinery.analysts.model import answers
 from pytest_refinery.digest import tokens
-from pytest_refinery.llm import answers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from pytest_refinery.analysis.ports import Stage
-    from pytest_refinery.llm.models import Abilities
+    from pytest_refinery.analysts.model.models import Abilities
 
 # What a message, a schema or a tool costs beside its text.
 _AROUND_A_TEXT = 4

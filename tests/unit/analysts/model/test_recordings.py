@@ -10,13 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.llm import refusals, replies
-from pytest_refinery.llm.refusals import AccountRefused, Complaint, Limited, NotAccepted, PassingTrouble, Unanswered
+from pytest_refinery.analysts.model import refusals, replies
+from pytest_refinery.analysts.model.refusals import (
+    AccountRefused,
+    Complaint,
+    Limited,
+    NotAccepted,
+    PassingTrouble,
+    Unanswered,
+)
 from tests.data_paths import require
-from tests.unit.llm.openai import recordings
+from tests.unit.analysts.model import recordings
 
 if TYPE_CHECKING:
-    from tests.unit.llm.openai.recordings import Recorded
+    from tests.unit.analysts.model.recordings import Recorded
 
 
 def responses() -> list[Recorded]:

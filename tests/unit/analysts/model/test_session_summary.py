@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import json
 
-from pytest_refinery.llm import answers, session_summary
-from pytest_refinery.llm.answers import CauseItem, SummaryAnswer
-from pytest_refinery.llm.questions import Manner
+from pytest_refinery.analysts.model import answers, session_summary
+from pytest_refinery.analysts.model.answers import CauseItem, SummaryAnswer
+from pytest_refinery.analysts.model.questions import Manner
 from tests.unit.analysis.test_records import make_diagnosis, make_item
 
 MANNER = Manner(model="m")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_refinery.llm.vector_stores import MADE_BY
+from pytest_refinery.analysts.model.vector_stores import MADE_BY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pytest_refinery.llm.store_index import StoreIndex
+    from pytest_refinery.analysts.model.store_index import StoreIndex
 
 _STORE, _FILE = "vector store", "file"
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis import compiling, prompt_texts
 from pytest_refinery.analysis.ports import Forecast, SharedCause, Stage, Told
+from pytest_refinery.analysts.model import answers
+from pytest_refinery.analysts.model.requests import Query
 from pytest_refinery.digest import tokens
-from pytest_refinery.llm import answers
-from pytest_refinery.llm.requests import Query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TypeAlias
 
     from pytest_refinery.analysis.records import ItemRecord
-    from pytest_refinery.llm.questions import Manner
+    from pytest_refinery.analysts.model.questions import Manner
 
     Group: TypeAlias = tuple[ItemRecord, ...]
 

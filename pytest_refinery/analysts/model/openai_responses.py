@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from pytest_refinery.analysis import prompt_texts
 from pytest_refinery.analysis.ports import Forecast, Judgement
 from pytest_refinery.analysis.schemas import GroupAnalysis
+from pytest_refinery.analysts.model import answers, coverage, session_summary
+from pytest_refinery.analysts.model.answers import Mapper, UnusableAnswerError
+from pytest_refinery.analysts.model.questions import Questions, longest_timeline
+from pytest_refinery.analysts.model.refusals import StoreGone
 from pytest_refinery.digest import grouping, render
-from pytest_refinery.llm import answers, coverage, session_summary
-from pytest_refinery.llm.answers import Mapper, UnusableAnswerError
-from pytest_refinery.llm.questions import Questions, longest_timeline
-from pytest_refinery.llm.refusals import StoreGone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Case, Job, Told
     from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.analysis.schemas import Conclusion, Finding, GapAnalysis
+    from pytest_refinery.analysts.model.calls import Calls
+    from pytest_refinery.analysts.model.questions import Manner
+    from pytest_refinery.analysts.model.replies import Reply
+    from pytest_refinery.analysts.model.requests import Query, Search
+    from pytest_refinery.analysts.model.vector_stores import Library, Shelf
     from pytest_refinery.digest.grouping import Group
-    from pytest_refinery.llm.calls import Calls
-    from pytest_refinery.llm.questions import Manner
-    from pytest_refinery.llm.replies import Reply
-    from pytest_refinery.llm.requests import Query, Search
-    from pytest_refinery.llm.vector_stores import Library, Shelf
 
 A = TypeVar("A", bound=BaseModel)
 R = TypeVar("R")

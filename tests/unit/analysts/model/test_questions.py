@@ -9,10 +9,10 @@ import pytest
 from pytest_refinery.analysis import prompt_texts
 from pytest_refinery.analysis.ports import PromptFile
 from pytest_refinery.analysis.schemas import Gap
+from pytest_refinery.analysts.model.models import abilities
+from pytest_refinery.analysts.model.questions import Manner, Questions
+from pytest_refinery.analysts.model.requests import Search, filters_for
 from pytest_refinery.digest import grouping, render
-from pytest_refinery.llm.models import abilities
-from pytest_refinery.llm.questions import Manner, Questions
-from pytest_refinery.llm.requests import Search, filters_for
 from pytest_refinery.traces.prompts import Prompt
 from tests.fakes import make_case, make_finding
 

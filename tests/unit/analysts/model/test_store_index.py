@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_refinery.llm.store_index import Entry, NoIndex, StoreIndex
+from pytest_refinery.analysts.model.store_index import Entry, NoIndex, StoreIndex
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,12 @@ import httpx2
 import pytest
 
 from pytest_refinery.analysis.job import TimedJob
+from pytest_refinery.analysts.model.openai_service import OpenAIService
+from pytest_refinery.analysts.model.refusals import Refused
+from pytest_refinery.analysts.model.store_index import NoIndex
+from pytest_refinery.analysts.model.vector_stores import Library
 from pytest_refinery.digest import grouping, render
 from pytest_refinery.errors import CassetteMissError
-from pytest_refinery.llm.openai_service import OpenAIService
-from pytest_refinery.llm.refusals import Refused
-from pytest_refinery.llm.store_index import NoIndex
-from pytest_refinery.llm.vector_stores import Library
 from tests.fakes import make_case
 
 if TYPE_CHECKING:

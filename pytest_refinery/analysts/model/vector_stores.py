@@ -8,17 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_refinery.analysis.concurrency import CutShort, run_all
-from pytest_refinery.llm import documents
-from pytest_refinery.llm.refusals import AccountRefused, Limited, NotAccepted, PassingTrouble, Unanswered
-from pytest_refinery.llm.requests import Search, filters_for
+from pytest_refinery.analysts.model import documents
+from pytest_refinery.analysts.model.refusals import AccountRefused, Limited, NotAccepted, PassingTrouble, Unanswered
+from pytest_refinery.analysts.model.requests import Search, filters_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pytest_refinery.analysis.ports import Case, Job
+    from pytest_refinery.analysts.model.documents import Document
+    from pytest_refinery.analysts.model.store_index import Entry, Index
     from pytest_refinery.digest.grouping import Group
-    from pytest_refinery.llm.documents import Document
-    from pytest_refinery.llm.store_index import Entry, Index
 
 T = TypeVar("T")
 JsonObject = dict[str, Any]

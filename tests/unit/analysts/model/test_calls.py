@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_refinery.analysis.ports import Stage
+from pytest_refinery.analysts.model import refusals
+from pytest_refinery.analysts.model.calls import Calls
+from pytest_refinery.analysts.model.refusals import AccountRefused, Complaint, PassingTrouble, Refused, Unreached
 from pytest_refinery.budget.estimates import Estimates
-from pytest_refinery.llm import refusals
-from pytest_refinery.llm.calls import Calls
-from pytest_refinery.llm.refusals import AccountRefused, Complaint, PassingTrouble, Refused, Unreached
-from tests.unit.llm.openai.fakes import OK, OpenJob, RecordingBudget, ScriptedService, make_query
+from tests.unit.analysts.model.fakes import OK, OpenJob, RecordingBudget, ScriptedService, make_query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

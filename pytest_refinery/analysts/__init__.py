@@ -1,0 +1,1 @@
+"""Who answers the stages of a diagnosis: rules over the trace, or a language model."""
