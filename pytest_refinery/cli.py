@@ -97,7 +97,7 @@ def _say(words: str) -> None:
 
 
 def _cleanup(given: argparse.Namespace) -> None:
-    left = wiring.build_leftovers()
+    left = wiring.build_stale_resources()
     found = list(left.found())
     for each in found:
         print(f"{each.kind:<13}{each.id}  {each.about}")

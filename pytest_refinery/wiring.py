@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.engine import Engine
     from pytest_refinery.analysis.ports import Analyst, PreparingAnalyst, PromptFile, TokenBudget
-    from pytest_refinery.analysts.model.leftovers import Leftovers
-    from pytest_refinery.analysts.model.openai_responses import OpenAIAnalyst
+    from pytest_refinery.analysts.model.analyst import OpenAIAnalyst
     from pytest_refinery.analysts.model.openai_service import OpenAIService
+    from pytest_refinery.analysts.model.stale_resources import StaleResources
     from pytest_refinery.analysts.model.store_index import Index, StoreIndex
     from pytest_refinery.budget.ledger import Ledger
     from pytest_refinery.budget.limits import Limits
@@ -145,28 +145,28 @@ def _openai(
     *,
     sleep: Callable[..., object] | None = None,
 ) -> OpenAIAnalyst:
-    from pytest_refinery.analysts.model.calls import Calls
-    from pytest_refinery.analysts.model.openai_responses import OpenAIAnalyst
-    from pytest_refinery.analysts.model.questions import Manner
-    from pytest_refinery.analysts.model.vector_stores import Library
+    from pytest_refinery.analysts.model.analyst import OpenAIAnalyst
+    from pytest_refinery.analysts.model.questions import ModelOptions
+    from pytest_refinery.analysts.model.rate_limited_client import RateLimitedClient
+    from pytest_refinery.analysts.model.vector_stores import VectorStores
     from pytest_refinery.budget.estimates import Estimates
 
-    manner = Manner(
+    options = ModelOptions(
         model=settings.model,
         temperature=settings.temperature,
         max_num_results=settings.max_num_results,
         max_output_tokens_stage1=settings.max_output_tokens_stage1,
         max_output_tokens_other=settings.max_output_tokens_other,
     )
-    library = Library(
+    stores = VectorStores(
         service,
         index,
         is_wanted=settings.context == "file_search",
         max_num_results=settings.max_num_results,
         sleep=sleep or time.sleep,
     )
-    calls = Calls(service, budget, Estimates(reserves_output=settings.reserves_output), sleep=sleep)
-    return OpenAIAnalyst(calls, manner, None if settings.context == "inline" else library)
+    client = RateLimitedClient(service, budget, Estimates(reserves_output=settings.reserves_output), sleep=sleep)
+    return OpenAIAnalyst(client, options, None if settings.context == "inline" else stores)
 
 
 def _service(*, api_key: str | None = None, base_url: str | None = None) -> Callable[[], OpenAIService]:
@@ -181,11 +181,11 @@ def _service(*, api_key: str | None = None, base_url: str | None = None) -> Call
     return service
 
 
-def build_leftovers() -> Leftovers:
+def build_stale_resources() -> StaleResources:
     """Return what finds and removes what earlier runs left with the account."""
-    from pytest_refinery.analysts.model.leftovers import Leftovers
+    from pytest_refinery.analysts.model.stale_resources import StaleResources
 
-    return Leftovers(_service(), _store_index())
+    return StaleResources(_service(), _store_index())
 
 
 def _store_index(*, begins_anew: bool = False) -> StoreIndex:
@@ -289,13 +289,9 @@ def build_prices() -> Callable[[str, int, int], float | None]:
     if find_spec("genai_prices") is None:
         return lambda *_: None
 
-    def dollars(model: str, input_tokens: int, output_tokens: int) -> float | None:
-        # Here: it loads an HTTP client, and most runs ask no model.
-        from pytest_refinery.analysts.model import prices
+    from pytest_refinery.analysts.model import models
 
-        return prices.dollars(model, input_tokens, output_tokens)
-
-    return dollars
+    return models.dollars
 
 
 def build_source(settings: Settings | None = None, *, keep_in: Callable[[], Path | None] = lambda: None) -> TraceSource:

@@ -1,4 +1,7 @@
-"""What models accept. A wrong guess costs one request: a service that refuses a parameter is asked again without."""
+"""What models accept, and what they cost.
+
+A wrong guess costs one request: a service that refuses a parameter is asked again without.
+"""
 
 from __future__ import annotations
 
@@ -44,3 +47,15 @@ def abilities(model: str) -> Abilities:
     if _ALWAYS_THINKS.match(model):
         return Abilities(effort=_EFFORT, takes_temperature=False, room=_ROOM_FOR_THINKING)
     return Abilities(effort="none") if _MAY_THINK.match(model) else Abilities()
+
+
+def dollars(model: str, input_tokens: int, output_tokens: int) -> float | None:
+    """Return the price in US dollars, ``None`` where it is unknown; needs ``pytest-refinery[prices]``."""
+    # Optional, and it loads an HTTP client.
+    from genai_prices import Usage, calc_price  # noqa: PLC0415
+
+    try:
+        price = calc_price(Usage(input_tokens=input_tokens, output_tokens=output_tokens), model_ref=model)
+    except LookupError:
+        return None
+    return float(price.total_price)

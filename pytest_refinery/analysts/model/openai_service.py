@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import openai
 
-from pytest_refinery.analysts.model import refusals
-from pytest_refinery.analysts.model.refusals import Complaint, PassingTrouble, Refused, Unreached
+from pytest_refinery.analysts.model import service_errors
 from pytest_refinery.analysts.model.replies import Answered
+from pytest_refinery.analysts.model.service_errors import (
+    ConnectionFailed,
+    ErrorDetails,
+    RequestRejected,
+    TransientError,
+)
 from pytest_refinery.errors import CassetteError
 
 if TYPE_CHECKING:
@@ -32,7 +37,7 @@ class OpenAIService:
     """One account of OpenAI, or of a service that speaks the same language.
 
     Key, address and organisation are read by the SDK from its own variables: ``OPENAI_API_KEY``,
-    ``OPENAI_BASE_URL``, ``OPENAI_ORG_ID``. Each method raises ``refusals.Unanswered`` where there is no answer.
+    ``OPENAI_BASE_URL``, ``OPENAI_ORG_ID``. Each method raises ``service_errors.ServiceError`` where there is no answer.
     Nothing is retried here.
 
     Args:
@@ -45,7 +50,7 @@ class OpenAIService:
             self._client = openai.OpenAI(api_key=api_key, base_url=base_url, max_retries=0, timeout=_QUICK_SECONDS)
         except openai.OpenAIError as error:
             msg = "There is no key for OpenAI. Set OPENAI_API_KEY, or choose --refinery-analyst builtin."
-            raise refusals.AccountRefused(msg) from error
+            raise service_errors.AccountRejected(msg) from error
         # Connections are kept open for the next request; an open socket that is just forgotten is a warning.
         weakref.finalize(self, self._client.close)
 
@@ -149,7 +154,7 @@ def _answered(raw: _RawResponse) -> Answered:
     body = response.json()
     if not isinstance(body, dict):
         msg = f"The service answered with {type(body).__name__} instead of an object."
-        raise PassingTrouble(msg)
+        raise TransientError(msg)
     return Answered(body, {name.lower(): value for name, value in response.headers.items()})
 
 
@@ -158,23 +163,23 @@ def _in_our_words(timeout: float) -> Iterator[None]:
     try:
         yield
     except openai.APIStatusError as error:
-        raise refusals.read(_complaint(error)) from error
+        raise service_errors.read(_details(error)) from error
     except openai.APITimeoutError as error:
         msg = f"The service did not answer within {timeout:.3g} s."
-        raise PassingTrouble(msg) from error
+        raise TransientError(msg) from error
     except openai.APIConnectionError as error:
         raise _about_connection(error) from error
     except CassetteError as error:
         # Our own refusal to let the request out.
-        raise Refused(str(error)) from error
+        raise RequestRejected(str(error)) from error
     except (ValueError, KeyError, TypeError) as error:
         msg = f"The service's answer cannot be understood ({type(error).__name__}: {error})."
-        raise PassingTrouble(msg) from error
+        raise TransientError(msg) from error
 
 
-def _complaint(error: openai.APIStatusError) -> Complaint:
+def _details(error: openai.APIStatusError) -> ErrorDetails:
     said = error.body if isinstance(error.body, dict) else {}
-    return Complaint(
+    return ErrorDetails(
         status=error.status_code,
         message=str(said.get("message") or error.message),
         code=str(said.get("code") or ""),
@@ -183,9 +188,9 @@ def _complaint(error: openai.APIStatusError) -> Complaint:
     )
 
 
-def _about_connection(error: openai.APIConnectionError) -> PassingTrouble:
+def _about_connection(error: openai.APIConnectionError) -> TransientError:
     cause = error.__cause__ or error
     # The HTTP library is the SDK's choice; the name of this exception is the same in all of them.
     if type(cause).__name__ == "ConnectError":
-        return Unreached(f"The service cannot be reached: {cause}.")
-    return PassingTrouble(f"The connection to the service broke: {cause}.")
+        return ConnectionFailed(f"The service cannot be reached: {cause}.")
+    return TransientError(f"The connection to the service broke: {cause}.")

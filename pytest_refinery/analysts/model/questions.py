@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_refinery.analysis import prompt_texts, prompt_versions
 from pytest_refinery.analysis.ports import Stage
 from pytest_refinery.analysts.model import answers
-from pytest_refinery.analysts.model.requests import Query
+from pytest_refinery.analysts.model.queries import Query
 from pytest_refinery.digest import tokens
 from pytest_refinery.digest.lines import fold
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.schemas import Finding
-    from pytest_refinery.analysts.model.requests import Search
+    from pytest_refinery.analysts.model.queries import Search
     from pytest_refinery.digest.grouping import Group
 
 _OTHER_STAGES = 1_200
@@ -38,7 +38,7 @@ _SEVERITIES = ((0.75, "critical"), (0.45, "major"), (0.0, "minor"))
 
 
 @dataclass(frozen=True)
-class Manner:
+class ModelOptions:
     """How the model is asked.
 
     Attributes:
@@ -57,8 +57,8 @@ class Manner:
 class Questions:
     """The questions about one case."""
 
-    def __init__(self, manner: Manner, case: Case) -> None:
-        self._manner = manner
+    def __init__(self, options: ModelOptions, case: Case) -> None:
+        self._options = options
         self._case = case
         self._expectation = prompt_texts.expectation(case)
 
@@ -128,12 +128,12 @@ class Questions:
         )
 
     def _stage1(self, text: str, *, runs: int, search: Search | None = None) -> Query:
-        asked = self._manner.max_output_tokens_stage1
+        asked = self._options.max_output_tokens_stage1
         room = asked or 250 + 25 * longest_timeline(runs) + 150 * _findings(runs)
         return self._query(Stage.TRACE_ANALYSIS, text, answers.GroupAnswer, room, asked, search)
 
     def _other(self, stage: Stage, parts: Iterable[str], answer: type[BaseModel], search: Search | None) -> Query:
-        asked = self._manner.max_output_tokens_other
+        asked = self._options.max_output_tokens_other
         return self._query(stage, "\n".join(filter(None, parts)), answer, asked or _OTHER_STAGES, asked, search)
 
     def _query(
@@ -147,12 +147,12 @@ class Questions:
     ) -> Query:
         return Query(
             stage=stage,
-            model=self._manner.model,
+            model=self._options.model,
             instructions=prompt_texts.text("analyst"),
             text=text,
             answer=answer,
             max_output_tokens=max(_LEAST_OUTPUT, room),
-            temperature=self._manner.temperature,
+            temperature=self._options.temperature,
             has_fixed_room=asked is not None,
             search=search,
         )

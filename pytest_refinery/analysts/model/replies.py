@@ -1,16 +1,17 @@
-"""What stands in the answer of the Responses API."""
+"""What stands in the answer of the Responses API, and which runs of a group its passages show. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.analysts.model.refusals import Complaint, Limited, PassingTrouble, Refused
+from pytest_refinery.analysts.model.service_errors import ErrorDetails, RateLimited, RequestRejected, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from pytest_refinery.analysts.model.refusals import Unanswered
+    from pytest_refinery.analysts.model.service_errors import ServiceError
+    from pytest_refinery.digest.grouping import Group
 
 _PASSING_CODES = frozenset({"server_error", "vector_store_timeout"})
 
@@ -64,14 +65,14 @@ def read(body: Mapping[str, Any]) -> Reply:
     """Read the JSON of a response.
 
     Raises:
-        Unanswered: Its status is ``failed`` or ``cancelled``, or it is not what the API describes.
+        ServiceError: Its status is ``failed`` or ``cancelled``, or it is not what the API describes.
     """
     try:
         _raise_where_failed(body)
         return _reply(body)
     except (AttributeError, TypeError, ValueError) as error:
         msg = f"The service's answer cannot be understood ({error})."
-        raise PassingTrouble(msg) from error
+        raise TransientError(msg) from error
 
 
 def _reply(body: Mapping[str, Any]) -> Reply:
@@ -92,13 +93,13 @@ def _raise_where_failed(body: Mapping[str, Any]) -> None:
         return
     error = body.get("error") or {}
     code, message = str(error.get("code") or ""), str(error.get("message") or "it gave no reason")
-    complaint = Complaint(200, message, code)
+    details = ErrorDetails(200, message, code)
     if code == "rate_limit_exceeded":
-        kind: type[Unanswered] = Limited
+        kind: type[ServiceError] = RateLimited
     else:
-        kind = PassingTrouble if code in _PASSING_CODES else Refused
+        kind = TransientError if code in _PASSING_CODES else RequestRejected
     msg = f"The service failed to answer ({code or body['status']}): {message}"
-    raise kind(msg, complaint)
+    raise kind(msg, details)
 
 
 def _reason(body: Mapping[str, Any]) -> str:
@@ -125,3 +126,30 @@ def _passage(result: Mapping[str, Any]) -> Retrieved:
         text=str(result.get("text") or ""),
         attributes=attributes,
     )
+
+
+def unread_runs(group: Group, passages: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids of the runs of which something is missing in ``passages``, in order.
+
+    White space is not compared: services cut and join at it.
+    """
+    text = _without_space(group.text)
+    covered = bytearray(len(text))
+    for passage in map(_without_space, passages):
+        start = text.find(passage) if passage else -1
+        if start >= 0:
+            covered[start : start + len(passage)] = b"\1" * len(passage)
+    return tuple(dict.fromkeys(run_id for run_id, start, end in _places(group, text) if 0 in covered[start:end]))
+
+
+def _places(group: Group, text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each piece's run and its place in ``text``; the pieces stand at the end of it, one after the other."""
+    lengths = [len(_without_space(piece.text)) for piece in group.pieces]
+    start = len(text) - sum(lengths)
+    for piece, length in zip(group.pieces, lengths, strict=True):
+        yield piece.run_id, start, start + length
+        start += length
+
+
+def _without_space(text: str) -> str:
+    return "".join(text.split())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_refinery.analysis import compiling, prompt_texts
 from pytest_refinery.analysis.ports import Forecast, SharedCause, Stage, Told
 from pytest_refinery.analysts.model import answers
-from pytest_refinery.analysts.model.requests import Query
+from pytest_refinery.analysts.model.queries import Query
 from pytest_refinery.digest import tokens
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_refinery.analysis.records import ItemRecord
-    from pytest_refinery.analysts.model.questions import Manner
+    from pytest_refinery.analysts.model.questions import ModelOptions
 
     Group: TypeAlias = tuple[ItemRecord, ...]
 
@@ -41,24 +41,24 @@ def groups(failures: Sequence[ItemRecord], *, most_tokens: int) -> list[Group]:
     return found
 
 
-def query(manner: Manner, found: Sequence[Group]) -> Query:
+def query(options: ModelOptions, found: Sequence[Group]) -> Query:
     """Return the question about the groups."""
     failures = sum(map(len, found))
     rows = "\n".join(_row(number, group) for number, group in enumerate(found, start=1))
-    return _query(manner, failures=failures, groups=len(found), data=rows)
+    return _query(options, failures=failures, groups=len(found), data=rows)
 
 
-def _query(manner: Manner, *, failures: int, groups: int, data: str) -> Query:
-    asked = manner.max_output_tokens_other
+def _query(options: ModelOptions, *, failures: int, groups: int, data: str) -> Query:
+    asked = options.max_output_tokens_other
     text = prompt_texts.filled("session_summary", failures=failures)
     return Query(
         stage=Stage.SUMMARY,
-        model=manner.model,
+        model=options.model,
         instructions=prompt_texts.text("analyst"),
         text=f"{text}\n{prompt_texts.fenced('diagnoses', data)}",
         answer=answers.SummaryAnswer,
         max_output_tokens=asked or min(_MOST_OUTPUT, _OUTPUT + _OUTPUT_A_GROUP * groups),
-        temperature=manner.temperature,
+        temperature=options.temperature,
         has_fixed_room=asked is not None,
     )
 
@@ -95,9 +95,9 @@ def told(answer: answers.SummaryAnswer, found: Sequence[Group]) -> Told:
     return Told(summary=answer.executive_summary, causes=causes)
 
 
-def forecast(manner: Manner, failures: int) -> Forecast:
+def forecast(options: ModelOptions, failures: int) -> Forecast:
     """Return what a summary of so many failures would cost, each of a cause of its own."""
-    asking = _query(manner, failures=failures, groups=failures, data="")
+    asking = _query(options, failures=failures, groups=failures, data="")
     return Forecast(
         calls=1,
         input_tokens=asking.input_tokens + _A_GROUP * failures,

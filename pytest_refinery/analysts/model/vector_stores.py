@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_refinery.analysis.concurrency import CutShort, run_all
 from pytest_refinery.analysts.model import documents
-from pytest_refinery.analysts.model.refusals import AccountRefused, Limited, NotAccepted, PassingTrouble, Unanswered
-from pytest_refinery.analysts.model.requests import Search, filters_for
+from pytest_refinery.analysts.model.queries import Search, filters_for
+from pytest_refinery.analysts.model.service_errors import (
+    AccountRejected,
+    RateLimited,
+    ServiceError,
+    TransientError,
+    UnsupportedParameter,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,7 +43,7 @@ _NO_STORES = frozenset({404, 405, 501})
 
 
 class Stores(Protocol):
-    """What is needed of a service; each method raises ``Unanswered``."""
+    """What is needed of a service; each method raises ``ServiceError``."""
 
     def upload(self, name: str, text: str, *, lasting_seconds: int | None) -> str:
         """Upload a text file and return its id."""
@@ -69,7 +75,7 @@ class Stores(Protocol):
 
 
 @dataclass(frozen=True)
-class Shelf:
+class UploadedTrace:
     """The store of one trace, ready to be searched.
 
     Attributes:
@@ -100,7 +106,7 @@ class Shelf:
         return Search(self.store_id, filters_for(content=self.contents), most, most * self.chunk_tokens)
 
 
-class Library:
+class VectorStores:
     """Fills stores and finds them again.
 
     Args:
@@ -130,7 +136,7 @@ class Library:
         """Tell whether a trace in these groups is better searched: one group fits the prompt, whole and for less."""
         return self._has_stores and (self._is_wanted or len(groups) > 1)
 
-    def shelve(self, case: Case, groups: Sequence[Group], job: Job) -> Shelf | None:
+    def upload(self, case: Case, groups: Sequence[Group], job: Job) -> UploadedTrace | None:
         """Return the store of a trace, filled; ``None`` where there can be none, and ``job`` says why."""
         chunk = documents.chunk_tokens(groups)
         of_trace = documents.of_trace(groups)
@@ -140,17 +146,17 @@ class Library:
             with self._index.opened(identity, timeout=max(0.0, job.seconds_left())) as entry:
                 self._fill(entry, identity, wanted, _Filling(chunk, job))
                 indexed = {document.content for document in wanted} & entry.files.keys()
-                return self._shelf(entry.store_id, chunk, wanted, indexed)
-        except AccountRefused:
+                return self._uploaded(entry.store_id, chunk, wanted, indexed)
+        except AccountRejected:
             # What is asked next will say so.
             return None
-        except Unanswered as error:
+        except ServiceError as error:
             self._say_why_not(error, job)
             return None
 
-    def _shelf(self, store_id: str, chunk: int, wanted: Iterable[Document], indexed: set[str]) -> Shelf:
+    def _uploaded(self, store_id: str, chunk: int, wanted: Iterable[Document], indexed: set[str]) -> UploadedTrace:
         present = [document for document in wanted if document.content in indexed]
-        return Shelf(
+        return UploadedTrace(
             store_id,
             chunk,
             groups=frozenset(document.group for document in present if document.role == "trace"),
@@ -158,8 +164,8 @@ class Library:
             max_num_results=self._max_num_results,
         )
 
-    def _say_why_not(self, error: Unanswered, job: Job) -> None:
-        if error.complaint.status in _NO_STORES:
+    def _say_why_not(self, error: ServiceError, job: Job) -> None:
+        if error.details.status in _NO_STORES:
             self._has_stores = False
             if not self._is_wanted:
                 return
@@ -195,7 +201,7 @@ class Library:
         calls = [partial(self._upload_one, document, filling) for document in missing]
         found: dict[int, str] = {}
         for place, result in run_all(calls, workers=_UPLOADS_AT_ONCE, seconds_left=filling.job.seconds_left):
-            if isinstance(result, AccountRefused):
+            if isinstance(result, AccountRejected):
                 raise result
             if isinstance(result, Exception):
                 filling.failed(missing[place], result)
@@ -217,8 +223,8 @@ class Library:
         """Make something that expires; without an expiry where the organisation's policy forbids one."""
         try:
             return self._patiently(lambda: make(self._may_expire))
-        except NotAccepted as error:
-            if not self._may_expire or not error.complaint.param.startswith("expires_after"):
+        except UnsupportedParameter as error:
+            if not self._may_expire or not error.details.param.startswith("expires_after"):
                 raise
             self._may_expire = False
             filling.job.note(
@@ -277,7 +283,7 @@ class Library:
         for attempt in range(1, _ATTEMPTS):
             try:
                 return call()
-            except (PassingTrouble, Limited):
+            except (TransientError, RateLimited):
                 self._sleep(0.5 * 2**attempt)
         return call()
 

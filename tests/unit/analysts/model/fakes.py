@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.analysis.ports import Stage
 from pytest_refinery.analysts.model.answers import GroupAnswer
+from pytest_refinery.analysts.model.queries import Query
 from pytest_refinery.analysts.model.replies import Answered
-from pytest_refinery.analysts.model.requests import Query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from pytest_refinery.analysis import prompt_texts
 from pytest_refinery.analysis.ports import PromptFile
 from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.analysts.model.models import abilities
-from pytest_refinery.analysts.model.questions import Manner, Questions
-from pytest_refinery.analysts.model.requests import Search, filters_for
+from pytest_refinery.analysts.model.queries import Search, filters_for
+from pytest_refinery.analysts.model.questions import ModelOptions, Questions
 from pytest_refinery.digest import grouping, render
 from pytest_refinery.traces.prompts import Prompt
 from tests.fakes import make_case, make_finding
@@ -24,7 +24,7 @@ CASE = replace(
     prompts=(Prompt(kind="system", text="You are a broker's assistant.", run_ids=("r1",)),),
 )
 GROUPS = grouping.group(render.digest(CASE.trace), group_size_runs=2)
-QUESTIONS = Questions(Manner(model="gpt-4.1-mini"), CASE)
+QUESTIONS = Questions(ModelOptions(model="gpt-4.1-mini"), CASE)
 SEARCH = Search("vs_1", filters_for(group="g01", role="trace"), most=2, tokens=900, is_forced=True)
 
 
@@ -47,7 +47,7 @@ def test_a_group_stands_in_the_question_or_is_searched_for() -> None:
 def test_a_group_without_the_agents_instructions_gets_them() -> None:
     assert "(what the agent was told)\n" in QUESTIONS.about_group(GROUPS[0]).text
     case = replace(CASE, prompts=(Prompt(kind="system", text="one", run_ids=("r1",)),))
-    assert "(what the agent was told)\n" not in Questions(Manner(model="m"), case).about_group(GROUPS[0]).text
+    assert "(what the agent was told)\n" not in Questions(ModelOptions(model="m"), case).about_group(GROUPS[0]).text
 
 
 def test_the_rest_of_a_group_holds_those_runs_and_no_other() -> None:
@@ -67,13 +67,17 @@ def test_later_stages_carry_findings_by_number_and_the_prompt_files() -> None:
 
 def test_the_prompts_of_the_trace_join_the_files_that_do_not_have_them() -> None:
     other = Prompt(kind="system", text="You summarise the conversation.", run_ids=("r2",))
-    text = Questions(Manner(model="m"), replace(CASE, prompts=(*CASE.prompts, other))).about_cause((), (), ()).text
+    text = (
+        Questions(ModelOptions(model="m"), replace(CASE, prompts=(*CASE.prompts, other))).about_cause((), (), ()).text
+    )
     assert text.count("You are a broker's assistant.") == 1
     assert "(what the agent was told)\nYou summarise the conversation.\n" in text
 
 
 def test_how_the_agent_is_judged_elsewhere_stands_in_what_weighs_it() -> None:
-    questions = Questions(Manner(model="m"), replace(CASE, eval_files=(PromptFile("evals/tone.md", "Is it polite?"),)))
+    questions = Questions(
+        ModelOptions(model="m"), replace(CASE, eval_files=(PromptFile("evals/tone.md", "Is it polite?"),))
+    )
     for query in (questions.about_gaps((), ()), questions.to_judge({"g01": "a trace"})):
         assert "(how the agent is judged elsewhere: evals/tone.md)\nIs it polite?\n" in query.text
     assert "Is it polite?" not in questions.about_gaps((), (), SEARCH).text
@@ -85,7 +89,7 @@ def test_without_findings_the_question_says_so() -> None:
 
 
 def test_the_same_case_makes_the_same_request() -> None:
-    again = Questions(Manner(model="gpt-4.1-mini"), CASE)
+    again = Questions(ModelOptions(model="gpt-4.1-mini"), CASE)
     known = abilities("gpt-4.1-mini")
     assert again.about_group(GROUPS[1]).body(known) == QUESTIONS.about_group(GROUPS[1]).body(known)
 
@@ -93,7 +97,7 @@ def test_the_same_case_makes_the_same_request() -> None:
 def test_a_larger_group_gets_more_room_and_a_setting_beats_it() -> None:
     whole = grouping.group(render.digest(CASE.trace), disable_chunking=True)[0]
     assert QUESTIONS.about_group(whole).max_output_tokens > QUESTIONS.about_group(GROUPS[0]).max_output_tokens
-    told = Questions(Manner(model="m", max_output_tokens_stage1=77), CASE).about_group(whole)
+    told = Questions(ModelOptions(model="m", max_output_tokens_stage1=77), CASE).about_group(whole)
     assert (told.max_output_tokens, told.has_fixed_room) == (77, True)
 
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.analysts.model import refusals, replies
-from pytest_refinery.analysts.model.refusals import (
-    AccountRefused,
-    Complaint,
-    Limited,
-    NotAccepted,
-    PassingTrouble,
-    Unanswered,
+from pytest_refinery.analysts.model import replies, service_errors
+from pytest_refinery.analysts.model.service_errors import (
+    AccountRejected,
+    ErrorDetails,
+    RateLimited,
+    ServiceError,
+    TransientError,
+    UnsupportedParameter,
 )
 from tests.data_paths import require
 from tests.unit.analysts.model import recordings
@@ -61,17 +61,17 @@ def test_every_error_of_a_recording_is_a_refusal_with_the_services_words() -> No
     assert errors
     for each in errors:
         said = each.body["error"]
-        refusal = refusals.read(
-            Complaint(each.status, said["message"], str(said.get("code") or ""), str(said.get("param") or ""))
+        refusal = service_errors.read(
+            ErrorDetails(each.status, said["message"], str(said.get("code") or ""), str(said.get("param") or ""))
         )
         assert " ".join(said["message"].split())[:60] in str(refusal)
 
 
 WORDS = ["status", "output", "usage", "type", "content", "text", "message", "error", "results", "input_tokens"]
-KINDS: dict[str, type[Unanswered]] = {
-    "rate_limit_exceeded": Limited,
-    "insufficient_quota": AccountRefused,
-    "throttling_error": Limited,
+KINDS: dict[str, type[ServiceError]] = {
+    "rate_limit_exceeded": RateLimited,
+    "insufficient_quota": AccountRejected,
+    "throttling_error": RateLimited,
 }
 
 
@@ -83,8 +83,8 @@ def test_every_captured_error_body_is_of_a_kind() -> None:
         if not isinstance(error, dict):
             continue
         code, param = str(error.get("code") or ""), str(error.get("param") or "")
-        found = refusals.read(Complaint(line["status"], str(error["message"]), code, param))
-        wanted = KINDS.get(code) or (NotAccepted if line["status"] == 400 and param else Unanswered)
+        found = service_errors.read(ErrorDetails(line["status"], str(error["message"]), code, param))
+        wanted = KINDS.get(code) or (UnsupportedParameter if line["status"] == 400 and param else ServiceError)
         assert isinstance(found, wanted), line
         seen += 1
     assert seen >= 8
@@ -92,26 +92,36 @@ def test_every_captured_error_body_is_of_a_kind() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(401, AccountRefused), (408, PassingTrouble), (409, PassingTrouble), (500, PassingTrouble), (529, PassingTrouble)],
+    [
+        (401, AccountRejected),
+        (408, TransientError),
+        (409, TransientError),
+        (500, TransientError),
+        (529, TransientError),
+    ],
 )
-def test_a_status_says_whether_asking_again_can_help(status: int, kind: type[Unanswered]) -> None:
-    found = refusals.read(Complaint(status, "Something"))
+def test_a_status_says_whether_asking_again_can_help(status: int, kind: type[ServiceError]) -> None:
+    found = service_errors.read(ErrorDetails(status, "Something"))
     assert isinstance(found, kind)
-    assert found.is_final == (kind is AccountRefused)
+    assert found.is_final == (kind is AccountRejected)
 
 
 def test_a_long_message_is_shortened_and_every_sentence_ends() -> None:
-    said = str(refusals.read(Complaint(400, "word " * 500)))
+    said = str(service_errors.read(ErrorDetails(400, "word " * 500)))
     assert len(said) < 400
     assert said.endswith("…")
-    assert str(refusals.read(Complaint(400, "No"))).endswith("No.")
+    assert str(service_errors.read(ErrorDetails(400, "No"))).endswith("No.")
 
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [("rate_limit_exceeded", Limited), ("vector_store_timeout", PassingTrouble), ("invalid_prompt", refusals.Refused)],
+    [
+        ("rate_limit_exceeded", RateLimited),
+        ("vector_store_timeout", TransientError),
+        ("invalid_prompt", service_errors.RequestRejected),
+    ],
 )
-def test_a_200_that_failed_is_no_answer(code: str, kind: type[Unanswered]) -> None:
+def test_a_200_that_failed_is_no_answer(code: str, kind: type[ServiceError]) -> None:
     with pytest.raises(kind, match=f"The service failed to answer \\({code}\\): Why"):
         replies.read({"status": "failed", "error": {"code": code, "message": "Why"}})
 
@@ -125,7 +135,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(WORDS), JSON))
 def test_an_answer_of_any_shape_is_read_or_refused(body: dict[str, Any]) -> None:
-    with suppress(Unanswered):
+    with suppress(ServiceError):
         assert isinstance(replies.read(body).input_tokens, int)
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from pytest_refinery.analysis.job import TimedJob
 from pytest_refinery.analysts.model.openai_service import OpenAIService
-from pytest_refinery.analysts.model.refusals import Refused
+from pytest_refinery.analysts.model.service_errors import RequestRejected
 from pytest_refinery.analysts.model.store_index import NoIndex
-from pytest_refinery.analysts.model.vector_stores import Library
+from pytest_refinery.analysts.model.vector_stores import VectorStores
 from pytest_refinery.digest import grouping, render
 from pytest_refinery.errors import CassetteMissError
 from tests.fakes import make_case
@@ -31,7 +31,7 @@ def test_a_request_that_no_cassette_holds_is_refused_for_good_in_the_cassettes_w
 
     monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", miss)
     service = OpenAIService(api_key="none", base_url="https://api.openai.com/v1")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         service.respond({"model": "m", "input": "Hello."}, timeout=1)
     assert str(caught.value) == SENTENCE
 
@@ -81,7 +81,7 @@ def test_files_are_attached_in_the_order_of_the_groups_whichever_upload_ends_fir
     case = make_case(*(f"It has done step {number}." for number in range(6)))
     groups = grouping.group(render.digest(case.trace), group_tokens=10_000, group_size_runs=2)
     stores = SlowFirst()
-    shelf = Library(lambda: stores, NoIndex(), is_wanted=True).shelve(case, groups, TimedJob(10))
-    assert shelf is not None
+    uploaded = VectorStores(lambda: stores, NoIndex(), is_wanted=True).upload(case, groups, TimedJob(10))
+    assert uploaded is not None
     assert [name for name in stores.attached if name.startswith("g")] == [group.filename for group in groups]
-    assert shelf.groups == {group.name for group in groups}
+    assert uploaded.groups == {group.name for group in groups}

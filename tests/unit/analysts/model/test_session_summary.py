@@ -4,10 +4,10 @@ import json
 
 from pytest_refinery.analysts.model import answers, session_summary
 from pytest_refinery.analysts.model.answers import CauseItem, SummaryAnswer
-from pytest_refinery.analysts.model.questions import Manner
+from pytest_refinery.analysts.model.questions import ModelOptions
 from tests.unit.analysis.test_records import make_diagnosis, make_item
 
-MANNER = Manner(model="m")
+MANNER = ModelOptions(model="m")
 FAILURES = [
     make_item("a", diagnosis=make_diagnosis("Promises.")),
     make_item("b", diagnosis=make_diagnosis("Guesses.")),
@@ -65,7 +65,7 @@ def test_a_forecast_is_about_what_the_question_costs() -> None:
 
 def test_what_the_user_has_set_is_the_room_for_the_answer() -> None:
     groups = session_summary.groups(FAILURES, most_tokens=10_000)
-    query = session_summary.query(Manner(model="m", max_output_tokens_other=333), groups)
+    query = session_summary.query(ModelOptions(model="m", max_output_tokens_other=333), groups)
     assert (query.max_output_tokens, query.has_fixed_room) == (333, True)
 
 

@@ -16,7 +16,7 @@ _STORE, _FILE = "vector store", "file"
 
 
 @dataclass(frozen=True)
-class Leftover:
+class StaleResource:
     """A vector store or a file of ours."""
 
     kind: str
@@ -25,7 +25,7 @@ class Leftover:
 
 
 class Removing(Protocol):
-    """What is needed of a service; each method raises ``Unanswered``."""
+    """What is needed of a service; each method raises ``ServiceError``."""
 
     def stores(self) -> Iterator[dict[str, Any]]:
         """Yield all vector stores."""
@@ -44,29 +44,29 @@ class Removing(Protocol):
         ...
 
 
-class Leftovers:
+class StaleResources:
     """Finds what is ours by the stores' metadata and by what this machine remembers, and removes it."""
 
     def __init__(self, service: Callable[[], Removing], index: StoreIndex) -> None:
         self._service = service
         self._index = index
 
-    def found(self) -> Iterator[Leftover]:
+    def found(self) -> Iterator[StaleResource]:
         """Yield all that is left; a file that this machine remembers may have expired."""
         files: dict[str, str] = {}
         for store in self._service().stores():
             if (store.get("metadata") or {}).get("made_by") == MADE_BY:
                 store_id = str(store["id"])
-                yield Leftover(_STORE, store_id, str(store.get("name") or ""))
+                yield StaleResource(_STORE, store_id, str(store.get("name") or ""))
                 files |= {str(file["id"]): f"in {store_id}" for file in self._service().files_in_store(store_id)}
         for entry in self._index.entries().values():
             files |= {file_id: "uploaded from this machine" for file_id in entry.uploaded if file_id not in files}
-        yield from (Leftover(_FILE, file_id, about) for file_id, about in files.items())
+        yield from (StaleResource(_FILE, file_id, about) for file_id, about in files.items())
 
-    def remove(self, leftovers: Iterable[Leftover]) -> int:
+    def remove(self, stale: Iterable[StaleResource]) -> int:
         """Remove them, forget all stores, and return how many were still there."""
         removed = 0
-        for each in leftovers:
+        for each in stale:
             delete = self._service().delete_store if each.kind == _STORE else self._service().delete_file
             removed += delete(each.id)
         for identity in self._index.entries():

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from pytest_refinery.analysis import prompt_texts
 from pytest_refinery.analysis.ports import Forecast, Judgement
 from pytest_refinery.analysis.schemas import GroupAnalysis
-from pytest_refinery.analysts.model import answers, coverage, session_summary
+from pytest_refinery.analysts.model import answers, replies, session_summary
 from pytest_refinery.analysts.model.answers import Mapper, UnusableAnswerError
 from pytest_refinery.analysts.model.questions import Questions, longest_timeline
-from pytest_refinery.analysts.model.refusals import StoreGone
+from pytest_refinery.analysts.model.service_errors import StoreNotFound
 from pytest_refinery.digest import grouping, render
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Case, Job, Told
     from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.analysis.schemas import Conclusion, Finding, GapAnalysis
-    from pytest_refinery.analysts.model.calls import Calls
-    from pytest_refinery.analysts.model.questions import Manner
+    from pytest_refinery.analysts.model.queries import Query, Search
+    from pytest_refinery.analysts.model.questions import ModelOptions
+    from pytest_refinery.analysts.model.rate_limited_client import RateLimitedClient
     from pytest_refinery.analysts.model.replies import Reply
-    from pytest_refinery.analysts.model.requests import Query, Search
-    from pytest_refinery.analysts.model.vector_stores import Library, Shelf
+    from pytest_refinery.analysts.model.vector_stores import UploadedTrace, VectorStores
     from pytest_refinery.digest.grouping import Group
 
 A = TypeVar("A", bound=BaseModel)
@@ -46,45 +46,45 @@ class OpenAIAnalyst:
     """Prepares for cases, one at a time, judges them, and says what those that failed have in common.
 
     Args:
-        calls: Asks the service.
-        manner: How the model is asked.
-        library: Where groups are put for the file search; ``None`` where they stand in the prompts.
+        client: Asks the service.
+        options: How the model is asked.
+        stores: Where groups are put for the file search; ``None`` where they stand in the prompts.
     """
 
     name = "openai"
 
-    def __init__(self, calls: Calls, manner: Manner, library: Library | None) -> None:
-        self._calls = calls
-        self._manner = manner
-        self._library = library
+    def __init__(self, client: RateLimitedClient, options: ModelOptions, stores: VectorStores | None) -> None:
+        self._client = client
+        self._options = options
+        self._stores = stores
 
     @property
     def model(self) -> str:
         """The model that it asks."""
-        return self._manner.model
+        return self._options.model
 
     @property
     def group_tokens(self) -> int:
         """The most tokens of a group: what the limit of the account lets through in one call."""
         # A tenth of it: our count of a text may be too low.
-        room = int(0.9 * (self._calls.largest_request - _BESIDE_A_GROUP))
+        room = int(0.9 * (self._client.largest_request - _BESIDE_A_GROUP))
         return max(_SMALLEST_GROUP, min(_LARGEST_GROUP, room))
 
     @property
     def fingerprint(self) -> str:
         """A text that differs wherever the answers to the same case might."""
-        return f"{prompt_texts.version()} {self._manner} {self._library is not None}"
+        return f"{prompt_texts.version()} {self._options} {self._stores is not None}"
 
-    def prepare(self, case: Case, groups: Sequence[Group], job: Job) -> Study:
+    def prepare(self, case: Case, groups: Sequence[Group], job: Job) -> CaseAnalyst:
         """Return who answers the stages of ``case``."""
         # What fits one call needs no search: it stands in the prompt, whole.
-        library = self._library if self._library and self._library.is_for(groups) else None
-        shelf = _Once(lambda: library.shelve(case, groups, job)) if library else None
-        return Study(self._calls, Questions(self._manner, case), Mapper(case.trace), job, shelf)
+        stores = self._stores if self._stores and self._stores.is_for(groups) else None
+        uploaded = _Once(lambda: stores.upload(case, groups, job)) if stores else None
+        return CaseAnalyst(self._client, Questions(self._options, case), Mapper(case.trace), job, uploaded)
 
     def forecast(self, case: Case, groups: Sequence[Group]) -> Forecast:
         """Return what the diagnosis of ``case`` would cost, groups standing in their prompts."""
-        questions = Questions(self._manner, case)
+        questions = Questions(self._options, case)
         queries = [questions.about_group(group) for group in groups]
         queries += [questions.about_gaps((), ()), questions.about_cause((), (), ())]
         return _forecast(queries)
@@ -95,8 +95,8 @@ class OpenAIAnalyst:
         Raises:
             AnalysisError: There was no usable answer.
         """
-        asking = _Asking(self._calls, job)
-        questions = Questions(self._manner, case)
+        asking = _Asking(self._client, job)
+        questions = Questions(self._options, case)
         groups = grouping.group(render.digest(case.trace), group_tokens=self.group_tokens)
         if len(groups) == 1:
             shown = {groups[0].filename: groups[0].text}
@@ -108,7 +108,7 @@ class OpenAIAnalyst:
 
     def forecast_judge(self, case: Case) -> Forecast:
         """Return what one verdict on ``case`` would cost."""
-        questions = Questions(self._manner, case)
+        questions = Questions(self._options, case)
         groups = grouping.group(render.digest(case.trace), group_tokens=self.group_tokens)
         if len(groups) == 1:
             return _forecast([questions.to_judge({groups[0].filename: groups[0].text})])
@@ -121,12 +121,12 @@ class OpenAIAnalyst:
             AnalysisError: There was no usable answer.
         """
         groups = session_summary.groups(failures, most_tokens=self.group_tokens)
-        answer = _Asking(self._calls, job).twice(session_summary.query(self._manner, groups), answers.SummaryAnswer)
+        answer = _Asking(self._client, job).twice(session_summary.query(self._options, groups), answers.SummaryAnswer)
         return session_summary.told(answer, groups)
 
     def forecast_summary(self, failures: int) -> Forecast:
         """Return what a summary of so many failures would cost."""
-        return session_summary.forecast(self._manner, failures)
+        return session_summary.forecast(self._options, failures)
 
 
 def _remarks(asking: _Asking, questions: Questions, groups: Iterable[Group]) -> Iterator[str]:
@@ -147,8 +147,8 @@ def _forecast(queries: Sequence[Query]) -> Forecast:
 class _Asking:
     """Asks for answers of a kind, and copes with those that are none."""
 
-    def __init__(self, calls: Calls, job: Job) -> None:
-        self._calls = calls
+    def __init__(self, client: RateLimitedClient, job: Job) -> None:
+        self._client = client
         self._job = job
 
     def once(self, query: Query, kind: type[A]) -> tuple[A, Reply]:
@@ -157,10 +157,10 @@ class _Asking:
         Raises:
             AnalysisError: There is no usable answer.
         """
-        reply = self._calls.ask(query, self._job)
+        reply = self._client.ask(query, self._job)
         if reply.cut_off_by == "max_output_tokens" and not query.has_fixed_room:
             query = query.with_more_room()
-            reply = self._calls.ask(query, self._job)
+            reply = self._client.ask(query, self._job)
         if reply.refusal:
             msg = f"the model refused to answer: {reply.refusal[:_LONGEST_REFUSAL]}"
             raise UnusableAnswerError(msg)
@@ -184,25 +184,30 @@ def _cut_off(query: Query, reply: Reply) -> str:
     )
 
 
-class Study:
+class CaseAnalyst:
     """Answers the stages of one case."""
 
     name = OpenAIAnalyst.name
 
     def __init__(
-        self, calls: Calls, questions: Questions, mapper: Mapper, job: Job, shelf: _Once[Shelf | None] | None
+        self,
+        client: RateLimitedClient,
+        questions: Questions,
+        mapper: Mapper,
+        job: Job,
+        uploaded: _Once[UploadedTrace | None] | None,
     ) -> None:
-        self._asking = _Asking(calls, job)
+        self._asking = _Asking(client, job)
         self._questions = questions
         self._mapper = mapper
         self._job = job
-        self._shelf = shelf
+        self._uploaded = uploaded
         self._timelines: dict[str, tuple[str, ...]] = {}
 
     def analyse_group(self, case: Case, group: Group) -> GroupAnalysis:  # noqa: ARG002  (the port's)
         """Return what the model found in ``group``; runs that a search left out are read in a second call."""
-        shelf = self._opened()
-        found = self._searched(group, shelf) if shelf and group.name in shelf else None
+        uploaded = self._opened()
+        found = self._searched(group, uploaded) if uploaded and group.name in uploaded else None
         found = found or self._given(self._questions.about_group(group), group.run_ids)
         self._timelines[group.name] = found.timeline
         return found
@@ -225,30 +230,30 @@ class Study:
         )
         return self._mapper.conclusion(answer)
 
-    def _opened(self) -> Shelf | None:
-        return self._shelf.value() if self._shelf else None
+    def _opened(self) -> UploadedTrace | None:
+        return self._uploaded.value() if self._uploaded else None
 
     def _lightly(self, question: Callable[[Search | None], Query], kind: type[A]) -> A:
         """Return the answer of a later stage, without a search where the store has gone."""
-        shelf = self._opened()
-        if shelf is None:
+        uploaded = self._opened()
+        if uploaded is None:
             return self._asking.twice(question(None), kind)
         try:
-            return self._asking.twice(question(shelf.search_anywhere()), kind)
-        except StoreGone:
+            return self._asking.twice(question(uploaded.search_anywhere()), kind)
+        except StoreNotFound:
             self._lose_store()
             return self._asking.twice(question(None), kind)
 
-    def _searched(self, group: Group, shelf: Shelf) -> GroupAnalysis | None:
+    def _searched(self, group: Group, uploaded: UploadedTrace) -> GroupAnalysis | None:
         """Return what was found by searching the group's file; ``None`` where the store has gone."""
         try:
-            query = self._questions.about_group(group, shelf.search_in(group))
+            query = self._questions.about_group(group, uploaded.search_in(group))
             answer, reply = self._asking.once(query, answers.GroupAnswer)
-        except StoreGone:
+        except StoreNotFound:
             self._lose_store()
             return None
         passages = [passage.text for passage in reply.passages if passage.is_of(group.name)]
-        unread = coverage.unread_runs(group, passages)
+        unread = replies.unread_runs(group, passages)
         read = tuple(run_id for run_id in group.run_ids if run_id not in unread)
         first = self._analysis(answer, read)
         return self._completed(first, group, unread) if unread else first
@@ -275,7 +280,7 @@ class Study:
         return GroupAnalysis(timeline=timeline, findings=self._mapper.findings(answer), runs_read=tuple(run_ids))
 
     def _lose_store(self) -> None:
-        self._shelf = None
+        self._uploaded = None
         self._job.note("The vector store has vanished: what was still to be read was put into the prompts.")
 
     def _timeline(self) -> list[str]:

@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_refinery.analysis.ports import Stage
-from pytest_refinery.analysts.model import refusals
-from pytest_refinery.analysts.model.calls import Calls
-from pytest_refinery.analysts.model.refusals import AccountRefused, Complaint, PassingTrouble, Refused, Unreached
+from pytest_refinery.analysts.model import service_errors
+from pytest_refinery.analysts.model.rate_limited_client import RateLimitedClient
+from pytest_refinery.analysts.model.service_errors import (
+    AccountRejected,
+    ConnectionFailed,
+    ErrorDetails,
+    RequestRejected,
+    TransientError,
+)
 from pytest_refinery.budget.estimates import Estimates
 from tests.unit.analysts.model.fakes import OK, OpenJob, RecordingBudget, ScriptedService, make_query
 
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Desk:
-    """Calls over fakes, and the pauses that they make."""
+    """RateLimitedClient over fakes, and the pauses that they make."""
 
     script: Sequence[dict[str, Any] | Exception]
     budget: RecordingBudget = field(default_factory=RecordingBudget)
@@ -27,7 +33,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.service = ScriptedService(list(self.script))
-        self.calls = Calls(
+        self.calls = RateLimitedClient(
             lambda: self.service,
             self.budget,
             Estimates(),
@@ -39,11 +45,11 @@ class Desk:
         return self.calls.ask(make_query(model), self.job).text
 
 
-def complaint(status: int, message: str = "No.", **more: Any) -> refusals.Unanswered:  # noqa: ANN401  (of Complaint)
-    return refusals.read(Complaint(status, message, **more))
+def details(status: int, message: str = "No.", **more: Any) -> service_errors.ServiceError:  # noqa: ANN401  (of ErrorDetails)
+    return service_errors.read(ErrorDetails(status, message, **more))
 
 
-LIMITED = complaint(429, "Rate limit reached. Please try again in 1.326s.", code="rate_limit_exceeded")
+LIMITED = details(429, "Rate limit reached. Please try again in 1.326s.", code="rate_limit_exceeded")
 
 
 def test_an_answer_is_reserved_settled_observed_and_booked() -> None:
@@ -66,41 +72,41 @@ def test_a_refusal_goes_to_the_budget_which_waits_and_costs_nothing() -> None:
 
 def test_a_refusal_that_the_budget_calls_final_is_final() -> None:
     desk = Desk([LIMITED], RecordingBudget(wait=None))
-    with pytest.raises(Refused, match="No waiting helps: make the groups smaller"):
+    with pytest.raises(RequestRejected, match="No waiting helps: make the groups smaller"):
         desk.ask()
     assert len(desk.service.asked) == 1
 
 
 def test_refusals_without_end_come_to_an_end() -> None:
     desk = Desk([LIMITED] * 50)
-    with pytest.raises(Refused, match="It was asked 10 times"):
+    with pytest.raises(RequestRejected, match="It was asked 10 times"):
         desk.ask()
 
 
 def test_trouble_is_tried_again_after_longer_and_longer_pauses() -> None:
-    desk = Desk([complaint(500)] * 3 + [OK])
+    desk = Desk([details(500)] * 3 + [OK])
     desk.ask()
     assert desk.pauses == [1.0, 2.0, 4.0]
 
 
 def test_the_services_own_pause_comes_first() -> None:
-    desk = Desk([complaint(503, headers={"retry-after": "7"}), OK])
+    desk = Desk([details(503, headers={"retry-after": "7"}), OK])
     desk.ask()
     assert desk.pauses == [7.0]
 
 
 def test_trouble_that_stays_is_given_up() -> None:
-    desk = Desk([complaint(500)] * 9)
-    with pytest.raises(PassingTrouble):
+    desk = Desk([details(500)] * 9)
+    with pytest.raises(TransientError):
         desk.ask()
     assert len(desk.service.asked) == 4
 
 
 def test_a_service_out_of_reach_is_waited_for_once() -> None:
-    unreached = Unreached("The service cannot be reached: refused.")
+    unreached = ConnectionFailed("The service cannot be reached: refused.")
     desk = Desk([unreached] * 5 + [OK, unreached, OK])
     for _ in range(2):
-        with pytest.raises(Unreached):
+        with pytest.raises(ConnectionFailed):
             desk.ask()
     assert (len(desk.service.asked), desk.pauses) == (5, [1.0, 2.0, 4.0])
     desk.ask()
@@ -109,8 +115,8 @@ def test_a_service_out_of_reach_is_waited_for_once() -> None:
 
 
 def test_there_is_no_pause_that_ends_after_the_time_is_up() -> None:
-    desk = Desk([complaint(500)] * 9, job=OpenJob(left=1.2))
-    with pytest.raises(PassingTrouble):
+    desk = Desk([details(500)] * 9, job=OpenJob(left=1.2))
+    with pytest.raises(TransientError):
         desk.ask()
     assert desk.pauses == []
 
@@ -123,29 +129,29 @@ def test_an_answer_may_take_the_time_that_is_left_and_two_minutes_at_most() -> N
 
 
 def test_what_was_read_and_not_answered_is_charged() -> None:
-    desk = Desk([PassingTrouble("The connection to the service broke."), OK])
+    desk = Desk([TransientError("The connection to the service broke."), OK])
     desk.ask()
     assert desk.budget.settled[0] > 50
 
 
 def test_what_never_got_there_costs_nothing() -> None:
-    desk = Desk([Unreached("The service cannot be reached."), OK])
+    desk = Desk([ConnectionFailed("The service cannot be reached."), OK])
     desk.ask()
     assert desk.budget.settled[0] == 0
 
 
-@pytest.mark.parametrize("error", [complaint(400), complaint(404)])
+@pytest.mark.parametrize("error", [details(400), details(404)])
 def test_what_is_final_is_asked_once(error: Exception) -> None:
     desk = Desk([error])
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         desk.ask()
     assert (len(desk.service.asked), desk.budget.settled) == (1, [0])
 
 
 def test_an_account_that_is_refused_is_not_asked_for_anything_else() -> None:
-    desk = Desk([complaint(401)])
+    desk = Desk([details(401)])
     for _ in range(3):
-        with pytest.raises(AccountRefused, match="Set OPENAI_API_KEY anew"):
+        with pytest.raises(AccountRejected, match="Set OPENAI_API_KEY anew"):
             desk.ask()
     assert len(desk.service.asked) == 1
 
@@ -159,7 +165,7 @@ def test_an_account_that_is_refused_is_not_asked_for_anything_else() -> None:
     ],
 )
 def test_a_parameter_that_is_not_accepted_is_left_out_from_then_on(param: str, model: str, left_out: str) -> None:
-    desk = Desk([complaint(400, param=param), OK, OK])
+    desk = Desk([details(400, param=param), OK, OK])
     desk.ask(model)
     desk.ask(model)
     assert [left_out in body for body in desk.service.asked] == [True, False, False]
@@ -167,18 +173,18 @@ def test_a_parameter_that_is_not_accepted_is_left_out_from_then_on(param: str, m
 
 
 def test_any_other_parameter_that_is_not_accepted_is_final() -> None:
-    desk = Desk([complaint(400, param="text.format.schema")])
-    with pytest.raises(Refused):
+    desk = Desk([details(400, param="text.format.schema")])
+    with pytest.raises(RequestRejected):
         desk.ask()
 
 
 def test_an_unknown_model_is_said_with_the_nearest_name_also_where_names_cannot_be_had() -> None:
-    unknown = complaint(404, code="model_not_found")
-    with pytest.raises(AccountRefused, match=r"Did you mean 'gpt-4\.1-mini'\? Set --refinery-model"):
+    unknown = details(404, code="model_not_found")
+    with pytest.raises(AccountRejected, match=r"Did you mean 'gpt-4\.1-mini'\? Set --refinery-model"):
         Desk([unknown]).ask("gpt-4.1-mni")
     desk = Desk([unknown])
     desk.service.known = []
-    with pytest.raises(AccountRefused, match=r"for this key\. Set --refinery-model"):
+    with pytest.raises(AccountRejected, match=r"for this key\. Set --refinery-model"):
         desk.ask("gpt-4.1-mni")
 
 

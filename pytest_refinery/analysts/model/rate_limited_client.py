@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_refinery.analysts.model import models, replies
-from pytest_refinery.analysts.model.refusals import (
-    AccountRefused,
-    Limited,
-    NotAccepted,
+from pytest_refinery.analysts.model.service_errors import (
+    AccountRejected,
+    ConnectionFailed,
     NotFound,
-    PassingTrouble,
-    Refused,
-    Unreached,
+    RateLimited,
+    RequestRejected,
+    TransientError,
+    UnsupportedParameter,
 )
 from pytest_refinery.errors import did_you_mean
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.ports import Job, TokenBudget, TokenEstimator
     from pytest_refinery.analysts.model.models import Abilities
-    from pytest_refinery.analysts.model.refusals import Unanswered
+    from pytest_refinery.analysts.model.queries import Query
     from pytest_refinery.analysts.model.replies import Answered, Reply
-    from pytest_refinery.analysts.model.requests import Query
+    from pytest_refinery.analysts.model.service_errors import ServiceError
 
 # Seconds that an answer may take; and what is kept back of the time for a job, to say why it came to nothing.
 _FOR_AN_ANSWER = 120.0
@@ -45,11 +45,11 @@ class Service(Protocol):
     """What is needed of a service."""
 
     def respond(self, request: Mapping[str, object], *, timeout: float) -> Answered:
-        """Ask for a response; raises ``Unanswered``."""
+        """Ask for a response; raises ``ServiceError``."""
         ...
 
     def models(self) -> list[str]:
-        """Return the names of all models; raises ``Unanswered``."""
+        """Return the names of all models; raises ``ServiceError``."""
         ...
 
 
@@ -77,7 +77,7 @@ class _Receipt:
         return self.reply.output_tokens if self.reply else 0
 
 
-class Calls:
+class RateLimitedClient:
     """Asks a service questions; may be used from any thread.
 
     Args:
@@ -102,7 +102,7 @@ class Calls:
         self._jitter = jitter
         self._lock = threading.Lock()
         self._abilities: dict[str, Abilities] = {}
-        self._closed: AccountRefused | None = None
+        self._closed: AccountRejected | None = None
         self._is_out_of_reach = False
 
     @property
@@ -114,7 +114,7 @@ class Calls:
         """Return the answer to ``query``.
 
         Raises:
-            AnalysisError: There is none: a ``BudgetError`` where it was not granted, else ``Unanswered``.
+            AnalysisError: There is none: a ``BudgetError`` where it was not granted, else ``ServiceError``.
         """
         refusals = troubles = 0
         while True:
@@ -122,14 +122,14 @@ class Calls:
                 raise self._closed
             try:
                 return self._ask_once(query, job, attempt=refusals)
-            except NotAccepted as error:
+            except UnsupportedParameter as error:
                 self._do_without(query.model, error, job)
-            except Limited as error:
+            except RateLimited as error:
                 refusals += 1
                 if refusals >= _MOST_REFUSALS:
                     msg = f"{error} It was asked {refusals} times."
-                    raise Refused(msg, error.complaint) from error
-            except PassingTrouble as error:
+                    raise RequestRejected(msg, error.details) from error
+            except TransientError as error:
                 troubles += 1
                 if self._gives_up_after(troubles, error) or not self._paused(troubles, error, job):
                     raise
@@ -140,7 +140,7 @@ class Calls:
         try:
             with self._granted(query, cost, job) as receipt:
                 reply = receipt.reply = self._answer(query, body, job)
-        except Limited as refusal:
+        except RateLimited as refusal:
             self._take_note(refusal, cost, attempt)
             raise
         self._is_out_of_reach = False
@@ -163,7 +163,7 @@ class Calls:
         tokens = cost.counted
         try:
             yield receipt
-        except (Limited, Refused, Unreached):
+        except (RateLimited, RequestRejected, ConnectionFailed):
             tokens = 0
             raise
         finally:
@@ -174,10 +174,10 @@ class Calls:
         try:
             answered = self._service().respond(body, timeout=min(_FOR_AN_ANSWER, _time_for(job)))
         except NotFound as error:
-            if error.complaint.code != "model_not_found":
+            if error.details.code != "model_not_found":
                 raise
             raise self._close(self._about_model(query.model)) from error
-        except AccountRefused as error:
+        except AccountRejected as error:
             raise self._close(error) from error
         self._budget.observe(answered.headers)
         return replies.read(answered.body)
@@ -187,9 +187,9 @@ class Calls:
         reserved = self._estimates.expected(query.stage, input_tokens=counted, max_output_tokens=max_output_tokens)
         return _Cost(counted, max_output_tokens, reserved)
 
-    def _take_note(self, refusal: Limited, cost: _Cost, attempt: int) -> None:
+    def _take_note(self, refusal: RateLimited, cost: _Cost, attempt: int) -> None:
         """Tell the budget of a 429; the next reservation waits as long as it says."""
-        said = refusal.complaint
+        said = refusal.details
         requested = _REQUESTED.search(said.message)
         if requested is not None:
             self._estimates.learn_refusal(
@@ -197,17 +197,17 @@ class Calls:
             )
         if self._budget.refused(said.headers, said.message, code=said.code, attempt=attempt) is None:
             msg = f"{refusal} No waiting helps: make the groups smaller (REFINERY_GROUP_TOKENS)."
-            raise Refused(msg, said) from refusal
+            raise RequestRejected(msg, said) from refusal
 
     def _abilities_of(self, model: str) -> Abilities:
         with self._lock:
             return self._abilities.setdefault(model, models.abilities(model))
 
-    def _do_without(self, model: str, error: NotAccepted, job: Job) -> None:
+    def _do_without(self, model: str, error: UnsupportedParameter, job: Job) -> None:
         """Leave the parameter out from now on that the service does not accept."""
         with self._lock:
             known = self._abilities[model]
-            param = error.complaint.param
+            param = error.details.param
             if param == "temperature" and known.takes_temperature:
                 self._abilities[model] = replace(known, takes_temperature=False)
             elif param.startswith("reasoning") and known.effort is not None:
@@ -216,30 +216,30 @@ class Calls:
                 raise error
         job.note(f"The model {model} does not accept {param}: it was asked without.")
 
-    def _gives_up_after(self, troubles: int, error: PassingTrouble) -> bool:
+    def _gives_up_after(self, troubles: int, error: TransientError) -> bool:
         """Tell whether another attempt is in vain: a service out of reach is tried patiently by one request only."""
         if troubles >= _MOST_TROUBLES:
-            self._is_out_of_reach = isinstance(error, Unreached)
+            self._is_out_of_reach = isinstance(error, ConnectionFailed)
         return troubles >= _MOST_TROUBLES or self._is_out_of_reach
 
-    def _paused(self, troubles: int, error: Unanswered, job: Job) -> bool:
+    def _paused(self, troubles: int, error: ServiceError, job: Job) -> bool:
         """Make a pause before the next attempt; tell whether there is time for one."""
-        asked_for = _seconds(error.complaint.headers.get("retry-after", ""))
+        asked_for = _seconds(error.details.headers.get("retry-after", ""))
         pause = asked_for or self._jitter() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**troubles)
         if pause >= _time_for(job) or job.cancelled.is_set():
             return False
         self._sleep(pause, job.cancelled)
         return True
 
-    def _about_model(self, model: str) -> AccountRefused:
+    def _about_model(self, model: str) -> AccountRejected:
         names: list[str] = []
-        with suppress(PassingTrouble, Refused, Limited):
+        with suppress(TransientError, RequestRejected, RateLimited):
             names = self._service().models()
         meant = did_you_mean(model, names)
         msg = f"The service has no model {model!r} for this key.{meant} Set --refinery-model or REFINERY_MODEL."
-        return AccountRefused(msg)
+        return AccountRejected(msg)
 
-    def _close(self, error: AccountRefused) -> AccountRefused:
+    def _close(self, error: AccountRejected) -> AccountRejected:
         """Ask nothing more: the answer would be the same."""
         with self._lock:
             self._closed = self._closed or error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.analysts.model.coverage import unread_runs
+from pytest_refinery.analysts.model.replies import unread_runs
 from pytest_refinery.digest import grouping, render
 from tests.fakes import make_trace
 from tests.openai_server import retrieval
