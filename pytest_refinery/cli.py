@@ -17,7 +17,7 @@ from pytest_refinery.errors import RefineryError, TraceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_refinery.sources.langsmith_traces import Download
+    from pytest_refinery.sources.langsmith import Download
     from pytest_refinery.traces.model import Trace
 
 _WIDTH = 80
@@ -163,10 +163,10 @@ def _free_name(folder: Path, wanted: str) -> str:
 
 def _trace_of(given: argparse.Namespace, here: Path, target: Path) -> tuple[Trace, Path, bytes | None]:
     """Return the trace, the file to refer to, and what is to be saved there: nothing where it is below this folder."""
-    from pytest_refinery.sources import langsmith_references
+    from pytest_refinery.sources import langsmith
 
     source = here / given.trace
-    if source.is_file() or langsmith_references.read(given.trace) is None:
+    if source.is_file() or langsmith.read_reference(given.trace) is None:
         trace = wiring.build_source().load(given.trace, base=here)
         if source.resolve().is_relative_to(here.resolve()):
             return trace, source, None

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from pytest_refinery.cassettes.circumstances import Circumstances
     from pytest_refinery.cassettes.offline import Blockade
     from pytest_refinery.cassettes.tape import Tape
-    from pytest_refinery.sources.agents import Agent
-    from pytest_refinery.sources.langsmith_account import Account
-    from pytest_refinery.sources.langsmith_traces import LangSmith
+    from pytest_refinery.sources.capture import Agent
+    from pytest_refinery.sources.langsmith import Account, LangSmith
     from pytest_refinery.traces.listening import Listener
     from pytest_refinery.traces.model import Trace
     from pytest_refinery.traces.source import TraceSource
@@ -310,17 +309,20 @@ def build_source(settings: Settings | None = None, *, keep_in: Callable[[], Path
 def build_replaying_source(circumstances: Circumstances) -> TraceSource:
     """Return the source whose requests a cassette holds: it needs no key and waits for nothing."""
     from pytest_refinery.budget.free import FreePace
-    from pytest_refinery.sources import langsmith_account
+    from pytest_refinery.sources import langsmith
     from pytest_refinery.sources.by_reference import ByReference
     from pytest_refinery.sources.json_files import JsonFiles
-    from pytest_refinery.sources.langsmith_service import Service
-    from pytest_refinery.sources.langsmith_traces import LangSmith
-    from pytest_refinery.sources.langsmith_wire import Wire
 
-    account = langsmith_account.from_environment({**circumstances.variables, "LANGSMITH_API_KEY": _NO_KEY})
+    account = langsmith.from_environment({**circumstances.variables, "LANGSMITH_API_KEY": _NO_KEY})
     patience = Settings().fetch_timeout
-    connect = partial(Service, wire=Wire(), pace=FreePace(), patience_seconds=patience, sleep=lambda _: None)
-    return ByReference(JsonFiles(), lambda: LangSmith(account, connect))
+    connect = partial(
+        langsmith.Service,
+        wire=langsmith.HttpTransport(),
+        pace=FreePace(),
+        patience_seconds=patience,
+        sleep=lambda _: None,
+    )
+    return ByReference(JsonFiles(), lambda: langsmith.LangSmith(account, connect))
 
 
 def open_cassette(
@@ -368,17 +370,15 @@ def build_langsmith(
     settings: Settings | None = None, *, keep_in: Callable[[], Path | None] = lambda: None
 ) -> LangSmith:
     """Return the source of LangSmith's traces; the arguments are those of ``build_source``."""
-    from pytest_refinery.sources import langsmith_account
-    from pytest_refinery.sources.langsmith_service import Service
-    from pytest_refinery.sources.langsmith_traces import LangSmith
-    from pytest_refinery.sources.langsmith_wire import Wire
-    from pytest_refinery.sources.trace_cache import TraceCache
+    from pytest_refinery.sources import langsmith
 
-    account = langsmith_account.from_environment(os.environ)
+    account = langsmith.from_environment(os.environ)
     patience = (settings or Settings()).fetch_timeout
-    connect = partial(Service, wire=Wire(), pace=_build_pace(account), patience_seconds=patience)
+    connect = partial(
+        langsmith.Service, wire=langsmith.HttpTransport(), pace=_build_pace(account), patience_seconds=patience
+    )
     folder = keep_in()
-    return LangSmith(account, connect, cache=TraceCache(folder) if folder else None)
+    return langsmith.LangSmith(account, connect, cache=langsmith.TraceCache(folder) if folder else None)
 
 
 def _build_pace(account: Account) -> RequestPace:
@@ -395,9 +395,9 @@ def build_agent(target: str, *, import_from: Sequence[Path]) -> Agent:
     Raises:
         AgentError: It cannot be imported.
     """
-    from pytest_refinery.sources import agents
+    from pytest_refinery.sources import capture
 
-    return agents.load(target, import_from=import_from)
+    return capture.load(target, import_from=import_from)
 
 
 def build_listeners() -> tuple[Listener, ...]:
@@ -409,11 +409,11 @@ def build_listeners() -> tuple[Listener, ...]:
     found: list[Listener] = []
     try:
         if find_spec("langsmith"):
-            from pytest_refinery.sources.langsmith_tracing import LangSmithTracing
+            from pytest_refinery.sources.capture import LangSmithTracing
 
             found.append(LangSmithTracing())
         if find_spec("opentelemetry") and find_spec("opentelemetry.sdk"):
-            from pytest_refinery.sources.otel_tracing import OpenTelemetryTracing
+            from pytest_refinery.sources.capture import OpenTelemetryTracing
 
             found.append(OpenTelemetryTracing())
     except (AttributeError, ImportError) as error:

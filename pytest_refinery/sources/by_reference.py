@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources import langsmith_references
+from pytest_refinery.sources import langsmith
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ class ByReference:
         Raises:
             TraceError: There is none, it cannot be read, or the reference might be either.
         """
-        if langsmith_references.read(reference) is None:
+        if langsmith.read_reference(reference) is None:
             return self._load_file(reference, base=base, project=project)
         if "://" not in reference and (base / reference).exists():
             msg = (
@@ -56,7 +56,7 @@ class ByReference:
         try:
             return self._files.load(reference, base=base, project=project)
         except TraceError as error:
-            run_id = langsmith_references.id_in_path(reference)
+            run_id = langsmith.id_in_path(reference)
             if run_id is None or (base / reference).exists():
                 raise
             msg = f"{error} If you mean the trace in LangSmith, write its id alone: {run_id}"

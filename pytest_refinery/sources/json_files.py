@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources import file_formats
+from pytest_refinery.sources import formats
 
 if TYPE_CHECKING:
     from pytest_refinery.traces.model import Trace
@@ -32,7 +32,7 @@ class JsonFiles:
             # Once, into a name: another thread may put another trace there at any time.
             last = self._last
             if last is None or last[0] != version:
-                self._last = last = version, file_formats.read(path)
+                self._last = last = version, formats.read(path)
         except OSError as error:
             raise TraceError(_unreadable(path, error)) from error
         return last[1]

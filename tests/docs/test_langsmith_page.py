@@ -12,7 +12,7 @@ import httpcore2  # noqa: F401
 import pytest
 
 from pytest_refinery import cli
-from pytest_refinery.sources import langsmith_references
+from pytest_refinery.sources.langsmith import references as langsmith_references
 from tests.langsmith_server import KEY, LangSmithServer, traces
 
 if TYPE_CHECKING:
@@ -52,4 +52,4 @@ def test_the_forms_of_a_reference_are_understood() -> None:
     assert len(shown) == 3
     for reference in shown:
         whole = reference.replace("...", TRACE_ID)
-        assert langsmith_references.read(whole) is not None
+        assert langsmith_references.read_reference(whole) is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_refinery.sources.json_files import JsonFiles
 from pytest_refinery.traces import answer
-from tests.unit.sources.test_file_formats import SAMPLES
+from tests.unit.sources.formats.test_detect import SAMPLES
 
 PAGE = Path(__file__).resolve().parents[2].joinpath("docs/reference/trace-formats.md").read_text("utf-8")
 

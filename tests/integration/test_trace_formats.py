@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.unit.sources.test_file_formats import SAMPLES
+from tests.unit.sources.formats.test_detect import SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

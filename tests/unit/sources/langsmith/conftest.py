@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery.budget.request_pace import RequestPace
-from pytest_refinery.sources import langsmith_account
-from pytest_refinery.sources.langsmith_service import Service
-from pytest_refinery.sources.langsmith_traces import LangSmith
-from pytest_refinery.sources.langsmith_wire import Wire
-from pytest_refinery.sources.trace_cache import TraceCache
+from pytest_refinery.sources.langsmith import account as langsmith_account
+from pytest_refinery.sources.langsmith.cache import TraceCache
+from pytest_refinery.sources.langsmith.client import Service
+from pytest_refinery.sources.langsmith.source import LangSmith
+from pytest_refinery.sources.langsmith.transport import HttpTransport
 from tests.langsmith_server import KEY, LangSmithServer
 from tests.openai_server.clock import SetClock
 
@@ -45,7 +45,7 @@ def connect(environment: dict[str, str], clock: SetClock, tmp_path: Path) -> Cal
     def connect(*, cache: bool = False, **variables: str) -> LangSmith:
         ask = partial(
             Service,
-            wire=Wire(),
+            wire=HttpTransport(),
             pace=RequestPace(tmp_path / "pace.json", clock=clock),
             patience_seconds=120.0,
             clock=clock,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources import langsmith_account
+from pytest_refinery.sources.langsmith import account as langsmith_account
 
 CLOUD = "https://api.smith.langchain.com"
 

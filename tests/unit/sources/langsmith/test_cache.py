@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.trace_cache import FolderOfParts, TraceCache
+from pytest_refinery.sources.langsmith.cache import FolderOfParts, TraceCache
 from tests.fakes import FakeClock
 from tests.langsmith_server import faults, traces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_refinery.sources.langsmith_traces import LangSmith
+    from pytest_refinery.sources.langsmith.source import LangSmith
     from tests.langsmith_server import LangSmithServer
 
     Connect = Callable[..., LangSmith]

@@ -15,7 +15,7 @@ from tests.langsmith_server.messages import Answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_refinery.sources.langsmith_traces import LangSmith
+    from pytest_refinery.sources.langsmith.source import LangSmith
     from tests.langsmith_server import LangSmithServer
 
     Connect = Callable[..., LangSmith]

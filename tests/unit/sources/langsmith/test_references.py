@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources import langsmith_references
-from pytest_refinery.sources.langsmith_references import RunReference, SharedReference
+from pytest_refinery.sources.langsmith import references as langsmith_references
+from pytest_refinery.sources.langsmith.references import RunReference, SharedReference
 
 RUN, TRACE, PROJECT = (str(UUID(int=number)) for number in (1, 2, 3))
 PAGE = f"https://smith.langchain.com/o/{UUID(int=9)}/projects/p/{PROJECT}"
@@ -39,7 +39,7 @@ HOST = "smith.langchain.com"
     ],
 )
 def test_ids_and_addresses_name_a_run(written: str, meant: object) -> None:
-    assert langsmith_references.read(written) == meant
+    assert langsmith_references.read_reference(written) == meant
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_ids_and_addresses_name_a_run(written: str, meant: object) -> None:
     ],
 )
 def test_all_else_is_a_file(written: str) -> None:
-    assert langsmith_references.read(written) is None
+    assert langsmith_references.read_reference(written) is None
 
 
 @pytest.mark.parametrize(
@@ -75,19 +75,19 @@ def test_all_else_is_a_file(written: str) -> None:
 )
 def test_an_address_of_something_else_is_refused_with_what_to_copy(written: str) -> None:
     with pytest.raises(TraceError, match="copy the address of its page"):
-        langsmith_references.read(written)
+        langsmith_references.read_reference(written)
 
 
 def test_a_refused_address_is_shown_without_what_may_be_secret() -> None:
     with pytest.raises(TraceError) as refused:
-        langsmith_references.read("https://me:secret@example.com/trace.json?X-Amz-Signature=signed")
+        langsmith_references.read_reference("https://me:secret@example.com/trace.json?X-Amz-Signature=signed")
     assert "example.com/trace.json" in str(refused.value)
     assert "secret" not in str(refused.value)
     assert "signed" not in str(refused.value)
 
 
 def test_nothing_shows_the_token_of_a_share() -> None:
-    shared = langsmith_references.read(f"https://{HOST}/public/4f7a1b2c-8d9e-4a0b-9c1d-2e3f4a5b6c7d/r")
+    shared = langsmith_references.read_reference(f"https://{HOST}/public/4f7a1b2c-8d9e-4a0b-9c1d-2e3f4a5b6c7d/r")
     assert "9c1d" not in f"{shared} {shared!r}"
 
 
@@ -99,7 +99,7 @@ def test_an_id_at_the_end_of_a_path_is_seen(written: str, run_id: str | None) ->
 @given(st.text())
 def test_any_text_is_a_file_or_a_run_or_refused(written: str) -> None:
     try:
-        found = langsmith_references.read(written)
+        found = langsmith_references.read_reference(written)
     except TraceError:
         assert "://" in written
     else:
@@ -109,7 +109,7 @@ def test_any_text_is_a_file_or_a_run_or_refused(written: str) -> None:
 @given(st.text(alphabet="/?&=#:.@%[]-abcdefr0123456789", max_size=80))
 def test_any_address_is_a_run_with_whole_ids_or_refused(rest: str) -> None:
     try:
-        found = langsmith_references.read(f"https://{rest}")
+        found = langsmith_references.read_reference(f"https://{rest}")
     except TraceError:
         return
     assert found is not None
@@ -120,5 +120,5 @@ def test_any_address_is_a_run_with_whole_ids_or_refused(rest: str) -> None:
 @given(run=st.uuids(), trace=st.none() | st.uuids(), project=st.uuids(), polls=st.booleans())
 def test_what_a_page_names_comes_back(run: UUID, trace: UUID | None, project: UUID, polls: bool) -> None:  # noqa: FBT001
     query = "&".join([*(["poll=true"] if polls else []), *([f"trace_id={trace}"] if trace else [])])
-    found = langsmith_references.read(f"https://{HOST}/o/x/projects/p/{project}/r/{run}?{query}")
+    found = langsmith_references.read_reference(f"https://{HOST}/o/x/projects/p/{project}/r/{run}?{query}")
     assert found == RunReference(str(run), str(trace) if trace else None, str(project), HOST)

@@ -1,0 +1,200 @@
+"""Reads big JSON files piece by piece, so that a trace never stands in memory as text.
+
+``pieces`` yields the elements of a top-level array one at a time, likewise those of the
+arrays that an export wraps its runs in, and each line of JSON lines. Written by hand because
+the standard library parses whole texts only and the streaming parsers are compiled
+dependencies; the scanning itself is ``json``'s own, in C.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
+
+from pytest_refinery.errors import TraceError
+from pytest_refinery.sources.formats.sharing import Shared
+from pytest_refinery.traces import json_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_refinery.traces.model import Json
+
+_CHUNK = 1 << 20
+_SPACE = re.compile(r"[\s\ufeff]*")
+_GZIP_MAGIC = b"\x1f\x8b"
+_TOO_DEEP = f"nested more than {json_values.DEEPEST} levels deep; a trace is not"
+
+
+class Piece(NamedTuple):
+    """One value of the file: ``key`` names the wrapped array that it stood in, ``None`` at top level."""
+
+    key: str | None
+    value: Json
+
+
+def pieces(path: Path, *, wrappers: frozenset[str]) -> Iterator[Piece]:
+    """Yield the values of a JSON or JSON-lines file, gzipped or not.
+
+    An object at top level comes whole, but for its arrays under a key in ``wrappers``, whose
+    elements come one by one before it.
+
+    Half surrogate pairs become question marks: no text with one in it can be written.
+
+    Raises:
+        TraceError: The file is no UTF-8, no JSON (the message has the line and column), damaged
+            gzip, or nested more than 150 levels deep.
+        OSError: The file cannot be opened or read.
+    """
+    try:
+        with _open(path) as stream:
+            yield from _Reader(stream, str(path)).values(wrappers)
+    except UnicodeDecodeError as error:
+        msg = f"{path}: not UTF-8 ({error.reason}); export the trace as UTF-8 JSON."
+        raise TraceError(msg) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        msg = f"{path}: the gzip data is damaged or cut off ({error}); export the trace again."
+        raise TraceError(msg) from error
+
+
+def _open(path: Path) -> IO[str]:
+    with path.open("rb") as raw:
+        is_gzip = raw.read(2) == _GZIP_MAGIC
+    if is_gzip:
+        return cast("IO[str]", gzip.open(path, "rt", encoding="utf-8"))
+    return path.open(encoding="utf-8")
+
+
+class _Reader:
+    """A window of text that moves over the file."""
+
+    def __init__(self, stream: IO[str], source: str) -> None:
+        self._stream = stream
+        self._source = source
+        self._decode = json.JSONDecoder().raw_decode
+        self._shared = Shared()
+        self._text = ""
+        self._at = 0
+        self._is_at_end = False
+        self._line = 1
+        self._column = 1
+
+    def values(self, wrappers: frozenset[str]) -> Iterator[Piece]:
+        while True:
+            start = self._peek()
+            if start == "":
+                return
+            if start == "[":
+                yield from self._elements(None)
+            elif start == "{":
+                yield from self._object(wrappers)
+            else:
+                yield Piece(None, self._value())
+
+    def _elements(self, key: str | None) -> Iterator[Piece]:
+        self._take("[")
+        if self._peek() == "]":
+            self._take("]")
+            return
+        while True:
+            yield Piece(key, self._value())
+            if self._take(",]") == "]":
+                return
+
+    def _object(self, wrappers: frozenset[str]) -> Iterator[Piece]:
+        self._take("{")
+        whole: dict[str, Json] = {}
+        if self._peek() == "}":
+            self._take("}")
+            yield Piece(None, whole)
+            return
+        while True:
+            if self._peek() != '"':
+                missing = "a key in double quotes is missing"
+                raise self._invalid(missing)
+            key = cast("str", self._value())
+            self._take(":")
+            if key in wrappers and self._peek() == "[":
+                whole[key] = []
+                yield from self._elements(key)
+            else:
+                whole[key] = self._value()
+            if self._take(",}") == "}":
+                break
+        yield Piece(None, whole)
+
+    def _value(self) -> Json:
+        """Decode the next value; read on while it may not be whole."""
+        self._peek()
+        while True:
+            try:
+                value, end = self._decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                if self._is_at_end:
+                    raise self._invalid(error.msg, at=error.pos) from error
+            except RecursionError as error:
+                raise self._error(_TOO_DEEP) from error
+            except ValueError as error:
+                # Python refuses integers of more than some thousand digits.
+                raise self._invalid(str(error)) from error
+            else:
+                # A number goes on in the next chunk where the window ends in "1", "1." or "1e+".
+                if len(self._text) - end > 2 or self._is_at_end:  # noqa: PLR2004
+                    return self._taken(cast("Json", value), end)
+            self._more()
+
+    def _taken(self, value: Json, end: int) -> Json:
+        if json_values.is_too_deep(value):
+            raise self._error(_TOO_DEEP)
+        has_lone = json_values.has_lone_surrogate(self._text, self._at, end)
+        self._at = end
+        return self._shared.of(json_values.writable(value) if has_lone else value)
+
+    def _peek(self) -> str:
+        """Skip white space and return the next character, "" at the end."""
+        while True:
+            match = _SPACE.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if self._is_at_end:
+                return ""
+            self._more()
+
+    def _take(self, wanted: str) -> str:
+        found = self._peek()
+        if found and found in wanted:
+            self._at += 1
+            return found
+        why = f"expected {' or '.join(wanted)}"
+        raise self._invalid(why)
+
+    def _more(self) -> None:
+        """Move the window: what was read is forgotten, at least as much again is read."""
+        gone = self._text[: self._at]
+        self._line, self._column = self._place(gone)
+        rest = self._text[self._at :]
+        chunk = self._stream.read(max(_CHUNK, len(rest)))
+        self._is_at_end = not chunk
+        self._text = rest + chunk
+        self._at = 0
+
+    def _place(self, text: str) -> tuple[int, int]:
+        lines = text.count("\n")
+        if not lines:
+            return self._line, self._column + len(text)
+        return self._line + lines, len(text) - text.rfind("\n")
+
+    def _invalid(self, why: str, *, at: int | None = None) -> TraceError:
+        at = self._at if at is None else at
+        is_cut = self._is_at_end and (not self._text[at:].strip() or why.startswith("Unterminated"))
+        hint = "the file ends in the middle; it may be cut off" if is_cut else why[:1].lower() + why[1:]
+        return self._error(f"not valid JSON: {hint}", at=at)
+
+    def _error(self, what: str, *, at: int | None = None) -> TraceError:
+        line, column = self._place(self._text[: self._at if at is None else at])
+        return TraceError(f"{self._source}:{line}:{column}: {what}.")

@@ -1,0 +1,254 @@
+"""One LangSmith: asks it in turn, waits where it asks to, and says in a sentence why there is no answer."""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from pytest_refinery.errors import TraceError
+from pytest_refinery.sources.langsmith import refusals
+from pytest_refinery.sources.langsmith.refusals import Refused
+from pytest_refinery.sources.langsmith.transport import Request, Response, TooLargeError, UnreachedError
+from pytest_refinery.traces import json_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_refinery.traces.model import Json
+
+_PASSING = frozenset({408, 425, 500, 502, 503, 504})
+# What the SDK waits after a 429 that does not say how long.
+_LIMITED_SECONDS = 30.0
+# Where not even an error came, the next request would only wait for nothing, too.
+_STILL_SILENT_SECONDS = 30.0
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A kind of request, and how many of it one key may send in how many seconds."""
+
+    name: str
+    requests: int
+    seconds: float
+
+
+# The limits that LangSmith's documentation states for each key.
+V1_QUERY = Lane("v1-query", 15, 10.0)
+V2 = Lane("v2", 300, 10.0)
+OTHER = Lane("other", 2_000, 60.0)
+
+
+class Pace(Protocol):
+    """Spreads the requests of all processes that use one key."""
+
+    def book(self, lane: str, *, requests: int, seconds: float) -> float:
+        """Count a request and return how many seconds to wait before it may be sent."""
+        ...
+
+    def hold(self, lane: str, seconds: float) -> None:
+        """Let nobody send on a lane for so many seconds."""
+        ...
+
+
+class Sender(Protocol):
+    """Sends one request, once."""
+
+    def send(self, request: Request) -> Response:
+        """Return the answer, whatever its status."""
+        ...
+
+
+class Service:
+    """Sends requests to one endpoint, from any thread.
+
+    Args:
+        endpoint: Without ``/api``.
+        headers: Those that say who asks; ``None`` for what needs no key.
+        patience_seconds: How long to go on asking a LangSmith that does not answer, or says that it is asked too often.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        headers: Mapping[str, str] | None,
+        *,
+        wire: Sender,
+        pace: Pace,
+        patience_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.endpoint = endpoint
+        self.host = _host(endpoint)
+        self._headers = headers or {}
+        self._wire = wire
+        self._pace = pace
+        self._patience = patience_seconds
+        self._sleep = sleep
+        self._clock = clock
+        # What is stored apart may be with others, who have troubles of their own.
+        self._outages: defaultdict[str, _Outage] = defaultdict(lambda: _Outage(clock))
+
+    def get(self, path: str, query: Sequence[tuple[str, str]], *, lane: Lane) -> Json:
+        """Return the JSON at a path, as in ``/api/v2/traces/<id>/runs``.
+
+        Raises:
+            Refused: The answer is an error.
+            TraceError: There is no answer.
+        """
+        return self._asked(Request("GET", self.endpoint + path, query, headers=self._headers), lane)
+
+    def post(self, path: str, body: Mapping[str, Any], *, lane: Lane) -> Json:
+        """Return the JSON that answers ``body``; raises as ``get``."""
+        return self._asked(Request("POST", self.endpoint + path, body=body, headers=self._headers), lane)
+
+    def _asked(self, request: Request, lane: Lane) -> Json:
+        response = self.answer(request, lane)
+        if response.status != HTTPStatus.OK:
+            raise refusals.of(response, host=self.host, secrets=self._headers.values())
+        return self.parsed(response)
+
+    def parsed(self, response: Response) -> Json:
+        """Return the JSON of an answer.
+
+        Raises:
+            Refused: It holds none that can be worked with.
+        """
+        value = json_values.parsed(response.content.decode("utf-8", "replace"))
+        if value is None:
+            msg = f"{self.host} answered with something else than JSON. Does LANGSMITH_ENDPOINT name its API?"
+            raise Refused(msg, response.status, is_unknown_path=True)
+        return value
+
+    def answer(self, request: Request, lane: Lane) -> Response:
+        """Return the first answer that is neither a 429 nor a passing trouble.
+
+        Raises:
+            TraceError: There was none for as long as patience lasts.
+        """
+        host = _host(request.url)
+        self._refuse_while_silent(host)
+        pauses = chain((1.0, 2.0, 4.0, 8.0), repeat(16.0))
+        first_trouble: float | None = None
+        while True:
+            self._sleep_if(self._pace.book(lane.name, requests=lane.requests, seconds=lane.seconds))
+            response = self._attempt(request)
+            if isinstance(response, Response) and response.status != HTTPStatus.TOO_MANY_REQUESTS:
+                return response
+            first_trouble = self._clock() if first_trouble is None else first_trouble
+            if isinstance(response, Response):
+                self._hold(lane, host, _asked_seconds(response.headers), first_trouble)
+            else:
+                self._sleep_if(self._pause(host, response, next(pauses), first_trouble))
+
+    def _attempt(self, request: Request) -> Response | _Trouble:
+        """Return the answer, or why there is none that counts."""
+        try:
+            response = self._wire.send(request)
+        except UnreachedError as error:
+            return _Trouble(str(error), is_silent=True)
+        except TooLargeError as error:
+            msg = f"The answer of {_host(request.url)} is larger than a trace may be ({error})."
+            raise TraceError(msg) from error
+        if response.status in _PASSING:
+            return _Trouble(f"it answers {response.status}")
+        self._outages[_host(request.url)].end()
+        return response
+
+    def _hold(self, lane: Lane, host: str, seconds: float, first_trouble: float) -> None:
+        if self._clock() + seconds > first_trouble + self._patience:
+            msg = (
+                f"{host} says that this key asks too often (429), and to wait {seconds:.0f} s more; longer than "
+                f"the {self._patience:g} s that REFINERY_FETCH_TIMEOUT allows. Run again later."
+            )
+            raise TraceError(msg)
+        self._pace.hold(lane.name, seconds)
+
+    def _pause(self, host: str, trouble: _Trouble, seconds: float, first_trouble: float) -> float:
+        since = min(first_trouble, self._outages[host].begin())
+        if self._clock() + seconds <= since + self._patience:
+            return seconds
+        self._outages[host].give_up(trouble)
+        raise TraceError(self._down(host, trouble))
+
+    def _refuse_while_silent(self, host: str) -> None:
+        trouble = self._outages[host].silence(_STILL_SILENT_SECONDS)
+        if trouble is not None:
+            raise TraceError(self._down(host, trouble))
+
+    def _down(self, host: str, trouble: _Trouble) -> str:
+        return (
+            f"{host} could not be asked for {self._patience:g} s ({trouble.why}). Run again later; traces that "
+            "were fetched before are still there. (REFINERY_FETCH_TIMEOUT says how long to try.)"
+        )
+
+    def _sleep_if(self, seconds: float) -> None:
+        if seconds > 0:
+            self._sleep(seconds)
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """Why there is no answer; ``is_silent`` where not even an error came."""
+
+    why: str
+    is_silent: bool = False
+
+
+class _Outage:
+    """Since when there is trouble with a host, for all threads: a suite waits for the end of it once."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._since: float | None = None
+        self._given_up: tuple[float, _Trouble] | None = None
+
+    def begin(self) -> float:
+        """Return since when it lasts."""
+        with self._lock:
+            self._since = self._clock() if self._since is None else self._since
+            return self._since
+
+    def give_up(self, trouble: _Trouble) -> None:
+        """Note that patience has ended: until there is an answer, nobody has any left."""
+        with self._lock:
+            self._since = -math.inf
+            self._given_up = self._clock(), trouble
+
+    def silence(self, seconds: float) -> _Trouble | None:
+        """Return what was given up less than ``seconds`` ago because nothing was heard."""
+        with self._lock:
+            at, trouble = self._given_up or (0.0, None)
+            is_on = trouble is not None and trouble.is_silent and self._clock() < at + seconds
+            return trouble if is_on else None
+
+    def end(self) -> None:
+        """Note that there was an answer."""
+        with self._lock:
+            self._since = self._given_up = None
+
+
+def _asked_seconds(headers: Mapping[str, str]) -> float:
+    """Return what ``retry-after`` asks for, in seconds or as a date."""
+    asked = headers.get("retry-after", "")
+    try:
+        seconds = float(asked) if _SECONDS.fullmatch(asked) else parsedate_to_datetime(asked).timestamp() - time.time()
+    except ValueError:
+        return _LIMITED_SECONDS
+    return max(0.0, seconds)
+
+
+def _host(url: str) -> str:
+    """Return the host of an address, with its port and without a password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
