@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery import wiring
-from pytest_refinery.integration.trace_folder import trace_folder
+from pytest_refinery.integration.workers import trace_folder
 from pytest_refinery.traces.model import RunKind, Trace
 from pytest_refinery.traces.recorder import Recorder
 

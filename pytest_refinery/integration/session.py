@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery.errors import RefineryError, Undecided
-from pytest_refinery.integration import attach, marked
-from pytest_refinery.integration.items import ExpectationFile, ExpectationItem, plain_repr
-from pytest_refinery.integration.progress import ProgressOfWorkers
-from pytest_refinery.integration.summary import Summary
-from pytest_refinery.integration.workbench import Workbench
+from pytest_refinery.integration.reporting import report_sections
+from pytest_refinery.integration.reporting.progress import ProgressOfWorkers
+from pytest_refinery.integration.reporting.summary import Summary
+from pytest_refinery.integration.running import marked_tests
+from pytest_refinery.integration.running.item_services import ItemServices
+from pytest_refinery.integration.running.items import ExpectationFile, ExpectationItem, plain_repr
 from pytest_refinery.integration.workers import SharedFolder
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ def start(config: pytest.Config, settings: Settings) -> None:
     Raises:
         ConfigurationError: Nobody offers the analyst that was asked for.
     """
-    workbench = Workbench(config, settings)
-    config.pluginmanager.register(RefinerySession(workbench), "refinery-session")
+    services = ItemServices(config, settings)
+    config.pluginmanager.register(RefinerySession(services), "refinery-session")
     if not hasattr(config, "workerinput"):
         workers = SharedFolder()
-        config.pluginmanager.register(Summary(config, settings, workbench, workers), "refinery-summary")
+        config.pluginmanager.register(Summary(config, settings, services, workers), "refinery-summary")
         config.pluginmanager.register(workers, "refinery-workers")
         config.pluginmanager.register(ProgressOfWorkers(config, workers), "refinery-progress")
 
@@ -42,64 +43,64 @@ def start(config: pytest.Config, settings: Settings) -> None:
 class RefinerySession:
     """Collects expectations and keeps a record of every item that has one."""
 
-    def __init__(self, workbench: Workbench) -> None:
-        self._workbench = workbench
+    def __init__(self, services: ItemServices) -> None:
+        self._services = services
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> ExpectationFile | None:
         """Collect expectation files, and no other YAML."""
         if not file_path.name.endswith(_SUFFIXES):
             return None
-        return ExpectationFile.from_parent(parent, path=file_path, workbench=self._workbench)
+        return ExpectationFile.from_parent(parent, path=file_path, services=self._services)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Begin to fetch what this item and the next ones need; others run it."""
-        self._workbench.read_ahead(item, nextitem)
+        self._services.read_ahead(item, nextitem)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Start each attempt, reruns too, with a fresh record."""
         if isinstance(item, ExpectationItem):
-            attach.keep(item, item.blank_record())
-        elif (mark := marked.read(item)) is not None:
-            attach.keep(item, mark.blank_record())
-        with self._workbench.taping.faithfully():
+            report_sections.keep(item, item.blank_record())
+        elif (mark := marked_tests.read(item)) is not None:
+            report_sections.keep(item, mark.blank_record())
+        with self._services.cassette.faithfully():
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> None:
         """Open the cassette of a test before the first fixture of its own: wider ones belong to no test."""
         if fixturedef.scope == "function" and isinstance(request.node, pytest.Item):
-            self._workbench.taping.begin(request.node)
+            self._services.cassette.begin(request.node)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Diagnose a marked Python test that fails, inside its call phase."""
-        mark = None if isinstance(item, ExpectationItem) else marked.read(item)
+        mark = None if isinstance(item, ExpectationItem) else marked_tests.read(item)
         if mark is None:
             return (yield)
         try:
-            self._workbench.taping.begin(item)
-            with self._workbench.taping.faithfully():
+            self._services.cassette.begin(item)
+            with self._services.cassette.faithfully():
                 result = yield
         except pytest.exit.Exception:
             raise
         except Undecided as error:
-            attach.keep(item, mark.undecided(error, attach.record_of(item)))
+            report_sections.keep(item, mark.undecided(error, report_sections.record_of(item)))
             raise
         except (Exception, pytest.fail.Exception) as error:
-            attach.keep(item, mark.explain(error, attach.record_of(item), self._workbench))
+            report_sections.keep(item, mark.explain(error, report_sections.record_of(item), self._services))
             raise
-        attach.keep(item, mark.passed(attach.record_of(item)))
+        report_sections.keep(item, mark.passed(report_sections.record_of(item)))
         return result
 
     def pytest_keyboard_interrupt(self) -> None:
         """Write no cassette of an item that was interrupted."""
-        self._workbench.taping.spoil("the run was interrupted")
+        self._services.cassette.spoil("the run was interrupted")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what became of the cassette of an item that was interrupted: it has no report."""
-        if lost := self._workbench.taping.lost:
+        if lost := self._services.cassette.lost:
             terminalreporter.write_line(f"warning: {lost}", yellow=True)
 
     @pytest.hookimpl(wrapper=True)
@@ -119,10 +120,10 @@ class RefinerySession:
             if report.when == "call":
                 # An error; and pytest knows none but those of setup and teardown.
                 report.when = "setup"
-        attach.to_report(item, call, report)
-        if attach.tape_to_report(item, report):
-            self._workbench.taping.lost = ""
-        self._workbench.album.to_report(report)
+        report_sections.to_report(item, call, report)
+        if report_sections.tape_to_report(item, report):
+            self._services.cassette.lost = ""
+        self._services.pictures.to_report(report)
         return report
 
 

@@ -11,6 +11,7 @@ import pytest
 
 _INPUT = "refinery_folder"
 _COLUMNS = "refinery_columns"
+_TRACES = "refinery-traces"
 _USUAL, _WIDEST = 80, 100
 
 
@@ -27,6 +28,12 @@ def columns(config: pytest.Config) -> int:
         return int(worker[_COLUMNS])
     has_terminal = config.pluginmanager.hasplugin("terminalreporter")
     return min(config.get_terminal_writer().fullwidth if has_terminal else _USUAL, _WIDEST)
+
+
+def trace_folder(config: pytest.Config) -> Path | None:
+    """Return a folder in pytest's own cache: ``--cache-clear`` empties it, without the cache plugin there is none."""
+    cache: pytest.Cache | None = getattr(config, "cache", None)
+    return cache.mkdir(_TRACES) if cache else None
 
 
 class SharedFolder:
@@ -51,3 +58,35 @@ class SharedFolder:
         """Remove the folder."""
         if self._path is not None:
             shutil.rmtree(self._path, ignore_errors=True)
+
+
+class DiagnosisLimit:
+    """Hands out a limited number of places.
+
+    Workers share ``folder``; a place is a file in it that only one of them can create.
+    """
+
+    def __init__(self, most: int | None, *, folder: Path | None = None) -> None:
+        self._most = most
+        self._taken = 0
+        self._folder = folder
+
+    def take(self) -> bool:
+        """Take a place; tell whether there was one."""
+        if self._most is None:
+            return True
+        while self._taken < self._most:
+            self._taken += 1
+            if self._folder is None or self._claim(self._folder, self._taken):
+                return True
+        return False
+
+    @staticmethod
+    def _claim(folder: Path, number: int) -> bool:
+        # A worker on another machine has the name of the folder, not the folder.
+        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            (folder / f"diagnosis-{number}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True

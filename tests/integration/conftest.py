@@ -9,7 +9,7 @@ import pytest
 
 # Inner runs in this process forget what they import: a module that a test holds would then meet doubles of others.
 import pytest_refinery.expectations.loader
-import pytest_refinery.integration.judging
+import pytest_refinery.integration.running.evaluation
 import pytest_refinery.integration.session  # noqa: F401
 
 if TYPE_CHECKING:

@@ -130,7 +130,7 @@ def test_the_line_that_asked_is_named_without_a_traceback(
     result.assert_outcomes(errors=1)
     assert "test_asking.py:6: test_asking.py::test_models: there is no cassette" in folded(result)
     result.stdout.no_fnmatch_line("*Traceback*")
-    result.stdout.no_fnmatch_line("*taping.py*")
+    result.stdout.no_fnmatch_line("*item_cassette.py*")
 
 
 def test_strictly_offline_no_library_reaches_the_network_and_the_place_is_named(

@@ -4,8 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from pytest_refinery.integration.allowance import Allowance
-from pytest_refinery.integration.workers import SharedFolder, shared_folder
+from pytest_refinery.integration.workers import DiagnosisLimit, SharedFolder, shared_folder
 
 if TYPE_CHECKING:
     import pytest
@@ -28,12 +27,12 @@ def test_a_process_that_is_no_worker_shares_nothing(pytestconfig: pytest.Config)
 
 
 def test_places_are_handed_out_over_all_workers(tmp_path: Path) -> None:
-    workers = [Allowance(3, folder=tmp_path / "shared") for _ in range(2)]
+    workers = [DiagnosisLimit(3, folder=tmp_path / "shared") for _ in range(2)]
     taken = [worker.take() for _ in range(3) for worker in workers]
     assert taken.count(True) == 3
 
 
 def test_a_process_alone_counts_for_itself() -> None:
-    allowance = Allowance(2)
-    assert [allowance.take() for _ in range(3)] == [True, True, False]
-    assert all(Allowance(None).take() for _ in range(5))
+    limit = DiagnosisLimit(2)
+    assert [limit.take() for _ in range(3)] == [True, True, False]
+    assert all(DiagnosisLimit(None).take() for _ in range(5))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.ports import PromptFile
     from pytest_refinery.expectations.model import Expectation
-    from pytest_refinery.integration.workbench import Workbench
+    from pytest_refinery.integration.running.item_services import ItemServices
     from pytest_refinery.traces.model import Trace
 
 NO_JUDGE = (
@@ -73,27 +73,27 @@ def trace_record(trace: Trace, *, is_anew: bool = False) -> TraceRecord:
     )
 
 
-def begin(expectation: Expectation, workbench: Workbench, *, base: Path) -> Judging:
+def begin(expectation: Expectation, services: ItemServices, *, base: Path) -> Evaluation:
     """Return what decides an expectation, with the files that it names.
 
     Raises:
         TraceError: A pattern matches nothing, or a file is no text.
     """
-    return Judging(
+    return Evaluation(
         expectation=expectation,
-        workbench=workbench,
+        services=services,
         base=base,
-        prompt_files=workbench.read_files(expectation.prompts, base=base),
-        eval_files=workbench.read_files(expectation.evals, base=base),
+        prompt_files=services.read_files(expectation.prompts, base=base),
+        eval_files=services.read_files(expectation.evals, base=base),
     )
 
 
 @dataclass(frozen=True)
-class Judging:
+class Evaluation:
     """What decides an expectation about one trace or another."""
 
     expectation: Expectation
-    workbench: Workbench
+    services: ItemServices
     base: Path
     prompt_files: tuple[PromptFile, ...] = ()
     eval_files: tuple[PromptFile, ...] = ()
@@ -101,7 +101,7 @@ class Judging:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Where the modules are looked for that the expectation names."""
-        return tuple(dict.fromkeys((self.base, self.workbench.root)))
+        return tuple(dict.fromkeys((self.base, self.services.root)))
 
     def recorded(self) -> Trace:
         """Return the trace that the expectation names.
@@ -111,7 +111,7 @@ class Judging:
         """
         if self.expectation.trace is None:
             raise Undecided(NO_AGENT)
-        return self.workbench.load(self.expectation.trace, base=self.base, project=self.expectation.project)
+        return self.services.load(self.expectation.trace, base=self.base, project=self.expectation.project)
 
     def refuse_undecidable(self) -> None:
         """Refuse an expectation that nothing can decide, whatever the trace.
@@ -119,8 +119,8 @@ class Judging:
         Raises:
             Undecided: It has no checks, and there is no judge.
         """
-        if not self.expectation.checks and not self.workbench.has_judge:
-            raise Undecided(self.workbench.taping.filled(NO_JUDGE))
+        if not self.expectation.checks and not self.services.has_judge:
+            raise Undecided(self.services.cassette.filled(NO_JUDGE))
 
     def case(self, trace: Trace) -> Case:
         """Return all that is known of the expectation about ``trace``."""
@@ -145,12 +145,12 @@ class Judging:
         record, failures = self._checked(record, case) if self.expectation.checks else self._judged(record, case)
         if record.outcome == Outcome.UNDECIDED:
             # A failed one is drawn with its diagnosis.
-            self.workbench.album.draw(record, case)
+            self.services.pictures.draw(record, case)
         return record, replace(case, failures=failures) if record.outcome == Outcome.FAILED else None
 
     def _checked(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[Gap, ...]]:
         results = checks.run_checks(
-            self.expectation.checks, case.trace, custom=self.workbench.custom_checks, import_from=self.folders
+            self.expectation.checks, case.trace, custom=self.services.custom_checks, import_from=self.folders
         )
         failures = tuple(
             Gap(expected=result.expected, actual=result.actual, run_id=result.run_id)
@@ -165,9 +165,9 @@ class Judging:
     def _judged(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[Gap, ...]]:
         self.refuse_undecidable()
         trials = 1 if case.trace.is_live else self.expectation.trials
-        if self.workbench.is_planning:
-            return self.workbench.planned_judge(record, case, trials=trials), ()
-        found = self.workbench.judged(record.nodeid, case, trials=trials, pass_rate=self.expectation.pass_rate)
+        if self.services.is_planning:
+            return self.services.planned_judge(record, case, trials=trials), ()
+        found = self.services.judged(record.nodeid, case, trials=trials, pass_rate=self.expectation.pass_rate)
         record = record.model_copy(update={"judge": found, "outcome": _OUTCOMES[found.verdict]})
         if found.verdict == JudgeVerdict.UNDECIDED:
             return record.model_copy(update={"error": f"The judge could not decide it. {_reasons(found)}"}), ()
@@ -176,16 +176,16 @@ class Judging:
 
 
 def judge(
-    expectation: Expectation, record: ItemRecord, workbench: Workbench, *, base: Path
+    expectation: Expectation, record: ItemRecord, services: ItemServices, *, base: Path
 ) -> tuple[ItemRecord, Case | None]:
-    """Return the verdict on the recorded trace of an expectation; see ``Judging.decide``.
+    """Return the verdict on the recorded trace of an expectation; see ``Evaluation.decide``.
 
     Raises:
         RefineryError: The expectation cannot be decided.
     """
-    judging = begin(expectation, workbench, base=base)
-    trace = judging.recorded()
-    return judging.decide(record.model_copy(update={"trace": trace_record(trace)}), trace)
+    evaluation = begin(expectation, services, base=base)
+    trace = evaluation.recorded()
+    return evaluation.decide(record.model_copy(update={"trace": trace_record(trace)}), trace)
 
 
 def _reasons(found: JudgeRecord) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 # All of the package, or runs inside this process would mix what is loaded here with what they load and forget.
-from pytest_refinery.integration import answer_cache, judging, session  # noqa: F401
-from pytest_refinery.integration.progress import Progress, ProgressOfWorkers
+from pytest_refinery.integration import session  # noqa: F401
+from pytest_refinery.integration.reporting.progress import Progress, ProgressOfWorkers
+from pytest_refinery.integration.running import answer_cache, evaluation  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,11 +12,11 @@ from pytest_refinery.analysis.records import ExpectationRecord, ItemRecord, Outc
 from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.errors import RefineryError, did_you_mean
 from pytest_refinery.integration.fixture import trace_of
-from pytest_refinery.integration.judging import trace_record
+from pytest_refinery.integration.running.evaluation import trace_record
 from pytest_refinery.traces import prompts as trace_prompts
 
 if TYPE_CHECKING:
-    from pytest_refinery.integration.workbench import Workbench
+    from pytest_refinery.integration.running.item_services import ItemServices
 
 _ARGUMENTS = ("expect", "business_context", "prompts")
 _FAILURE_CHARACTERS = 2_000
@@ -95,14 +95,14 @@ class MarkedTest:
         """Return the record of a test whose outcome means nothing, because of ``error``."""
         return self._with_trace(record, Outcome.UNDECIDED).model_copy(update={"error": str(error)})
 
-    def explain(self, error: BaseException, record: ItemRecord, workbench: Workbench) -> ItemRecord:
+    def explain(self, error: BaseException, record: ItemRecord, services: ItemServices) -> ItemRecord:
         """Return the record of a test that failed with ``error``, diagnosed where it used a trace."""
         record = self._with_trace(record, Outcome.FAILED)
         trace = trace_of(self.item)
         if trace is None:
             return record.model_copy(update={"error": NO_TRACE})
         try:
-            prompt_files = workbench.read_files(self.prompts, base=self.item.path.parent)
+            prompt_files = services.read_files(self.prompts, base=self.item.path.parent)
         except RefineryError as missing:
             return record.model_copy(update={"error": f"No diagnosis: {missing}"})
         case = Case(
@@ -113,7 +113,7 @@ class MarkedTest:
             prompts=trace_prompts.extract(trace),
             prompt_files=prompt_files,
         )
-        return workbench.diagnosed(record, case)
+        return services.diagnosed(record, case)
 
     def _with_trace(self, record: ItemRecord, outcome: Outcome) -> ItemRecord:
         trace = trace_of(self.item)

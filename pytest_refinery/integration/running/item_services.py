@@ -12,14 +12,12 @@ from pytest_refinery import wiring
 from pytest_refinery.analysis.ports import Judge, PreparingAnalyst, Summariser
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.errors import Undecided
-from pytest_refinery.integration import read_ahead
-from pytest_refinery.integration.album import Album
-from pytest_refinery.integration.allowance import Allowance
-from pytest_refinery.integration.progress import Progress
-from pytest_refinery.integration.read_ahead import ReadAhead, Reference
-from pytest_refinery.integration.taping import Means, Taping
-from pytest_refinery.integration.trace_folder import trace_folder
-from pytest_refinery.integration.workers import shared_folder
+from pytest_refinery.integration.reporting.pictures import PictureCollector
+from pytest_refinery.integration.reporting.progress import Progress
+from pytest_refinery.integration.running import prefetch
+from pytest_refinery.integration.running.item_cassette import ItemCassette, Services
+from pytest_refinery.integration.running.prefetch import Prefetch, Reference
+from pytest_refinery.integration.workers import DiagnosisLimit, shared_folder, trace_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.schemas import Diagnosis
     from pytest_refinery.cassettes.tape import Tape
     from pytest_refinery.expectations.model import Expectation
-    from pytest_refinery.integration.answer_cache import AnswerCache
+    from pytest_refinery.integration.running.answer_cache import AnswerCache
     from pytest_refinery.settings import Settings
     from pytest_refinery.traces.model import Trace
     from pytest_refinery.traces.source import TraceSource
@@ -41,7 +39,7 @@ _PLANNING = "--refinery-plan spends nothing"
 _ENDS_THE_RUN = (KeyboardInterrupt, SystemExit, pytest.exit.Exception)
 
 
-class Workbench:
+class ItemServices:
     """Loads traces and diagnoses failures for the items of one process.
 
     Raises:
@@ -50,17 +48,17 @@ class Workbench:
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.root = config.rootpath
-        self.album = Album(is_wanted=settings.report is not None)
+        self.pictures = PictureCollector(is_wanted=settings.report is not None)
         self._config = config
         self._settings = settings
         self._progress = Progress(config)
         self._shared_folder = shared_folder(config)
-        self._allowance = Allowance(settings.max_diagnoses, folder=self._shared_folder)
+        self._diagnosis_limit = DiagnosisLimit(settings.max_diagnoses, folder=self._shared_folder)
         self._budget = cache(partial(self._build_budget, self._shared_folder))
         self._usual_analyst = self._chosen_analyst(settings.analyst, self._budget)
         self._usual_source = wiring.build_source(settings, keep_in=partial(trace_folder, config))
-        self.taping = Taping(config, settings, self._means_while_taped)
-        self._ahead = ReadAhead(partial(self._fetch, self._usual_source)) if read_ahead.is_wise(config) else None
+        self.cassette = ItemCassette(config, settings, self._services_while_open)
+        self._ahead = Prefetch(partial(self._fetch, self._usual_source)) if prefetch.is_wise(config) else None
 
     def _chosen_analyst(self, name: str, budget: Callable[[], TokenBudget]) -> Analyst | PreparingAnalyst:
         return self._offered_analyst(name) or wiring.build_analyst(
@@ -71,44 +69,44 @@ class Workbench:
         offered: Analyst | PreparingAnalyst | None = self._config.hook.pytest_refinery_analyst(name=name)
         return offered
 
-    def _means_while_taped(self, tape: Tape) -> Means:
+    def _services_while_open(self, tape: Tape) -> Services:
         """Return means that know nothing yet: a recording holds all that a replay asks."""
         name, settings = self._settings.analyst, self._settings
         offered = self._offered_analyst(name)
         if tape.is_replaying:
             known = wiring.circumstances_of_cassette(tape.path)
             analyst = offered or wiring.build_replaying_analyst(name, settings, known)
-            return Means(analyst, wiring.as_recorded(wiring.build_replaying_source(known), tape))
+            return Services(analyst, wiring.as_recorded(wiring.build_replaying_source(known), tape))
         analyst = offered or wiring.build_analyst(name, settings, budget=self._budget, is_recorded=True)
         tape.circumstances = wiring.circumstances_of(analyst, self._budget)
-        return Means(analyst, wiring.as_recorded(wiring.build_source(settings), tape))
+        return Services(analyst, wiring.as_recorded(wiring.build_source(settings), tape))
 
     @property
     def _analyst(self) -> Analyst | PreparingAnalyst:
-        return self.taping.take.means.analyst if self.taping.take else self._usual_analyst
+        return self.cassette.take.means.analyst if self.cassette.take else self._usual_analyst
 
     def _as_taped(self, case: Case) -> Case:
         """Return a case of which a model sees what its replay will see: what is asked next depends on it."""
-        take = self.taping.take
+        take = self.cassette.take
         return replace(case, trace=wiring.trace_as_recorded(case.trace, take.tape)) if take else case
 
     @property
     def _source(self) -> TraceSource:
-        return self.taping.take.means.source if self.taping.take else self._usual_source
+        return self.cassette.take.means.source if self.cassette.take else self._usual_source
 
     @property
     def _engine(self) -> Engine:
-        settings = replace(self._settings, inter_group_sleep_s=0.0) if self.taping.is_replaying else self._settings
+        settings = replace(self._settings, inter_group_sleep_s=0.0) if self.cassette.is_replaying else self._settings
         return wiring.build_engine(settings, self._analyst, watch=self._progress.show)
 
     @property
     def _cache(self) -> AnswerCache | None:
-        return None if self.taping.take else self._usual_cache
+        return None if self.cassette.take else self._usual_cache
 
     @cached_property
     def _usual_cache(self) -> AnswerCache | None:
         """The answers of earlier sessions, for an analyst whose answers cost something."""
-        from pytest_refinery.integration.answer_cache import AnswerCache
+        from pytest_refinery.integration.running.answer_cache import AnswerCache
 
         analyst, settings = self._usual_analyst, self._settings
         if not isinstance(analyst, PreparingAnalyst):
@@ -132,8 +130,8 @@ class Workbench:
 
     def _fetch(self, ours: TraceSource, wanted: Reference) -> Trace:
         offered: TraceSource | None = self._config.hook.pytest_refinery_trace_source(reference=wanted.reference)
-        if offered is not None and self.taping.take is not None:
-            offered = wiring.as_recorded(offered, self.taping.take.tape)
+        if offered is not None and self.cassette.take is not None:
+            offered = wiring.as_recorded(offered, self.cassette.take.tape)
         return (offered or ours).load(wanted.reference, base=wanted.base, project=wanted.project)
 
     def read_ahead(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -153,12 +151,12 @@ class Workbench:
         """Yield the number of each trial of an agent, from 1; what is recorded meanwhile is recorded as of it."""
         try:
             for number in range(1, count + 1):
-                self.taping.set_trial(number if count > 1 else 0)
+                self.cassette.set_trial(number if count > 1 else 0)
                 with self._progress.about(nodeid):
                     self._progress.show("running the agent" + (f", trial {number} of {count}" if count > 1 else ""))
                 yield number
         finally:
-            self.taping.set_trial(0)
+            self.cassette.set_trial(0)
 
     def read_files(self, patterns: Iterable[str], *, base: Path) -> tuple[PromptFile, ...]:
         """Return the prompt or eval files that match ``patterns``.
@@ -176,7 +174,7 @@ class Workbench:
     @property
     def is_planning(self) -> bool:
         """Whether nothing may be spent, and something would be."""
-        return self._settings.plan and not self.taping.is_replaying
+        return self._settings.plan and not self.cassette.is_replaying
 
     def judged(self, nodeid: str, case: Case, *, trials: int, pass_rate: float) -> JudgeRecord:
         """Return the judge's verdict on an expectation without checks."""
@@ -191,7 +189,7 @@ class Workbench:
         with self._progress.about(nodeid):
             self._progress.show("judging")
             # Equal requests are answered in the order in which they were recorded.
-            at_once = 1 if self.taping.take else deciding.TRIALS_AT_ONCE
+            at_once = 1 if self.cassette.take else deciding.TRIALS_AT_ONCE
             found = deciding.decide(
                 judge, self._as_taped(case), job, trials=trials, pass_rate=pass_rate, at_once=at_once
             )
@@ -216,7 +214,7 @@ class Workbench:
 
     def _build_budget(self, shared_folder: Path | None) -> TokenBudget:
         return wiring.build_budget(
-            self._settings, tell=self._progress.show, meter=self.album.spent, shared_folder=shared_folder
+            self._settings, tell=self._progress.show, meter=self.pictures.spent, shared_folder=shared_folder
         )
 
     def told(self, failures: Sequence[ItemRecord], *, shared_folder: Path | None) -> Telling | None:
@@ -225,14 +223,14 @@ class Workbench:
         On the controller of workers their ``shared_folder`` is where tokens are counted. Where traffic is recorded or
         replayed, no model is asked: there is no cassette of a session.
         """
-        from pytest_refinery.integration.telling import Teller
+        from pytest_refinery.integration.reporting.failure_summary import Summarizer
 
         settings = self._settings
         budget = partial(self._build_budget, shared_folder)
         analyst = self._usual_analyst if shared_folder is None else self._chosen_analyst(settings.analyst, budget)
         if not isinstance(analyst, Summariser) or settings.plan or settings.record != "auto":
             return None
-        return Teller(self._config, self._progress, seconds=settings.timeout).tell(analyst, failures)
+        return Summarizer(self._config, self._progress, seconds=settings.timeout).tell(analyst, failures)
 
     def planned_summary(self, failures: int) -> PlanRecord | None:
         """Return what a summary of so many failures would cost, ``None`` where there would be none."""
@@ -245,7 +243,7 @@ class Workbench:
     def diagnosed(self, record: ItemRecord, case: Case) -> ItemRecord:
         """Return the record of a failed item with its diagnosis, or with why there is none."""
         record = self._diagnosed(record, case)
-        self.album.draw(record, case)
+        self.pictures.draw(record, case)
         return record
 
     def _diagnosed(self, record: ItemRecord, case: Case) -> ItemRecord:
@@ -256,14 +254,14 @@ class Workbench:
             return self._told(record, found)
         if self.is_planning:
             return self._planned(record, case)
-        if not self._allowance.take():
+        if not self._diagnosis_limit.take():
             limit = f"the limit of --refinery-max-diagnoses {self._settings.max_diagnoses} is reached"
             return record.model_copy(update={"error": f"Not diagnosed: {limit}."})
         # A test has cassettes of its own, which are open still.
         with self._progress.about(record.nodeid), wiring.in_front_of_other_cassettes():
             found, error = self._diagnose(case)
-        if self.taping.faults:
-            found, error = None, f"No diagnosis: {self.taping.faults[0]}"
+        if self.cassette.faults:
+            found, error = None, f"No diagnosis: {self.cassette.faults[0]}"
         if found is None:
             return record.model_copy(update={"error": error})
         if self._cache:
@@ -299,8 +297,8 @@ class Workbench:
             if analysis is None:
                 return None, f"No diagnosis: {why}"
             # pytest-timeout raises here, in the middle of the stages.
-            self.taping.spoil(f"the diagnosis was cut short ({why})")
+            self.cassette.spoil(f"the diagnosis was cut short ({why})")
             return analysis.so_far(f"cut short ({why})"), None
         if analysis.ran_out_of_time:
-            self.taping.spoil("the diagnosis was not finished in time (--refinery-timeout)")
+            self.cassette.spoil("the diagnosis was not finished in time (--refinery-timeout)")
         return found, None

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.overview import Telling
     from pytest_refinery.analysis.ports import Summariser
     from pytest_refinery.analysis.records import ItemRecord
-    from pytest_refinery.integration.progress import Progress
+    from pytest_refinery.integration.reporting.progress import Progress
 
 _KEY = "refinery/summary"
 
 
-class Teller:
+class Summarizer:
     """Asks a summariser, or finds in pytest's cache what it said of the same failures."""
 
     def __init__(self, config: pytest.Config, progress: Progress, *, seconds: float) -> None:

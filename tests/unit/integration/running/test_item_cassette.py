@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.integration.taping import Taping
+from pytest_refinery.integration.running.item_cassette import ItemCassette
 from pytest_refinery.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ _IDS = st.text(st.characters(codec="utf-8"), min_size=1)
 _IDS_OF_A_FILE = st.sampled_from([".", ":"]).map(lambda other: _IDS.filter(lambda name: other not in name))
 
 
-def taping(choose: Callable[..., Path | None] = lambda **_: None, **settings: Any) -> Taping:  # noqa: ANN401
+def cassette(choose: Callable[..., Path | None] = lambda **_: None, **settings: Any) -> ItemCassette:  # noqa: ANN401
     config: Any = SimpleNamespace(rootpath=ROOT, hook=SimpleNamespace(pytest_refinery_cassette=choose))
-    return Taping(config, Settings(**settings), lambda _: pytest.fail("nothing is opened here"))
+    return ItemCassette(config, Settings(**settings), lambda _: pytest.fail("nothing is opened here"))
 
 
 def path_of(nodeid: str, **settings: Any) -> str:  # noqa: ANN401
     item: Any = SimpleNamespace(nodeid=nodeid)
-    return taping(**settings).path_of(item).relative_to(ROOT).as_posix()
+    return cassette(**settings).path_of(item).relative_to(ROOT).as_posix()
 
 
 def test_an_item_has_a_file_below_the_path_of_its_own() -> None:
@@ -41,7 +41,7 @@ def test_an_item_has_a_file_below_the_path_of_its_own() -> None:
 
 def test_a_hook_chooses_another_relative_to_the_root() -> None:
     item: Any = SimpleNamespace(nodeid="a.refinery.yaml::one")
-    assert taping(lambda **_: Path("else/where.yaml")).path_of(item) == ROOT / "else" / "where.yaml"
+    assert cassette(lambda **_: Path("else/where.yaml")).path_of(item) == ROOT / "else" / "where.yaml"
 
 
 @given(_IDS_OF_A_FILE.flatmap(lambda ids: st.lists(ids, min_size=2, max_size=2, unique=True)))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _ENDS_THE_RUN = (KeyboardInterrupt, SystemExit, pytest.exit.Exception)
 
 
-class Album:
+class PictureCollector:
     """Keeps the picture of a failed item's trace, and what was spent when, until the item's report takes it along.
 
     Args:
@@ -64,7 +64,7 @@ class Album:
         return taken
 
 
-class Gallery:
+class PictureStore:
     """Gathers what reports bring, on the controller."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Gallery:
         self.take_spent(getattr(report, "refinery_spent", ()))
 
     def take_spent(self, spent: Iterable[Sequence[float]]) -> None:
-        """Take what was spent when, as an album keeps it."""
+        """Take what was spent when, as an pictures keeps it."""
         self._spendings += (Spending(at, int(tokens)) for at, tokens in spent)
 
     def page(self, report: Report, *, limit: Callable[[], int]) -> str:

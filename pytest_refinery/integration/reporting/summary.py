@@ -12,10 +12,10 @@ from pytest_refinery import wiring
 from pytest_refinery.analysis import compiling, history, overview, plans, tapes
 from pytest_refinery.analysis.records import ItemRecord, Outcome
 from pytest_refinery.analysis.tapes import TapeRecord
-from pytest_refinery.integration import attach, colours, github, originals, report_files
-from pytest_refinery.integration.album import Gallery
-from pytest_refinery.integration.earlier_runs import EarlierRuns
-from pytest_refinery.integration.junit import JUnit
+from pytest_refinery.integration.reporting import colours, github, originals, report_files, report_sections
+from pytest_refinery.integration.reporting.earlier_runs import EarlierRuns
+from pytest_refinery.integration.reporting.junit import JUnit
+from pytest_refinery.integration.reporting.pictures import PictureStore
 from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import escape, markdown, patch, text
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.history import Past
     from pytest_refinery.analysis.overview import Telling
     from pytest_refinery.analysis.records import Report, SessionPlan
-    from pytest_refinery.integration.workbench import Workbench
+    from pytest_refinery.integration.running.item_services import ItemServices
     from pytest_refinery.integration.workers import SharedFolder
     from pytest_refinery.settings import Settings
 
@@ -36,16 +36,18 @@ _QUIETEST = -1
 class Summary:
     """Gathers the records that reports bring, from this process or from workers."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, workbench: Workbench, workers: SharedFolder) -> None:
+    def __init__(
+        self, config: pytest.Config, settings: Settings, services: ItemServices, workers: SharedFolder
+    ) -> None:
         self._config = config
         self._settings = settings
-        self._workbench = workbench
+        self._services = services
         self._workers = workers
         self._folder = config.invocation_params.dir / settings.report if settings.report else None
         self._earlier = EarlierRuns(config, self._folder, shown=settings.report or "")
         self._junit = JUnit(config)
         self._failing: set[str] = set()
-        self._gallery = Gallery()
+        self._pictures = PictureStore()
         self._records: dict[str, ItemRecord] = {}
         self._tapes: dict[str, TapeRecord] = {}
         self._report: Report | None = None
@@ -60,7 +62,7 @@ class Summary:
             self._failing.discard(report.nodeid)
             if report.failed:
                 self._show(report, record)
-            self._gallery.take(report)
+            self._pictures.take(report)
         tape = getattr(report, "refinery_tape", None)
         if tape is not None:
             self._tapes[report.nodeid] = TapeRecord.model_validate(tape)
@@ -70,7 +72,7 @@ class Summary:
         self._failing.add(report.nodeid)
         self._junit.add_output(report, partial(text.whole, record))
         if self._config.pluginmanager.hasplugin("terminalreporter"):
-            colours.paint(report, attach.TITLE)
+            colours.paint(report, report_sections.TITLE)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Compile the report and write its files."""
@@ -102,7 +104,7 @@ class Summary:
         if len(failures) < overview.FEWEST or any(tape.played for tape in self._tapes.values()):
             return None
         try:
-            return self._workbench.told(failures, shared_folder=self._workers.path)
+            return self._services.told(failures, shared_folder=self._workers.path)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (the run is over and its outcome stands)
             why = f"{type(error).__name__}: {error}".removesuffix(": ")
             self._problems.append(f"the causes are grouped by their words alone: {why}")
@@ -115,7 +117,7 @@ class Summary:
             return None
         dollars = wiring.build_prices()
         failures = sum(record.outcome == Outcome.FAILED for record in self._records.values())
-        summary = self._workbench.planned_summary(failures)
+        summary = self._services.planned_summary(failures)
         return plans.session(planned, model=self._settings.model, limit=self._limit(), dollars=dollars, summary=summary)
 
     def _limit(self) -> int:
@@ -127,11 +129,11 @@ class Summary:
         self._problems += [problem] if problem else []
         if self._folder is None:
             return
-        self._gallery.take_spent(self._workbench.album.take_spent())
+        self._pictures.take_spent(self._services.pictures.take_spent())
         files: dict[str, Callable[[], str | None]] = {
             "report.json": lambda: report.model_dump_json(indent=2) + "\n",
             "report.md": partial(markdown.render, report),
-            "index.html": partial(self._gallery.page, report, limit=self._limit),
+            "index.html": partial(self._pictures.page, report, limit=self._limit),
             "refinery-fix.patch": partial(self._patch, report),
         }
         self._written, problems = report_files.write(self._folder, files)

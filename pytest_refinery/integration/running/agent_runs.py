@@ -14,7 +14,7 @@ from pytest_refinery.analysis import trials
 from pytest_refinery.analysis.records import CheckRecord, Outcome
 from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.errors import RefineryError, Undecided
-from pytest_refinery.integration import judging
+from pytest_refinery.integration.running import evaluation
 from pytest_refinery.traces import inputs as trace_inputs
 from pytest_refinery.traces.recorder import Recorder
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.expectations.model import Expectation
-    from pytest_refinery.integration.judging import Judging
-    from pytest_refinery.integration.workbench import Workbench
+    from pytest_refinery.integration.running.evaluation import Evaluation
+    from pytest_refinery.integration.running.item_services import ItemServices
     from pytest_refinery.traces.model import Trace
 
 _NOT_RUN = "Not run: --refinery-plan spends nothing, and nobody knows what the agent would spend."
@@ -48,17 +48,17 @@ class AgentRun:
     target: str
     inputs: object
     call: Callable[[], object]
-    judging: Judging
+    evaluation: Evaluation
 
-    def decide(self, record: ItemRecord, workbench: Workbench) -> tuple[ItemRecord, Case | None]:
+    def decide(self, record: ItemRecord, services: ItemServices) -> tuple[ItemRecord, Case | None]:
         """Run the agent as often as the expectation says; return the record, and the case of the trial to diagnose.
 
         Raises:
             RefineryError: The agent could not be called, or what its tracing recorded is no trace.
         """
-        expectation = self.judging.expectation
+        expectation = self.evaluation.expectation
         found: list[tuple[ItemRecord, Case | None]] = []
-        for _ in workbench.trials(record.nodeid, expectation.trials):
+        for _ in services.trials(record.nodeid, expectation.trials):
             trace, error = self._run()
             found.append(self._decided(record, trace, error))
             if isinstance(error, pytest.fail.Exception):
@@ -90,36 +90,36 @@ class AgentRun:
         return trace, error
 
     def _decided(self, record: ItemRecord, trace: Trace, error: BaseException | None) -> tuple[ItemRecord, Case | None]:
-        record = record.model_copy(update={"trace": judging.trace_record(trace, is_anew=True)})
+        record = record.model_copy(update={"trace": evaluation.trace_record(trace, is_anew=True)})
         if error is not None:
             return self._raised(record, trace, error)
         try:
-            return self.judging.decide(record, trace)
+            return self.evaluation.decide(record, trace)
         except RefineryError as reason:
             return record.model_copy(update={"outcome": Outcome.UNDECIDED, "error": str(reason)}), None
 
     def _raised(self, record: ItemRecord, trace: Trace, error: BaseException) -> tuple[ItemRecord, Case]:
         raised = f"{type(error).__name__}: {error}".rstrip(".: ")
-        actual = f"it raised {raised}{_place(error, self.judging.folders)}"
+        actual = f"it raised {raised}{_place(error, self.evaluation.folders)}"
         root = trace.root
         check = CheckRecord(
             name="agent", passed=False, expected=_ANSWERS, actual=actual, run_id=root.id, run_name=root.name
         )
-        case = self.judging.case(trace)
+        case = self.evaluation.case(trace)
         return (
             record.model_copy(update={"outcome": Outcome.FAILED, "checks": (check,)}),
             replace(case, failures=(Gap(expected=_ANSWERS, actual=actual, run_id=root.id),)),
         )
 
 
-def prepared(expectation: Expectation, workbench: Workbench, *, base: Path) -> AgentRun:
+def prepared(expectation: Expectation, services: ItemServices, *, base: Path) -> AgentRun:
     """Return the agent of an expectation, ready to be run.
 
     Raises:
         RefineryError: It cannot be imported, there is nothing to call it with, or nothing could decide about its trace.
     """
-    target = workbench.agent_of(expectation) or ""
-    begun = judging.begin(expectation, workbench, base=base)
+    target = services.agent_of(expectation) or ""
+    begun = evaluation.begin(expectation, services, base=base)
     begun.refuse_undecidable()
     agent = wiring.build_agent(target, import_from=begun.folders)
     inputs = expectation.inputs if expectation.inputs is not None else _recorded(begun)
@@ -131,7 +131,7 @@ def not_run(record: ItemRecord) -> ItemRecord:
     return record.model_copy(update={"outcome": Outcome.SKIPPED, "error": _NOT_RUN})
 
 
-def _recorded(begun: Judging) -> object:
+def _recorded(begun: Evaluation) -> object:
     trace = begun.recorded()
     inputs = trace_inputs.of(trace)
     if inputs is None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pytest_refinery.integration import colours
+from pytest_refinery.integration.reporting import colours
 
 
 @dataclass

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_refinery.integration.items import ExpectationItem
+from pytest_refinery.integration.running.items import ExpectationItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ def is_wise(config: pytest.Config) -> bool:
     return not any(config.getoption(name, default=False) for name in ("maxfail", "stepwise", "usepdb", "trace"))
 
 
-class ReadAhead:
+class Prefetch:
     """Fetches the traces of the next few items, each in a thread of its own.
 
     Only of items that follow one upon the other: what an agent, a Python test or a cassette does to the process must

@@ -20,9 +20,9 @@ from pytest_refinery.analysis import tapes
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.analysis.tapes import TapeRecord
 from pytest_refinery.errors import CassetteError, Undecided
-from pytest_refinery.integration import attach
 from pytest_refinery.integration.fixture import TAPED_SOURCE
-from pytest_refinery.integration.items import ExpectationItem
+from pytest_refinery.integration.reporting import report_sections
+from pytest_refinery.integration.running.items import ExpectationItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ _LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
-class Means:
+class Services:
     """Who loads the traces and answers the questions of an item while its cassette is open."""
 
     analyst: Analyst | PreparingAnalyst
@@ -47,7 +47,7 @@ class Means:
 
 
 @dataclass(frozen=True)
-class Take:
+class OpenCassette:
     """One attempt of an item while its cassette is open.
 
     Attributes:
@@ -55,7 +55,7 @@ class Take:
     """
 
     tape: Tape
-    means: Means
+    means: Services
     blockade: Blockade | None
 
     @property
@@ -65,7 +65,7 @@ class Take:
         return (*map(str, self.tape.misses), *attempts)
 
 
-class Taping:
+class ItemCassette:
     """Opens the cassettes of a process, one at a time.
 
     Args:
@@ -76,8 +76,8 @@ class Taping:
         lost: Why a recording was not written that the last item had to break off, ``""`` where none was.
     """
 
-    def __init__(self, config: pytest.Config, settings: Settings, means: Callable[[Tape], Means]) -> None:
-        self.take: Take | None = None
+    def __init__(self, config: pytest.Config, settings: Settings, means: Callable[[Tape], Services]) -> None:
+        self.take: OpenCassette | None = None
         self.lost = ""
         self._item: pytest.Item | None = None
         self._spoilt = ""
@@ -127,7 +127,7 @@ class Taping:
         )
         is_offline = self._settings.record == "none"
         blockade = wiring.offline(self._settings, about=item.nodeid) if is_offline else None
-        self.take = Take(tape, self._means(tape), self._open.enter_context(blockade) if blockade else None)
+        self.take = OpenCassette(tape, self._means(tape), self._open.enter_context(blockade) if blockade else None)
         item.stash[TAPED_SOURCE] = self.take.means.source
 
     def set_trial(self, number: int) -> None:
@@ -169,7 +169,7 @@ class Taping:
             trouble=take.tape.trouble or self._trouble(take.tape),
         )
         self._spoilt = ""
-        attach.keep_tape(item, record)
+        report_sections.keep_tape(item, record)
         if unused and self._settings.strict_cassettes:
             msg = f"{next(tapes.problems([record]))}. Record it anew, or leave --refinery-strict-cassettes away."
             raise CassetteError(msg)
@@ -221,7 +221,7 @@ def _is_ours(item: pytest.Item) -> bool:
 
 def _is_whole(item: pytest.Item) -> bool:
     """Tell whether an item has come to all that it would ask: what it did not come to is not unused."""
-    record = attach.record_of(item)
+    record = report_sections.record_of(item)
     if record.diagnosis is not None:
         return record.diagnosis.partial is None
     return record.outcome is Outcome.PASSED

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
-from pytest_refinery.integration import report_files
+from pytest_refinery.integration.reporting import report_files
 from pytest_refinery.reports import markdown, workflow_commands
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_refinery.errors import ExpectationFailed, ExpectationFileError, RefineryError, Undecided
-from pytest_refinery.integration import attach
+from pytest_refinery.integration.reporting import report_sections
 from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import text
 from pytest_refinery.reports.escape import printable
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.expectations.model import Expectation
-    from pytest_refinery.integration.agents import AgentRun
-    from pytest_refinery.integration.workbench import Workbench
+    from pytest_refinery.integration.running.agent_runs import AgentRun
+    from pytest_refinery.integration.running.item_services import ItemServices
 
 
 class ExpectationFile(pytest.File):
     """A ``*.refinery.yaml`` file."""
 
-    def __init__(self, *, workbench: Workbench, **kwargs: Any) -> None:  # noqa: ANN401  (pytest's own arguments)
+    def __init__(self, *, services: ItemServices, **kwargs: Any) -> None:  # noqa: ANN401  (pytest's own arguments)
         super().__init__(**kwargs)
-        self._workbench = workbench
+        self._services = services
 
     def collect(self) -> Iterator[ExpectationItem]:
         """Yield an item for each expectation; every problem of the file is one collection error."""
@@ -39,7 +39,7 @@ class ExpectationFile(pytest.File):
         from pytest_refinery.expectations import loader
 
         try:
-            found = loader.load(self.path, custom=self._workbench.custom_checks)
+            found = loader.load(self.path, custom=self._services.custom_checks)
         except ExpectationFileError as error:
             raise self.CollectError(str(error)) from error
         for tag in sorted({tag for expectation in found for tag in expectation.tags}):
@@ -47,7 +47,7 @@ class ExpectationFile(pytest.File):
             self.config.addinivalue_line("markers", f"{tag}: a tag of expectation files.")
         for expectation in found:
             yield ExpectationItem.from_parent(
-                self, name=expectation.id, expectation=expectation, workbench=self._workbench
+                self, name=expectation.id, expectation=expectation, services=self._services
             )
 
 
@@ -58,10 +58,10 @@ class ExpectationItem(pytest.Item):
     error; one that does not hold fails in the call phase, diagnosis included. An agent is run in the call phase.
     """
 
-    def __init__(self, *, expectation: Expectation, workbench: Workbench, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, expectation: Expectation, services: ItemServices, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(**kwargs)
         self.expectation = expectation
-        self._workbench = workbench
+        self._services = services
         self._case: Case | None = None
         self._agent: AgentRun | None = None
         for tag in expectation.tags:
@@ -70,18 +70,18 @@ class ExpectationItem(pytest.Item):
     @property
     def runs_agent(self) -> bool:
         """Whether an agent is run anew for it."""
-        return self._workbench.runs_agent(self.expectation)
+        return self._services.runs_agent(self.expectation)
 
     @cached_property
     def may_be_read_ahead(self) -> bool:
         """Whether its trace is a recorded one, and no cassette holds what is asked for it."""
-        return not self.runs_agent and not self._workbench.taping.is_taped(self)
+        return not self.runs_agent and not self._services.cassette.is_taped(self)
 
     def blank_record(self) -> ItemRecord:
         """Return the record as long as nothing is known."""
-        from pytest_refinery.integration import judging
+        from pytest_refinery.integration.running import evaluation
 
-        return judging.blank_record(self.expectation, nodeid=self.nodeid, file=self._shown_path())
+        return evaluation.blank_record(self.expectation, nodeid=self.nodeid, file=self._shown_path())
 
     def setup(self) -> None:
         """Load the trace, and run the checks or ask the judge; or get the agent ready.
@@ -90,22 +90,22 @@ class ExpectationItem(pytest.Item):
             RefineryError: The expectation cannot be decided.
         """
         base = self.path.parent
-        from pytest_refinery.integration import agents, judging
+        from pytest_refinery.integration.running import agent_runs, evaluation
 
-        self._workbench.taping.begin(self)
-        record = attach.record_of(self)
+        self._services.cassette.begin(self)
+        record = report_sections.record_of(self)
         if self.runs_agent:
-            self._agent = agents.prepared(self.expectation, self._workbench, base=base)
-            if self._workbench.is_planning:
-                self._settle(agents.not_run(record))
+            self._agent = agent_runs.prepared(self.expectation, self._services, base=base)
+            if self._services.is_planning:
+                self._settle(agent_runs.not_run(record))
             return
-        record, self._case = judging.judge(self.expectation, record, self._workbench, base=base)
+        record, self._case = evaluation.judge(self.expectation, record, self._services, base=base)
         self._settle(record)
 
     def _settle(self, record: ItemRecord) -> None:
         from pytest_refinery.analysis.records import Outcome
 
-        attach.keep(self, record)
+        report_sections.keep(self, record)
         if record.outcome == Outcome.SKIPPED:
             pytest.skip(record.error or "")
         if record.outcome == Outcome.UNDECIDED:
@@ -119,14 +119,14 @@ class ExpectationItem(pytest.Item):
             RefineryError: What the agent did cannot be decided.
         """
         if self._agent is not None:
-            with self._workbench.taping.faithfully():
-                record, self._case = self._agent.decide(attach.record_of(self), self._workbench)
+            with self._services.cassette.faithfully():
+                record, self._case = self._agent.decide(report_sections.record_of(self), self._services)
             self._settle(record)
         if self._case is None:
             return
-        record = self._workbench.diagnosed(attach.record_of(self), self._case)
-        attach.keep(self, record)
-        raise attach.failure(self)
+        record = self._services.diagnosed(report_sections.record_of(self), self._case)
+        report_sections.keep(self, record)
+        raise report_sections.failure(self)
 
     def teardown(self) -> None:
         """Let go of the trace."""

@@ -1,0 +1,1 @@
+"""What an item does: evaluate, run an agent, diagnose, replay."""
