@@ -21,7 +21,7 @@ import langsmith
 from langsmith import run_helpers, run_trees
 from langsmith._internal import _context
 
-from pytest_refinery.sources.capture.while_any import WhileAny
+from pytest_refinery.sources.capture.ref_counted import RefCountedContext
 from pytest_refinery.sources.formats import Records
 from pytest_refinery.traces import json_values
 
@@ -65,7 +65,7 @@ class LangSmithTracing:
         token = _here.set(self)
         try:
             with (
-                _LISTENERS.joined_by(self),
+                _LISTENERS.hold(self),
                 # What surrounds the agent is no part of its trace; replicas would be second copies of it.
                 run_helpers.tracing_context(parent=False, enabled=True, client=client, replicas=[]),
             ):
@@ -159,4 +159,4 @@ def _kept_here() -> Iterator[None]:
         yield
 
 
-_LISTENERS: WhileAny[LangSmithTracing] = WhileAny(_kept_here)
+_LISTENERS: RefCountedContext[LangSmithTracing] = RefCountedContext(_kept_here)

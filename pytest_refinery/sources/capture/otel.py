@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, ProxyTracer, SpanContext, TraceFlags, set_span_in_context
 
 from pytest_refinery.sources import formats
-from pytest_refinery.sources.capture.while_any import WhileAny
+from pytest_refinery.sources.capture.ref_counted import RefCountedContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ class OpenTelemetryTracing:
         nesting.add_way(self.name, _innermost)
         here, outside = _here.set(self), contexts.attach(_sampled())
         try:
-            with _LISTENERS.joined_by(self):
+            with _LISTENERS.hold(self):
                 yield
         finally:
             contexts.detach(outside)
@@ -137,4 +137,4 @@ def _kept_here() -> Iterator[None]:
         yield
 
 
-_LISTENERS: WhileAny[OpenTelemetryTracing] = WhileAny(_kept_here)
+_LISTENERS: RefCountedContext[OpenTelemetryTracing] = RefCountedContext(_kept_here)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats import token_counts
-from pytest_refinery.sources.formats.moments import moment
 from pytest_refinery.sources.formats.session_log import Session
 from pytest_refinery.sources.formats.tally import Tally, described
+from pytest_refinery.sources.formats.values import timestamp, token_counts
 from pytest_refinery.traces import messages
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class ClaudeCodeLines:
             id=message.get("id") if isinstance(message.get("id"), str) else None,
             at=_time(line),
             model=message.get("model") if isinstance(message.get("model"), str) else None,
-            usage=token_counts.counted(usage) if isinstance(usage, Mapping) else None,
+            usage=token_counts(usage) if isinstance(usage, Mapping) else None,
             error="".join(said.text for said in read) if has_failed else None,
         )
         for call in (call for said in read for call in said.tool_calls if call.id):
@@ -144,7 +143,7 @@ class ClaudeCodeLines:
 
 
 def _time(line: Mapping[str, Any]) -> datetime | None:
-    return moment(line.get("timestamp"))
+    return timestamp(line.get("timestamp"))
 
 
 def _text(value: Json) -> str | None:

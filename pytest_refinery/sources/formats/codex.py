@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats import token_counts
-from pytest_refinery.sources.formats.moments import moment
-from pytest_refinery.sources.formats.otel import decoded
 from pytest_refinery.sources.formats.session_log import Session
 from pytest_refinery.sources.formats.tally import Tally
+from pytest_refinery.sources.formats.values import decoded, timestamp, token_counts
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,7 +59,7 @@ class CodexLines:
     def add(self, record: object) -> None:
         """Add a line, an event or an item."""
         line: Mapping[str, Any] = record if isinstance(record, Mapping) else {}
-        self._at = moment(line.get("timestamp")) or self._at
+        self._at = timestamp(line.get("timestamp")) or self._at
         is_read = self._line(line)
         self._lines.add(1, () if is_read else [_kind(line)])
 
@@ -108,7 +106,7 @@ class CodexLines:
         if kind == "token_count":
             info = event.get("info")
             usage = info.get("last_token_usage") if isinstance(info, Mapping) else None
-            self._session.main.count(token_counts.counted(usage) if isinstance(usage, Mapping) else {})
+            self._session.main.count(token_counts(usage) if isinstance(usage, Mapping) else {})
             return True
         if kind in {"error", "turn_aborted"}:
             self._session.root.error = str(event.get("message") or event.get("reason") or kind)
@@ -118,7 +116,7 @@ class CodexLines:
     def _turned(self, line: Mapping[str, Any]) -> bool:
         usage, error = line.get("usage"), line.get("error")
         if isinstance(usage, Mapping):
-            self._session.root.usage = token_counts.counted(usage)
+            self._session.root.usage = token_counts(usage)
         said = error.get("message") if isinstance(error, Mapping) else line.get("message")
         if line.get("type") != "turn.completed":
             self._session.root.error = str(said or "The turn has failed.")

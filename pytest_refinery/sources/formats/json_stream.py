@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import marshal
 import re
 import zlib
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats.sharing import Shared
 from pytest_refinery.traces import json_values
 
 if TYPE_CHECKING:
@@ -24,10 +24,31 @@ if TYPE_CHECKING:
 
     from pytest_refinery.traces.model import Json
 
+# The last one that writes equal values as equal bytes, whatever else refers to their parts.
+_MARSHAL_VERSION = 2
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[\s\ufeff]*")
 _GZIP_MAGIC = b"\x1f\x8b"
 _TOO_DEEP = f"nested more than {json_values.DEEPEST} levels deep; a trace is not"
+
+
+class Interner:
+    """Remembers the objects that stood in lists: messages, tools, documents."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Json] = {}
+
+    def intern(self, value: Json) -> Json:
+        """Return ``value``, changed in place: an object in a list that was seen before is the one seen before."""
+        if isinstance(value, dict):
+            value.update({key: self.intern(item) for key, item in value.items() if isinstance(item, dict | list)})
+        elif isinstance(value, list):
+            value[:] = [self._one(item) if isinstance(item, dict) else self.intern(item) for item in value]
+        return value
+
+    def _one(self, value: Json) -> Json:
+        known = self._known.setdefault(hash(marshal.dumps(value, _MARSHAL_VERSION)), value)
+        return known if known == value else value
 
 
 class Piece(NamedTuple):
@@ -76,7 +97,7 @@ class _Reader:
         self._stream = stream
         self._source = source
         self._decode = json.JSONDecoder().raw_decode
-        self._shared = Shared()
+        self._interner = Interner()
         self._text = ""
         self._at = 0
         self._is_at_end = False
@@ -152,7 +173,7 @@ class _Reader:
             raise self._error(_TOO_DEEP)
         has_lone = json_values.has_lone_surrogate(self._text, self._at, end)
         self._at = end
-        return self._shared.of(json_values.writable(value) if has_lone else value)
+        return self._interner.intern(json_values.writable(value) if has_lone else value)
 
     def _peek(self) -> str:
         """Skip white space and return the next character, "" at the end."""

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats import token_counts, tree_notes
-from pytest_refinery.sources.formats.moments import moment
-from pytest_refinery.sources.formats.otel import Attributes, contents_of, decoded
-from pytest_refinery.sources.formats.tally import Tally, described
+from pytest_refinery.sources.formats.otel import Attributes, contents_of
+from pytest_refinery.sources.formats.tally import Tally, described, tree_notes
+from pytest_refinery.sources.formats.values import decoded, timestamp, token_counts
 from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
 
@@ -133,7 +132,7 @@ class Observations:
         )
 
     def _notes(self, runs: tuple[Run, ...]) -> Iterator[str]:
-        yield from tree_notes.notes(runs, {_trace_id(record) for record in self._records.values()})
+        yield from tree_notes(runs, {_trace_id(record) for record in self._records.values()})
         for about in self._traces.values():
             told = [key for key, value in about.items() if value not in _NOTHING and key not in _BOOKKEEPING]
             self._trace_fields.add(len(told), [key for key in told if key not in _TRACE_MAPPED])
@@ -149,7 +148,7 @@ class Observations:
         contents = contents_of(attributes, kind=_kind(record))
         left = {**beside, **attributes.left, **{key: record[key] for key in sorted(fields - _MAPPED)}}
         self._fields.add(total + len(fields), [key for key in left if key not in _BOOKKEEPING])
-        ended = moment(record.get("endTime"))
+        ended = timestamp(record.get("endTime"))
         return Run(
             id=run_id,
             name=contents.name or str(record.get("name") or record["type"]),
@@ -159,7 +158,7 @@ class Observations:
             outputs=contents.outputs,
             error=_error(record),
             is_pending=ended is None and str(record.get("type")).upper() != "EVENT",
-            started_at=moment(record.get("startTime")),
+            started_at=timestamp(record.get("startTime")),
             ended_at=ended,
             metadata=left,
             settings=contents.settings,
@@ -229,7 +228,7 @@ def _usage(record: Mapping[str, Any]) -> dict[str, int]:
     # In an observation itself, input and output are no counts.
     older = {**record, "input": None, "output": None}
     sources = (_mapping(decoded(record.get("usageDetails"))), _mapping(decoded(record.get("usage"))), flat, older)
-    counts = (token_counts.counted(source) for source in sources)
+    counts = (token_counts(source) for source in sources)
     return next((found for found in counts if any(found.values())), {})
 
 

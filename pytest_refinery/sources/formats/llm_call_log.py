@@ -7,16 +7,17 @@ from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats import streams, token_counts
-from pytest_refinery.sources.formats.moments import moment
-from pytest_refinery.sources.formats.otel import decoded
 from pytest_refinery.sources.formats.tally import Tally, described
+from pytest_refinery.sources.formats.values import decoded, timestamp, token_counts
 from pytest_refinery.traces.model import Run, RunKind, Trace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from pytest_refinery.traces.model import Json
+
+    _Events = list[dict[str, Any]]
 
 _REQUESTS = ("request", "req", "request_body", "kwargs", "params")
 _RESPONSES = ("response", "res", "response_body", "completion", "result")
@@ -29,6 +30,9 @@ _TIMES = (
 )
 _ERRORS = ("error", "exception")
 _READ = frozenset({*_REQUESTS, *_RESPONSES, *_ERRORS, "id", "custom_id", "name", "model"}.union(*_TIMES))
+_ENDED = frozenset({"response.completed", "response.incomplete", "response.failed"})
+# Where an Anthropic block grows, by the type of the delta.
+_GROWING = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
 
 
 class ModelCalls:
@@ -96,7 +100,7 @@ class ModelCalls:
             ended_at=_time(record, _TIMES[1]),
             metadata=left,
             settings={} if "model" in request else {"model": model},
-            usage=token_counts.counted(usage) if isinstance(usage, Mapping) else {},
+            usage=token_counts(usage) if isinstance(usage, Mapping) else {},
         )
 
     def _unique(self, call_id: object) -> str:
@@ -124,7 +128,7 @@ def _response(record: Mapping[str, Any]) -> Json:
     bare = next(
         (value for key in _RESPONSES if isinstance(value := decoded(record.get(key)), str | list) and value), None
     )
-    return streams.joined(bare) if isinstance(bare, list) else bare
+    return joined_events(bare) if isinstance(bare, list) else bare
 
 
 def _inside(record: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
@@ -145,4 +149,68 @@ def _error(record: Mapping[str, Any], answer: Mapping[str, Any]) -> str | None:
 
 
 def _time(record: Mapping[str, Any], keys: tuple[str, ...]) -> datetime | None:
-    return next((found for key in keys if (found := moment(record.get(key)))), None)
+    return next((found for key in keys if (found := timestamp(record.get(key)))), None)
+
+
+def joined_events(events: Sequence[Json]) -> Json:
+    """Return the answer that the events of OpenAI's or Anthropic's streams make; anything else as it is."""
+    records = [event for event in events if isinstance(event, dict)]
+    answers = (make(records) for make in (_of_responses, _of_chunks, _of_blocks))
+    return next((answer for answer in answers if answer is not None), list(events))
+
+
+def _of_responses(events: _Events) -> Json:
+    return next((event.get("response") for event in reversed(events) if str(event.get("type")) in _ENDED), None)
+
+
+def _of_chunks(events: _Events) -> Json:
+    choices = [choice for event in events for choice in _objects(event.get("choices"))]
+    deltas = [delta for choice in choices if isinstance(delta := choice.get("delta"), dict)]
+    if not deltas:
+        return None
+    calls: dict[str, dict[str, Any]] = {}
+    for piece in (piece for delta in deltas for piece in _objects(delta.get("tool_calls"))):
+        _grow(calls.setdefault(str(piece.get("index")), {"name": "", "arguments": ""}), piece)
+    message: Json = {"role": "assistant", "content": _text_of(deltas, "content"), "tool_calls": list(calls.values())}
+    ending = next((choice["finish_reason"] for choice in reversed(choices) if choice.get("finish_reason")), None)
+    return {**_last_of(events, "model", "usage", "id"), "choices": [{"message": message, "finish_reason": ending}]}
+
+
+def _grow(call: dict[str, Any], piece: dict[str, Any]) -> None:
+    function = piece.get("function")
+    said = function if isinstance(function, dict) else {}
+    call["id"] = call.get("id") or piece.get("id")
+    for key in ("name", "arguments"):
+        call[key] += str(said.get(key) or "")
+
+
+def _of_blocks(events: _Events) -> Json:
+    start = next((event.get("message") for event in events if event.get("type") == "message_start"), None)
+    if not isinstance(start, dict):
+        return None
+    blocks: dict[str, dict[str, Any]] = {}
+    for event in events:
+        block, delta = event.get("content_block"), event.get("delta")
+        if isinstance(block, dict):
+            blocks[str(event.get("index"))] = {**block, "partial_json": ""}
+        elif isinstance(delta, dict) and (key := _GROWING.get(str(delta.get("type")))):
+            known = blocks.setdefault(str(event.get("index")), {"type": "text"})
+            known[key] = str(known.get(key) or "") + str(delta.get(key) or "")
+    return {**start, **_last_of(events, "usage"), "content": [_whole(block) for block in blocks.values()]}
+
+
+def _whole(block: dict[str, Any]) -> dict[str, Json]:
+    written = block.pop("partial_json", "")
+    return {**block, "input": written} if written else block
+
+
+def _last_of(events: _Events, *keys: str) -> dict[str, Json]:
+    return {key: next((event[key] for event in reversed(events) if event.get(key)), None) for key in keys}
+
+
+def _text_of(deltas: _Events, key: str) -> str:
+    return "".join(delta[key] for delta in deltas if isinstance(delta.get(key), str))
+
+
+def _objects(value: Json) -> Iterator[dict[str, Any]]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats import token_counts, tree_notes
-from pytest_refinery.sources.formats.moments import moment
-from pytest_refinery.sources.formats.otel import decoded, known_settings
-from pytest_refinery.sources.formats.tally import Tally, described
+from pytest_refinery.sources.formats.otel import known_settings
+from pytest_refinery.sources.formats.tally import Tally, described, tree_notes
+from pytest_refinery.sources.formats.values import decoded, timestamp, token_counts
 from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class AgentsSpans:
         )
 
     def _notes(self, runs: tuple[Run, ...]) -> Iterator[str]:
-        yield from tree_notes.notes(runs, {str(span.get("trace_id")) for span in self._spans.values()})
+        yield from tree_notes(runs, {str(span.get("trace_id")) for span in self._spans.values()})
         kept_by_openai = sum(run.kind == RunKind.LLM and run.outputs is None for run in runs)
         if kept_by_openai:
             yield f"Model calls whose messages the SDK did not write down, but for an id: {kept_by_openai}."
@@ -101,8 +100,8 @@ class AgentsSpans:
             outputs={"triggered": data["triggered"]} if "triggered" in data else _value(data, _OUTPUTS),
             error=_error(span.get("error")),
             is_pending=not span.get("ended_at"),
-            started_at=moment(span.get("started_at")),
-            ended_at=moment(span.get("ended_at")),
+            started_at=timestamp(span.get("started_at")),
+            ended_at=timestamp(span.get("ended_at")),
             metadata=left,
             settings=_settings(data),
             usage=_usage(data),
@@ -137,7 +136,7 @@ def _settings(data: Mapping[str, Any]) -> dict[str, object]:
 
 def _usage(data: Mapping[str, Any]) -> dict[str, int]:
     usage = _mapping(data.get("usage")) or _mapping(_mapping(data.get("response")).get("usage"))
-    return token_counts.counted(usage)
+    return token_counts(usage)
 
 
 def _error(error: Json) -> str | None:

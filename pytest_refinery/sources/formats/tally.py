@@ -1,4 +1,4 @@
-"""Counts what a loader found no place for, and says so in one sentence."""
+"""What a loader notes: what it found no place for, and records that are not one whole tree."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from pytest_refinery.traces.model import Run
 
 _SHOWN = 8
 
@@ -47,3 +49,13 @@ def described(record: object) -> str:
         return type(record).__name__
     kind = record.get("type")
     return kind if isinstance(kind, str) else " ".join(list(map(str, record))[:3]) or "empty"
+
+
+def tree_notes(runs: Sequence[Run], trace_ids: Collection[object]) -> Iterator[str]:
+    """Yield a sentence where records are of several traces, and one where parents are missing."""
+    if len(trace_ids) > 1:
+        yield f"The file holds {len(trace_ids)} traces; they are read as one, in the order of their times."
+    ids = {run.id for run in runs}
+    orphans = sum(run.parent_id is not None and run.parent_id not in ids for run in runs)
+    if orphans:
+        yield f"Runs that stand as roots because their parent is not in the file: {orphans}."

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats import Records, Shared, is_pending
+from pytest_refinery.sources.formats import Interner, Records, is_pending
 from pytest_refinery.sources.langsmith import references
 from pytest_refinery.sources.langsmith.cache import NoParts
-from pytest_refinery.sources.langsmith.pages import MOST_RUNS
 from pytest_refinery.sources.langsmith.references import RunReference, SharedReference
-from pytest_refinery.sources.langsmith.runs import Runs
+from pytest_refinery.sources.langsmith.runs import MOST_RUNS, Runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from pytest_refinery.sources.langsmith.account import Account
     from pytest_refinery.sources.langsmith.cache import TraceCache
     from pytest_refinery.sources.langsmith.client import Service
-    from pytest_refinery.sources.langsmith.pages import Parts
     from pytest_refinery.sources.langsmith.references import Reference
+    from pytest_refinery.sources.langsmith.runs import Parts
     from pytest_refinery.traces.model import Trace
 
 _MOST_NAMES = 3
@@ -159,9 +158,9 @@ def _about(named: Reference) -> Iterator[None]:
 
 
 def _trace(name: str, records: Sequence[dict[str, Any]]) -> Trace:
-    found, shared = Records(name), Shared()
+    found, shared = Records(name), Interner()
     for record in records:
-        found.add(shared.of(record))
+        found.add(shared.intern(record))
     return found.trace()
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.traces import json_values
+from pytest_refinery.sources.formats.values import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_refinery.traces.model import Json
-
-_OPENING = ("{", "[", '"')
 
 
 class Attributes:
@@ -56,16 +54,6 @@ class Attributes:
         """Count these as taken: what they say is said by something that was taken."""
         for name in names:
             self.left.pop(name, None)
-
-
-def decoded(value: Json) -> Json:
-    """Return ``value``, or what stands in it where it is a text of JSON: an object, a list, a text of one of these."""
-    while isinstance(value, str) and value.lstrip().startswith(_OPENING):
-        inner = json_values.parsed(value)
-        if not isinstance(inner, dict | list | str):
-            return value
-        value = inner
-    return value
 
 
 def _plant(tree: dict[str, Any], path: list[str], value: Json) -> None:

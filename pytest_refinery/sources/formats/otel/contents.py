@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from pytest_refinery.sources.formats.otel import messages as message_attributes
 from pytest_refinery.sources.formats.otel import model_call
-from pytest_refinery.sources.formats.otel.attributes import decoded
+from pytest_refinery.sources.formats.values import decoded
 from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import RunKind
 

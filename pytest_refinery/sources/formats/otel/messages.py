@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_refinery.sources.formats.otel.attributes import decoded
+from pytest_refinery.sources.formats.values import decoded
 from pytest_refinery.traces import messages
 
 if TYPE_CHECKING:

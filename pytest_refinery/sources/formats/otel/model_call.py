@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.sources.formats import token_counts
-from pytest_refinery.sources.formats.otel.attributes import decoded
+from pytest_refinery.sources.formats.values import decoded, token_counts
 from pytest_refinery.traces import json_values
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ _USAGE = {
 
 def usage(attributes: Attributes) -> dict[str, int]:
     """Take the token counts."""
-    return token_counts.counted({name: attributes.value(*names) for name, names in _USAGE.items()})
+    return token_counts({name: attributes.value(*names) for name, names in _USAGE.items()})
 
 
 def settings(attributes: Attributes) -> dict[str, object]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.sources.formats.moments import moment
+from pytest_refinery.sources.formats.values import timestamp
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -100,8 +100,8 @@ def span(record: Mapping[str, Any]) -> Span:
         events=tuple(_event(event) for event in events),
         has_failed=True if code in _FAILED else False if code in _SUCCEEDED else None,
         status=str(status.get("message") or status.get("description") or named.get("status_message") or ""),
-        started_at=moment(named.get("start_time_unix_nano") or named.get("start_time")),
-        ended_at=moment(named.get("end_time_unix_nano") or named.get("end_time")),
+        started_at=timestamp(named.get("start_time_unix_nano") or named.get("start_time")),
+        ended_at=timestamp(named.get("end_time_unix_nano") or named.get("end_time")),
         scope=str(_mapping(named.get("scope") or named.get("instrumentation_scope")).get("name") or ""),
         links=len(_listed(named, ("links",))),
     )

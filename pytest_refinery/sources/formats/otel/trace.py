@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats import tree_notes
 from pytest_refinery.sources.formats.otel import contents, records
 from pytest_refinery.sources.formats.otel import messages as message_attributes
 from pytest_refinery.sources.formats.otel.attributes import Attributes
 from pytest_refinery.sources.formats.otel.records import Event, Span
-from pytest_refinery.sources.formats.tally import Tally, described
+from pytest_refinery.sources.formats.tally import Tally, described, tree_notes
 from pytest_refinery.traces.model import Run, Trace, in_order
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ class Spans:
 
     def _notes(self, runs: tuple[Run, ...]) -> Iterator[str]:
         spans = self._spans.values()
-        yield from tree_notes.notes(runs, {span.trace_id for span in spans})
+        yield from tree_notes(runs, {span.trace_id for span in spans})
         if self._repeated:
             yield f"Spans that the file holds more than once: {self._repeated}."
         lost = sum(len(events) for span_id, events in self._logged.items() if span_id not in self._spans)

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.sources.formats import streams
+from pytest_refinery.sources.formats.llm_call_log import joined_events
 from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import Message, ToolCall
 
@@ -48,14 +48,14 @@ BLOCKS: list[Any] = [
 
 
 def test_the_chunks_of_a_chat_are_its_message() -> None:
-    whole: Any = streams.joined(CHUNKS)
+    whole: Any = joined_events(CHUNKS)
     assert messages.read(whole).messages == (Message("assistant", "Let me see.", tool_calls=(CALL,)),)
     assert whole["usage"] == {"prompt_tokens": 40}
     assert whole["choices"][0]["finish_reason"] == "tool_calls"
 
 
 def test_the_blocks_of_anthropic_are_its_message() -> None:
-    whole: Any = streams.joined(BLOCKS)
+    whole: Any = joined_events(BLOCKS)
     assert messages.read(whole).messages == (Message("assistant", "Let me see.", tool_calls=(CALL,)),)
     assert whole["usage"] == {"output_tokens": 7}
 
@@ -65,13 +65,13 @@ def test_the_last_event_of_a_response_holds_it_whole() -> None:
         {"type": "response.created", "response": {}},
         {"type": "response.completed", "response": {"id": "r"}},
     ]
-    assert streams.joined(events) == {"id": "r"}
+    assert joined_events(events) == {"id": "r"}
 
 
 def test_other_lists_stay_what_they_are() -> None:
-    assert streams.joined([{"role": "assistant", "content": "Hi"}, 5]) == [{"role": "assistant", "content": "Hi"}, 5]
+    assert joined_events([{"role": "assistant", "content": "Hi"}, 5]) == [{"role": "assistant", "content": "Hi"}, 5]
 
 
 @given(st.lists(st.sampled_from([*CHUNKS, *BLOCKS, 5, None, {"choices": 5}, {"type": "message_start", "message": {}}])))
 def test_any_events_are_joined(events: list[Any]) -> None:
-    assert json.dumps(streams.joined(events)) is not None
+    assert json.dumps(joined_events(events)) is not None

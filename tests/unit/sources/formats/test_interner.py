@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.sources.formats.sharing import Shared
+from pytest_refinery.sources.formats.json_stream import Interner
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(0, 3) | st.floats(allow_nan=False) | st.text(max_size=3),
@@ -17,27 +17,27 @@ _JSON = st.recursive(
 
 
 def test_equal_objects_in_lists_become_one() -> None:
-    shared = Shared()
-    first: Any = shared.of({"messages": [[{"role": "user", "content": "Hello"}]]})
-    second: Any = shared.of([{"role": "user", "content": "Hello"}])
+    shared = Interner()
+    first: Any = shared.intern({"messages": [[{"role": "user", "content": "Hello"}]]})
+    second: Any = shared.intern([{"role": "user", "content": "Hello"}])
     assert second[0] is first["messages"][0][0]
 
 
 def test_objects_that_only_compare_equal_stay_apart() -> None:
-    shared = Shared()
-    shared.of([{"flag": 1}])
-    assert json.dumps(shared.of([{"flag": True}, {"flag": 1.0}])) == '[{"flag": true}, {"flag": 1.0}]'
+    shared = Interner()
+    shared.intern([{"flag": 1}])
+    assert json.dumps(shared.intern([{"flag": True}, {"flag": 1.0}])) == '[{"flag": true}, {"flag": 1.0}]'
 
 
 def test_objects_outside_lists_stay_their_own() -> None:
-    shared = Shared()
-    first: Any = shared.of({"metadata": {"step": 1}})
-    second: Any = shared.of({"metadata": {"step": 1}})
+    shared = Interner()
+    first: Any = shared.intern({"metadata": {"step": 1}})
+    second: Any = shared.intern({"metadata": {"step": 1}})
     assert first["metadata"] is not second["metadata"]
 
 
 @given(st.lists(_JSON, max_size=6))
 def test_sharing_changes_no_value(values: list[Any]) -> None:
-    shared = Shared()
+    shared = Interner()
     before = [json.dumps(value) for value in copy.deepcopy(values)]
-    assert [json.dumps(shared.of(value)) for value in values] == before
+    assert [json.dumps(shared.intern(value)) for value in values] == before

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class WhileAny(Generic[T]):
+class RefCountedContext(Generic[T]):
     """Enters a context for the first of its members and leaves it after the last.
 
     Calls of another library that come in threads without a context are meant for the last member.
@@ -31,7 +31,7 @@ class WhileAny(Generic[T]):
         return next(reversed(self._members), None)
 
     @contextmanager
-    def joined_by(self, member: T) -> Iterator[None]:
+    def hold(self, member: T) -> Iterator[None]:
         """Have ``member`` among those that need it, during a block."""
         with self._lock:
             if not self._members:
