@@ -59,24 +59,20 @@ RULES: dict[str, Callable[[Labelled], int]] = {
 
 def answers(rule: Callable[[Labelled], int], cases: Sequence[Labelled]) -> list[Answer]:
     """Return what a rule says about each case."""
-    return [Answer(step=step, agent=case.speakers[step]) for case in cases for step in (rule(case),)]
+    return [
+        Answer(step=step, agent=case.speakers[step], candidates=(step,)) for case in cases for step in (rule(case),)
+    ]
 
 
 def every_step(case: Labelled) -> list[Answer]:
     """Return one answer for each step that could be named at all."""
-    return [Answer(step=step, agent=case.speakers[step]) for step in _steps(case)]
+    return [Answer(step=step, agent=case.speakers[step], candidates=(step,)) for step in _steps(case)]
 
 
 def constant(cases: Sequence[Labelled]) -> list[Answer]:
     """Return the one step number that is right most often, chosen with the labels in sight."""
-    step = Counter(case.decisive for case in cases).most_common(1)[0][0]
+    step = Counter(case.decisive for case in cases if case.decisive is not None).most_common(1)[0][0]
     return answers(lambda case: min(step, last(case)), cases)
-
-
-def majority_category(cases: Sequence[Labelled]) -> float | None:
-    """Return the share of the most frequent category, ``None`` where there are no categories."""
-    named = Counter(case.category for case in cases if case.category)
-    return named.most_common(1)[0][1] / sum(named.values()) if named else None
 
 
 def _steps(labelled: Labelled) -> list[int]:

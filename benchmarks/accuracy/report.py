@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from benchmarks.accuracy import floors, metrics
-from pytest_refinery.analysis.schemas import Confidence
+from benchmarks.accuracy.labelled import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from benchmarks.accuracy.labelled import Answer, Labelled
+    from benchmarks.accuracy.metrics import Figure, Precision
 
-_WORST = 10
 POOLED = "all"
+_COLUMNS = tuple(metrics.METRICS)
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One way of answering all cases: an analyst, fitted or cross-validated, or a trivial rule."""
+class Results:
+    """What an analyst said about the cases, in each mode that was asked."""
 
-    name: str
-    answers: Sequence[Answer]
+    analyst: str
+    cases: Sequence[Labelled]
+    answers: Mapping[Mode, Sequence[Answer]]
+
+    def of(self, places: Sequence[int], mode: Mode) -> tuple[list[Labelled], list[Answer]]:
+        """Return the cases at ``places`` and the answers to them."""
+        return [self.cases[place] for place in places], [self.answers[mode][place] for place in places]
 
 
 def by_data_set(cases: Sequence[Labelled]) -> dict[str, list[int]]:
@@ -32,145 +37,144 @@ def by_data_set(cases: Sequence[Labelled]) -> dict[str, list[int]]:
     places: dict[str, list[int]] = {}
     for place, case in enumerate(cases):
         places.setdefault(case.data_set, []).append(place)
-    return {**places, POOLED: list(range(len(cases)))}
+    return {**places, POOLED: list(range(len(cases)))} if len(places) > 1 else places
 
 
-def data(cases: Sequence[Labelled], arms: Sequence[Arm]) -> dict[str, object]:
+def data(results: Results) -> dict[str, object]:
     """Return every figure, each data set apart and pooled."""
-    return {
-        name: _data_set([cases[place] for place in places], arms, places) for name, places in by_data_set(cases).items()
-    }
+    return {name: _data_set(results, places) for name, places in by_data_set(results.cases).items()}
 
 
-def _data_set(cases: Sequence[Labelled], arms: Sequence[Arm], places: Sequence[int]) -> dict[str, object]:
-    rules = {name: floors.answers(rule, cases) for name, rule in floors.RULES.items()}
-    rules["constant, chosen in hindsight"] = floors.constant(cases)
+def _data_set(results: Results, places: Sequence[int]) -> dict[str, object]:
+    cases = [results.cases[place] for place in places]
     return {
         "cases": len(cases),
-        "analyst": {arm.name: _arm(cases, [arm.answers[place] for place in places]) for arm in arms},
-        "floor": {
-            "random": {name: {"mean": value} for name, value in metrics.random_floor(cases).items()},
-            **{name: _figures(cases, answers) for name, answers in rules.items()},
-        },
-        "majority category": floors.majority_category(cases),
+        **{mode.value: _mode(*results.of(places, mode)) for mode in results.answers},
+        "floor": {name: asdict_all(metrics.figures(cases, said)) for name, said in _floors(cases).items()},
+        "floor: random": metrics.random_floor(cases),
     }
 
 
-def _arm(cases: Sequence[Labelled], answers: Sequence[Answer]) -> dict[str, object]:
-    quotes = sum(answer.quotes for answer in answers)
+def _mode(cases: Sequence[Labelled], answers: Sequence[Answer]) -> dict[str, object]:
+    fixes = sum(bool(answer.fix) for answer in answers)
     return {
-        **_figures(cases, answers),
+        **asdict_all(metrics.figures(cases, answers)),
+        "confidence": asdict_all(metrics.by_confidence(cases, answers)),
+        "rules": asdict_all(metrics.by_rule(cases, answers)),
+        "fixes": {"suggested": fixes, "with a value of the case": len(metrics.leaking_fixes(cases, answers))},
         "tokens": sum(answer.tokens for answer in answers),
         "seconds, median": round(sorted(answer.seconds for answer in answers)[len(answers) // 2], 3),
         "seconds, most": round(max(answer.seconds for answer in answers), 3),
         "coverage": fmean(answer.coverage for answer in answers),
-        "evidence verified": sum(answer.verified for answer in answers) / quotes if quotes else None,
     }
 
 
-def _figures(cases: Sequence[Labelled], answers: Sequence[Answer]) -> dict[str, object]:
-    return {name: asdict(figure) for name, figure in metrics.figures(cases, answers).items()}
+def asdict_all(figures: Mapping[str, Figure] | Mapping[str, Precision]) -> dict[str, dict[str, float]]:
+    """Return the figures as plain data."""
+    return {str(name): asdict(figure) for name, figure in figures.items()}
 
 
-def page(found: Mapping[str, object], cases: Sequence[Labelled], arms: Sequence[Arm], *, about: Iterable[str]) -> str:
-    """Return the results as Markdown: the tables, then confusion, reliability and the worst cases of the first arm."""
-    lines = ["# Accuracy of a diagnosis", "", *about, ""]
-    for name, result in found.items():
-        if isinstance(result, dict):
-            lines += _table(name, result)
-    answers = arms[0].answers
-    lines += [*_reliability(cases, arms), *_confusion(cases, answers), *_worst(cases, answers)]
+def _floors(cases: Sequence[Labelled]) -> dict[str, list[Answer]]:
+    rules = {name: floors.answers(rule, cases) for name, rule in floors.RULES.items()}
+    return {**rules, "constant, chosen in hindsight": floors.constant(cases)}
+
+
+def page(results: Results, *, title: str, about: Iterable[str]) -> str:
+    """Return the results as Markdown."""
+    lines = [f"# {title}", "", *about, ""]
+    for name, places in by_data_set(results.cases).items():
+        lines += _table(name, results, places)
+    lines += [*_sentences(results), *_confidence(results), *_rules(results), *_fixes(results), *_costs(results)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-_COLUMNS = (
-    "agent",
-    "exact step",
-    "within 1",
-    "within 3",
-    "within 5",
-    "mean distance",
-    "any labelled failure",
-    "category",
-)
+def _table(name: str, results: Results, places: Sequence[int]) -> Iterator[str]:
+    cases = [results.cases[place] for place in places]
+    yield from (f"## {name} ({len(cases)} traces)", "")
+    yield f"| | {' | '.join(_COLUMNS)} |"
+    yield f"|---|{'---|' * len(_COLUMNS)}"
+    for mode in results.answers:
+        yield _row(f"**{results.analyst}, {mode}**", metrics.figures(*results.of(places, mode)))
+    random = metrics.random_floor(cases)
+    yield f"| floor: random | {' | '.join(_shown(column, random[column]) for column in _COLUMNS)} |"
+    yield from (_row(f"floor: {floor}", metrics.figures(cases, said)) for floor, said in _floors(cases).items())
+    yield ""
 
 
-def _table(name: str, result: Mapping[str, object]) -> list[str]:
-    lines = [f"## {name} ({result['cases']} traces)", ""]
-    lines += [f"| | {' | '.join(_COLUMNS)} |", f"|---|{'---|' * len(_COLUMNS)}"]
-    for group in ("analyst", "floor"):
-        rows = result[group]
-        for title, figures in rows.items() if isinstance(rows, dict) else ():
-            shown = f"**{title}**" if group == "analyst" else f"floor: {title}"
-            lines.append(f"| {shown} | {' | '.join(_cell(column, figures.get(column)) for column in _COLUMNS)} |")
-    majority = result["majority category"]
-    if isinstance(majority, float):
-        lines.append(
-            f"| floor: majority category {'| ' * len(_COLUMNS)}| {100 * majority:.1f} |".replace("|  |", "| |")
-        )
-    return [*lines, "", *_costs(result), ""]
+def _row(title: str, figures: Mapping[str, Figure]) -> str:
+    return f"| {title} | {' | '.join(_cell(column, figures[column]) for column in _COLUMNS)} |"
 
 
-def _cell(column: str, figure: Mapping[str, float] | None) -> str:
-    if figure is None:
-        return ""
+def _cell(column: str, figure: Figure) -> str:
     scale = 1 if column == "mean distance" else 100
-    interval = f" [{scale * figure['low']:.0f}, {scale * figure['high']:.0f}]" if "low" in figure else ""
-    return f"{scale * figure['mean']:.1f}{interval}"
+    return f"{_shown(column, figure.mean)} [{scale * figure.low:.0f}, {scale * figure.high:.0f}]"
 
 
-def _costs(result: Mapping[str, object]) -> list[str]:
-    arms = result["analyst"]
-    return [
-        f"{name}: {arm['tokens']} tokens; {arm['seconds, median']} s a trace in the median, {arm['seconds, most']} "
-        f"s at most; "
-        f"coverage {100 * arm['coverage']:.1f} %; evidence verified {100 * (arm['evidence verified'] or 0):.1f} %.  "
-        for name, arm in (arms.items() if isinstance(arms, dict) else ())
-    ]
+def _shown(column: str, value: float) -> str:
+    return f"{value:.1f}" if column == "mean distance" else f"{100 * value:.1f}"
 
 
-def reliability(cases: Sequence[Labelled], answers: Sequence[Answer]) -> dict[str, dict[str, float]]:
-    """Return for each confidence how often it was said, and how often it was right."""
-    rows: dict[str, dict[str, float]] = {}
-    for level in Confidence:
-        right = [float(a.step == c.decisive) for c, a in zip(cases, answers, strict=True) if a.confidence == level]
-        near = [metrics.METRICS["within 3"](c, a) for c, a in zip(cases, answers, strict=True) if a.confidence == level]
-        if right:
-            rows[level.value] = {"said": len(right), "exact step": fmean(right), "within 3": fmean(near)}
-    return rows
-
-
-def _reliability(cases: Sequence[Labelled], arms: Sequence[Arm]) -> list[str]:
-    lines = ["## Confidence", "", "| | said | exact step right | within 3 |", "|---|---|---|---|"]
-    for arm in arms:
-        for level, row in reliability(cases, arm.answers).items():
-            lines.append(
-                f"| {arm.name}: {level} | {row['said']:.0f} | {100 * row['exact step']:.1f} | "
-                f"{100 * row['within 3']:.1f} |"
-            )
-    return [*lines, ""]
-
-
-def _confusion(cases: Sequence[Labelled], answers: Sequence[Answer]) -> list[str]:
-    pairs = Counter(
-        (case.category, answer.category) for case, answer in zip(cases, answers, strict=True) if case.category
+def _sentences(results: Results) -> Iterator[str]:
+    """Yield whether a better sentence gives a better diagnosis: exact step in each mode."""
+    modes = [mode for mode in (Mode.EMPTY, Mode.SENTENCE, Mode.REASON, Mode.CHECKS) if mode in results.answers]
+    if len(modes) == 1:
+        return
+    yield from (
+        "## Does a better expectation give a better diagnosis?",
+        "",
+        "Exact step, then in three candidates.",
+        "",
     )
-    lines = ["## Categories", "", "| labelled | said | traces |", "|---|---|---|"]
-    lines += [f"| {label} | {said} | {count} |" for (label, said), count in sorted(pairs.items(), key=str)]
-    return [*lines, ""]
+    yield f"| | {' | '.join(modes)} | empty <= sentence <= reason |"
+    yield f"|---|{'---|' * (len(modes) + 1)}"
+    for name, places in by_data_set(results.cases).items():
+        figures = {mode: metrics.figures(*results.of(places, mode)) for mode in modes}
+        cells = [f"{100 * f['exact step'].mean:.1f}, {100 * f['in three'].mean:.1f}" for f in figures.values()]
+        yield f"| {name} | {' | '.join(cells)} | {_monotone(figures)} |"
+    yield ""
 
 
-def _worst(cases: Sequence[Labelled], answers: Sequence[Answer]) -> list[str]:
-    pairs = sorted(zip(cases, answers, strict=True), key=lambda pair: -metrics.distance(*pair))[:_WORST]
-    lines = [f"## The {_WORST} farthest", "", "| trace | label | said | what the analyst said |", "|---|---|---|---|"]
-    for case, answer in pairs:
-        label = f"step {case.decisive}, {case.agent}"
-        said = "nothing" if answer.step is None else f"step {answer.step}, {answer.agent}"
-        lines.append(f"| {case.data_set} {case.name} | {label} | {said} | {_plain(answer.said)} |")
-    return [*lines, ""]
+def _monotone(figures: Mapping[Mode, Mapping[str, Figure]]) -> str:
+    exact = [figures[mode]["exact step"].mean for mode in (Mode.EMPTY, Mode.SENTENCE, Mode.REASON) if mode in figures]
+    return "yes" if exact == sorted(exact) else "no"
 
 
-def _plain(text: str) -> str:
-    """Return the sentence without the trace's own words: the questions must not be published."""
-    line = " ".join(text.split()).replace("|", "/")
-    return line if "“" not in line else f"{line.partition('“')[0]}“…”{line.rpartition('”')[2]}"
+def _confidence(results: Results) -> Iterator[str]:
+    mode = _main(results)
+    yield from (f"## Confidence, in the mode {mode}", "", "| | said | right | precision |", "|---|---|---|---|")
+    for name, places in by_data_set(results.cases).items():
+        for level, found in sorted(metrics.by_confidence(*results.of(places, mode)).items()):
+            yield f"| {name}: {level} | {found.said} | {found.right} | {100 * found.share:.0f} % |"
+    yield ""
+
+
+def _rules(results: Results) -> Iterator[str]:
+    mode = _main(results)
+    found = metrics.by_rule(results.cases, results.answers[mode])
+    if not found:
+        return
+    yield from ("## Rules that became the root cause", "", "| rule | said | right | precision |", "|---|---|---|---|")
+    for name, precision in sorted(found.items(), key=lambda item: (-item[1].said, item[0])):
+        yield f"| {name} | {precision.said} | {precision.right} | {100 * precision.share:.0f} % |"
+    yield ""
+
+
+def _fixes(results: Results) -> Iterator[str]:
+    answers = results.answers[_main(results)]
+    suggested = sum(bool(answer.fix) for answer in answers)
+    leaking = len(metrics.leaking_fixes(results.cases, answers))
+    yield from ("## Fixes", "")
+    yield f"{suggested} fixes were suggested; {leaking} carried an expected value, the question, an id or a figure."
+    yield ""
+
+
+def _costs(results: Results) -> Iterator[str]:
+    answers = results.answers[_main(results)]
+    seconds = sorted(answer.seconds for answer in answers)
+    tokens = sum(answer.tokens for answer in answers)
+    yield from ("## Cost", "")
+    yield f"{tokens} tokens; {seconds[len(seconds) // 2]:.2f} s a trace in the median, {seconds[-1]:.2f} s at most."
+
+
+def _main(results: Results) -> Mode:
+    return Mode.CHECKS if Mode.CHECKS in results.answers else next(iter(results.answers))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks.accuracy import categories
-from benchmarks.accuracy.labelled import Answer
+from benchmarks.accuracy.labelled import Answer, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,16 +14,19 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.engine import Engine
     from pytest_refinery.analysis.schemas import Diagnosis
 
+SHOWN = 3
 
-def ask(engine: Engine, cases: Sequence[Labelled]) -> list[Answer]:
+
+def ask(engine: Engine, cases: Sequence[Labelled], mode: Mode = Mode.CHECKS) -> list[Answer]:
     """Return what the analyst of ``engine`` says about each case."""
-    return [ask_one(engine, case) for case in cases]
+    return [ask_one(engine, case, mode) for case in cases]
 
 
-def ask_one(engine: Engine, case: Labelled) -> Answer:
+def ask_one(engine: Engine, case: Labelled, mode: Mode = Mode.CHECKS) -> Answer:
     """Return what the analyst of ``engine`` says about one case."""
+    asked = case.case(mode)
     started = time.perf_counter()
-    diagnosis = engine.diagnose(case.case)
+    diagnosis = engine.diagnose(asked)
     return _answer(case, diagnosis, seconds=time.perf_counter() - started)
 
 
@@ -34,8 +36,11 @@ def _answer(case: Labelled, diagnosis: Diagnosis, *, seconds: float) -> Answer:
     return Answer(
         step=step,
         agent=case.speakers[step] if step is not None else None,
-        category=categories.of(diagnosis) if case.category else None,
+        is_determined=diagnosis.responsible_run_id is not None,
+        candidates=tuple(case.place(run_id) for run_id in _shown(diagnosis)),
         confidence=diagnosis.confidence,
+        rule=_rule(diagnosis),
+        fix=diagnosis.suggested_fix.after if diagnosis.suggested_fix else "",
         said=diagnosis.root_cause,
         tokens=sum(stage.input_tokens + stage.output_tokens for stage in diagnosis.stages),
         seconds=seconds,
@@ -44,3 +49,15 @@ def _answer(case: Labelled, diagnosis: Diagnosis, *, seconds: float) -> Answer:
         verified=sum(evidence.verified for evidence in quotes),
         notes=(diagnosis.partial,) if diagnosis.partial else (),
     )
+
+
+def _shown(diagnosis: Diagnosis) -> list[str]:
+    """Return the runs that the report shows: the responsible one, then the next best findings."""
+    ranked = sorted(diagnosis.findings, key=lambda finding: -finding.weight)
+    named = [diagnosis.responsible_run_id, *(finding.run_id for finding in ranked)]
+    return list(dict.fromkeys(run_id for run_id in named if run_id))[:SHOWN]
+
+
+def _rule(diagnosis: Diagnosis) -> str:
+    own = [finding for finding in diagnosis.findings if finding.run_id == diagnosis.responsible_run_id]
+    return max(own, key=lambda finding: finding.weight).rule if own else ""

@@ -5,36 +5,48 @@ from typing import Any
 
 import pytest
 
-from benchmarks.accuracy import categories, fit, floors, metrics, readers, report, trial
-from benchmarks.accuracy.labelled import Answer, Labelled
-from benchmarks.accuracy.prior import PRIOR
+from benchmarks.accuracy import data_sets, floors, metrics, report, support, teams, trial
+from benchmarks.accuracy.labelled import Answer, Labelled, Mode
+from pytest_refinery import wiring
 from pytest_refinery.analysis.engine import Engine, Limits
-from pytest_refinery.analysis.schemas import Confidence, Coverage, Diagnosis, FailureType, Finding
-from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
+from pytest_refinery.analysis.schemas import Confidence
+from pytest_refinery.expectations.checks import Check
+from pytest_refinery.traces.model import Run, Trace
 from tests.data_paths import require
-from tests.unit.llm.scenes import agent, case, speaks, talk
+
+_SAID = (
+    ("Planner", "Task: say how many people live there."),
+    ("Solver", "Let us assume 9000."),
+    ("Computer_terminal", "exitcode: 1 (execution failed)\nNameError: name 'x' is not defined"),
+    ("Checker", "It is 9000 then, is it not?"),
+    ("Solver", "So be it, the number is 9000."),
+)
 
 
-def labelled(decisive: int = 1, *, name: str = "a") -> Labelled:
-    trace = talk(
-        agent("Task: say how many people live there.", "Planner"),
-        agent("Let us assume 9000.", "Solver"),
-        speaks("Computer_terminal", "exitcode: 1 (execution failed)\nNameError: name 'x' is not defined"),
-        agent("It is 9000 then, is it not?", "Checker"),
-        agent("So be it, the number is 9000.", "Solver"),
+def labelled(decisive: int | None = 1, *, name: str = "a") -> Labelled:
+    runs = tuple(
+        Run(
+            id=str(place),
+            name=speaker,
+            kind="message",
+            outputs={"role": "assistant", "name": speaker, "content": text},
+        )
+        for place, (speaker, text) in enumerate(_SAID)
     )
     return Labelled(
         data_set="made",
         name=name,
-        case=case(trace),
-        run_ids=tuple(run.id for run in trace.runs),
-        speakers=("Planner", "Solver", "Computer_terminal", "Checker", "Solver"),
+        trace=Trace(id="t", name="talk", runs=runs, format="transcript"),
+        expect="The team says how many people live there.",
+        checks=(Check.model_validate({"output": {"contains": "7500"}}),),
+        run_ids=tuple(run.id for run in runs),
+        speakers=tuple(speaker for speaker, _ in _SAID),
         workers=frozenset({"Planner", "Solver", "Checker"}),
-        texts=("Task", "Assume", "NameError: failed", "Then", "So"),
+        texts=tuple(text for _, text in _SAID),
         decisive=decisive,
         agent="Solver",
-        failures=frozenset({decisive, 4}),
-        category="Made up",
+        reason="The Solver assumed it.",
+        secrets=("How many people live in Smalltown on the river?",),
     )
 
 
@@ -48,14 +60,22 @@ def test_steps_compare_by_equality_and_never_by_their_digits() -> None:
 
 
 def test_a_case_about_which_nothing_was_said_is_wrong_everywhere() -> None:
-    nothing = Answer(step=None, agent=None)
+    nothing = Answer(step=None, agent=None, is_determined=False)
     found = {name: metric(labelled(), nothing) for name, metric in metrics.METRICS.items()}
     assert found.pop("mean distance") == 5
+    assert found.pop("not determined") == 1
     assert set(found.values()) == {0.0}
 
 
-def test_any_labelled_failure_counts_beside_the_decisive_one() -> None:
-    assert metrics.METRICS["any labelled failure"](labelled(), answer(4)) == 1.0
+def test_a_step_where_nothing_is_to_blame_is_never_right() -> None:
+    assert not metrics.is_right(labelled(None), answer(None))
+    assert metrics.METRICS["in three"](labelled(None), answer(1, candidates=(1, None))) == 0.0
+
+
+def test_the_three_candidates_count_apart_from_the_named_step() -> None:
+    found = answer(4, candidates=(4, 1, 0))
+    assert metrics.METRICS["in three"](labelled(), found) == 1.0
+    assert metrics.METRICS["exact step"](labelled(), found) == 0.0
 
 
 def test_the_interval_holds_the_mean_and_is_the_same_each_time() -> None:
@@ -90,93 +110,105 @@ def test_the_constant_in_hindsight_is_the_most_frequent_label() -> None:
     assert [found.step for found in floors.constant([labelled(3), labelled(3), labelled(1)])] == [3, 3, 3]
 
 
-def diagnosis(*findings: Finding) -> Diagnosis:
-    return Diagnosis(
-        failure_type=FailureType.TOOL_ISSUE,
-        root_cause="",
-        responsible_run_id="1",
-        responsible_run_name="x",
-        confidence=Confidence.LOW,
-        findings=findings,
-        coverage=Coverage(runs_total=1, runs_read=1, percentage=100.0),
-        analyst="x",
-    )
+def test_precision_counts_what_was_named_and_leaves_out_what_was_not_determined() -> None:
+    cases = [labelled(), labelled(), labelled()]
+    answers = [
+        answer(1, confidence=Confidence.HIGH, rule="assumed"),
+        answer(0, confidence=Confidence.HIGH, rule="assumed"),
+        answer(None, confidence=Confidence.HIGH, is_determined=False),
+    ]
+    assert metrics.by_confidence(cases, answers) == {Confidence.HIGH: metrics.Precision(said=2, right=1)}
+    assert metrics.by_rule(cases, answers) == {"assumed": metrics.Precision(said=2, right=1)}
 
 
-def finding(rule: str, weight: float, run_id: str = "1") -> Finding:
-    return Finding(run_id=run_id, what="", failure_type=FailureType.TOOL_ISSUE, rule=rule, weight=weight)
+@pytest.mark.parametrize(
+    ("fix", "carried"),
+    [
+        ("Say 7500.", "7500"),
+        ("Never assume 9000.", "9000"),
+        ("Ask: how many people live in smalltown on the river?", "how many people live in smalltown on the river?"),
+        ("Remember that the team says how many people live there!", "the team says how many people"),
+        ("Say a figure only when a tool has returned it.", ""),
+        ("Say 75001 never; at most 2 tries.", ""),
+    ],
+)
+def test_a_fix_may_carry_nothing_of_its_case(fix: str, carried: str) -> None:
+    assert metrics.leak(labelled(), fix).casefold() == carried
 
 
-def test_the_category_is_that_of_the_decisive_runs_weightiest_rule() -> None:
-    found = diagnosis(
-        finding("changed_request", 0.2), finding("closed_door", 0.6), finding("miscounted", 0.9, run_id="2")
-    )
-    assert categories.of(found) == "Intent Plan Misalignment"
+def test_checks_fail_as_they_do_for_users() -> None:
+    (failure,) = labelled().case(Mode.CHECKS).failures
+    assert "7500" in failure.expected
+    assert "9000" in failure.actual
+    assert labelled().case(Mode.SENTENCE).failures == ()
 
 
-def test_without_a_rule_the_failure_type_tells_the_category() -> None:
-    assert categories.of(diagnosis()) == "Invalid Invocation"
+def test_each_mode_gives_its_own_sentence() -> None:
+    sentences = {mode: labelled().case(mode).expect for mode in Mode}
+    assert sentences[Mode.EMPTY] == ""
+    assert sentences[Mode.REASON] == "The Solver assumed it."
+    assert sentences[Mode.CHECKS] == sentences[Mode.SENTENCE] == labelled().expect
 
 
 def test_an_analyst_is_asked_through_the_engine() -> None:
-    found = trial.ask_one(Engine(BuiltinAnalyst(), Limits()), labelled())
-    assert (found.step, found.agent) == (1, "Solver")
+    found = trial.ask_one(Engine(wiring.build_analyst("builtin"), Limits()), labelled())
     assert (found.coverage, found.tokens) == (1.0, 0)
-    assert found.verified == found.quotes > 0
+    assert found.verified == found.quotes
+    assert len(found.candidates) <= 3
 
 
-def test_fitting_makes_the_labelled_steps_likelier() -> None:
-    examples = [fit.example(labelled(name=str(n))) for n in range(4)]
-    before, after = fit.chances(examples[0], PRIOR), fit.chances(examples[0], fit.fit(examples))
-    assert after[1] > before[1]
-
-
-def test_cross_validated_weights_have_not_seen_their_case() -> None:
-    odd = replace(labelled(name="odd"), decisive=3)
-    examples = [*(fit.example(labelled(name=str(n))) for n in range(11)), fit.example(odd)]
-    held_out = fit.cross_validated(examples)[-1]
-    assert fit.chances(examples[-1], held_out)[3] < fit.chances(examples[-1], fit.fit(examples))[3]
-
-
-def test_the_page_has_each_data_set_the_pool_the_floor_and_no_words_of_a_trace() -> None:
+def test_the_page_has_each_data_set_the_floor_each_mode_and_no_words_of_a_trace() -> None:
     cases = [labelled()]
-    arms = [
-        report.Arm(
-            "builtin", [answer(3, category="Other", said="It said “secret words” there.", confidence=Confidence.LOW)]
-        )
-    ]
-    page = report.page(report.data(cases, arms), cases, arms, about=["About."])
+    said = [answer(3, said="It said “secret words” there.", confidence=Confidence.LOW, rule="assumed", fix="Say 7500.")]
+    results = report.Results("rules", cases, {Mode.CHECKS: said, Mode.EMPTY: said})
+    page = report.page(results, title="Title", about=["About."])
     assert "## made (1 traces)" in page
-    assert "## all (1 traces)" in page
     assert "| floor: random |" in page
-    assert "| Made up | Other | 1 |" in page
+    assert "| **rules, empty** |" in page
+    assert "| made: low | 1 | 0 | 0 % |" in page
+    assert "1 fixes were suggested; 1 carried" in page
     assert "secret" not in page
 
 
-def test_reliability_says_how_often_each_confidence_was_right() -> None:
-    cases = [labelled(), labelled(), labelled()]
-    said = [
-        answer(1, confidence=Confidence.HIGH),
-        answer(0, confidence=Confidence.HIGH),
-        answer(9, confidence=Confidence.LOW),
-    ]
-    assert report.reliability(cases, said) == {
-        "high": {"said": 2, "exact step": 0.5, "within 3": 1.0},
-        "low": {"said": 1, "exact step": 0.0, "within 3": 0.0},
-    }
+def test_a_better_sentence_with_a_worse_diagnosis_is_shown_as_such() -> None:
+    right, wrong = [answer(1)], [answer(2)]
+    worse = report.Results("x", [labelled()], {Mode.EMPTY: right, Mode.SENTENCE: right, Mode.REASON: wrong})
+    assert "| made | 100.0, 0.0 | 100.0, 0.0 | 0.0, 0.0 | no |" in report.page(worse, title="", about=[])
 
 
 def test_no_word_of_a_label_reaches_the_analyst() -> None:
     data = require("langsmith_tau").parent
     require("who_and_when")
-    for one in readers.read(data, answers=False):
-        assert one.reason not in one.case.expect
-        assert one.case.failures == ()
-        assert one.agent not in one.case.expect.split()
+    for one in data_sets.read(data):
+        for mode in set(Mode) - {Mode.REASON}:
+            assert one.reason not in one.case(mode).expect
+            assert one.agent not in one.case(mode).expect.split()
+
+
+def test_checks_fail_on_every_labelled_trace_but_one() -> None:
+    require("who_and_when")
+    passing = [one.name for one in data_sets.read(require("langsmith_tau").parent) if not one.failures]
+    # Its last message is an error of curl whose number happens to be the right answer.
+    assert passing == ["83.json"]
 
 
 @pytest.mark.parametrize("kind", ["nested", "turns"])
 def test_labels_name_a_step_that_the_trace_has(kind: str) -> None:
-    for one in readers.tau(require("langsmith_tau"), kind=kind):
-        assert one.run_ids[one.decisive] in one.case.trace.by_id
+    for one in support.read(require("langsmith_tau"), kind=kind):
+        assert one.decisive is not None
+        assert one.run_ids[one.decisive] in one.trace.by_id
         assert one.speakers[one.decisive] == one.agent, one.name
+
+
+def test_both_recordings_of_a_conversation_have_the_same_messages_at_the_same_places() -> None:
+    folder = require("langsmith_tau")
+    pairs = zip(support.read(folder), support.read(folder, kind="turns"), strict=True)
+    for nested, turns in pairs:
+        same = [a == b for a, b in zip(nested.texts, turns.texts, strict=True)]
+        assert sum(same) / len(same) > 0.9, nested.name
+
+
+def test_a_printed_answer_is_read_from_the_last_message() -> None:
+    for one in teams.read(require("who_and_when")):
+        if one.data_set == "hand-crafted team":
+            assert one.checks
