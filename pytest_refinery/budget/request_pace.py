@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_refinery import shared_file
 from pytest_refinery.budget import clocks
 from pytest_refinery.budget.file_lock import FileLock
 
@@ -70,7 +71,7 @@ class RequestPace:
 
     def _changed(self, name: str, change: Callable[[Lane, float], float]) -> float:
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shared_file.private_folder(self._path.parent)
             with FileLock(self._path.with_suffix(".lock")).held():
                 lanes = self._read()
                 result = change(lanes.setdefault(name, Lane()), self._clock())
@@ -82,16 +83,14 @@ class RequestPace:
     def _read(self) -> dict[str, Lane]:
         """Return what was counted since the machine was started; a file of somebody else's counts for nothing."""
         try:
-            written = json.loads(self._path.read_text(encoding="utf-8"))
+            written = shared_file.read_json(self._path)
             if written["boot"] != clocks.boot_id() or written["saved_at"] > self._clock():
                 return {}
             return {name: Lane([*map(float, sent)], float(held)) for name, (sent, held) in written["lanes"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return {}
 
     def _write(self, lanes: dict[str, Lane]) -> None:
         envelope = {"boot": clocks.boot_id(), "saved_at": self._clock()}
         kept = {name: (lane.sent, lane.held_until) for name, lane in lanes.items()}
-        draft = self._path.with_suffix(".draft")
-        draft.write_text(json.dumps(envelope | {"lanes": kept}), encoding="utf-8")
-        draft.replace(self._path)
+        shared_file.replace(self._path, json.dumps(envelope | {"lanes": kept}))

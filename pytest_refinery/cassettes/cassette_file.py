@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from pytest_refinery import shared_file
 from pytest_refinery.cassettes import yaml_text
 from pytest_refinery.cassettes.bodies import KINDS, NOTHING, Body
 from pytest_refinery.cassettes.interactions import Interaction, Request, Response
 from pytest_refinery.errors import CassetteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+    from pathlib import Path
 
     from pytest_refinery.cassettes.circumstances import Circumstances
     from pytest_refinery.traces.model import Json
@@ -153,40 +151,17 @@ def save(path: Path, text: str, *, over: Stamp | None) -> None:
         CassetteError: Another process has written it meanwhile, or it cannot be written; what was there is there.
     """
     try:
-        with _draft(path, text) as draft:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with shared_file.draft(path, text, permissions=shared_file.ORDINARY, is_synced=True) as draft:
             if Stamp.of(path) != over:
                 msg = (
                     f"The cassette {path} was written by another process meanwhile: that recording stays, not this one."
                 )
                 raise CassetteError(msg)
-            draft.replace(path)
+            shared_file.move(draft, path)
     except OSError as error:
         msg = f"The cassette {path} could not be written ({error.strerror or error}): what was there stays."
         raise CassetteError(msg) from error
-
-
-@contextmanager
-def _draft(path: Path, text: str) -> Iterator[Path]:
-    """Yield a file beside a cassette, with the text on the disk; it is gone afterwards."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=".draft")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # As any other file of the repository, not for its owner alone.
-        Path(name).chmod(0o666 & ~_umask())
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    # There is no way to read it but to set it.
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _shown(interaction: Interaction) -> Json:

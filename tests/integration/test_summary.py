@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_refinery import shared_file
 from tests.integration.conftest import CASH_SWEEP, EXPECTATIONS
 
 if TYPE_CHECKING:
@@ -122,10 +125,16 @@ def test_a_report_that_cannot_be_written_is_a_warning(run: Run, suite: Path) -> 
     result.stdout.fnmatch_lines([f"warning: could not write the report to {suite / 'out'}: *"])
 
 
-def test_a_full_disk_is_a_warning_and_leaves_the_earlier_report_whole(pytester: pytest.Pytester, suite: Path) -> None:
+def test_a_full_disk_is_a_warning_and_leaves_the_earlier_report_whole(
+    pytester: pytest.Pytester, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytester.runpytest("--refinery", "--refinery-report", "out", "-p", "no:xdist")
     before = (suite / "out" / "report.json").read_text(encoding="utf-8")
-    (suite / "out" / ".report.json.draft").symlink_to("/dev/full")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shared_file, "_fill", full)
     result = pytester.runpytest("--refinery", "--refinery-report", "out", "-p", "no:xdist")
     result.assert_outcomes(**OUTCOMES)
     result.stdout.fnmatch_lines(["warning: could not write the report to *: No space left on device"])

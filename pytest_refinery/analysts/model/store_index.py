@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-import filelock
+from pytest_refinery import shared_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,22 +69,22 @@ class StoreIndex:
         Where the folder cannot be used, or somebody holds the entry for longer than ``timeout`` seconds, the entry
         is a new one that is forgotten.
         """
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = filelock.FileLock(self._folder / f"{identity}.lock", is_singleton=False, thread_local=False)
-            lock.acquire(timeout=timeout, poll_interval=0.05)
-        except (OSError, filelock.Timeout):
-            yield Entry()
-            return
-        entry = self._read(self._folder / f"{identity}.json")
-        if self._begins_anew:
-            entry.forget_store()
-        try:
-            yield entry
-        finally:
-            with suppress(OSError):
-                self._write(self._folder / f"{identity}.json", entry)
-            lock.release()
+        with ExitStack() as stack:
+            try:
+                folder = shared_file.private_folder(self._folder)
+                stack.enter_context(shared_file.locked(folder / f"{identity}.lock", timeout=timeout))
+            except OSError:
+                yield Entry()
+                return
+            path = folder / f"{identity}.json"
+            entry = self._read(path)
+            if self._begins_anew:
+                entry.forget_store()
+            try:
+                yield entry
+            finally:
+                with suppress(OSError):
+                    shared_file.replace(path, json.dumps(asdict(entry)))
 
     def entries(self) -> dict[str, Entry]:
         """Return all entries, by the identity of their trace."""
@@ -98,12 +98,6 @@ class StoreIndex:
     @staticmethod
     def _read(path: Path) -> Entry:
         try:
-            return Entry(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return Entry(**shared_file.read_json(path))
+        except TypeError:
             return Entry()
-
-    @staticmethod
-    def _write(path: Path, entry: Entry) -> None:
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(entry)), encoding="utf-8")
-        draft.replace(path)

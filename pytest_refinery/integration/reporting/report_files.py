@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from pytest_refinery import shared_file
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -24,23 +26,13 @@ def write(folder: Path, files: Mapping[str, Callable[[], str | None]]) -> tuple[
             if text is None:
                 (folder / name).unlink(missing_ok=True)
             else:
-                _replace(folder / name, text)
+                shared_file.replace(folder / name, text, permissions=shared_file.ORDINARY)
                 written.append(folder / name)
         except OSError as error:
             return written, [*problems, f"could not write the report to {folder}: {error.strerror or error}"]
         except Exception as error:  # noqa: BLE001  (a report never changes the outcome of a run)
             problems.append(f"could not make {folder / name}: {type(error).__name__}: {error}")
     return written, problems
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        draft.write_bytes(encoded(text))
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def encoded(text: str) -> bytes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from pytest_refinery import shared_file
 from pytest_refinery.analysis.records import JudgeRecord, JudgeVerdict
 from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Diagnosis
 
@@ -31,7 +33,10 @@ class AnswerCache:
 
     def __init__(self, config: pytest.Config, fingerprint: str) -> None:
         cache: pytest.Cache | None = getattr(config, "cache", None)
-        self._folder: Path | None = cache.mkdir(_FOLDER) if cache else None
+        self._folder: Path | None = None
+        if cache:
+            with suppress(OSError):
+                self._folder = shared_file.private_folder(cache.mkdir(_FOLDER))
         self._fingerprint = fingerprint
 
     def diagnosis(self, case: Case) -> Diagnosis | None:
@@ -57,21 +62,15 @@ class AnswerCache:
     def _find(self, kind: type[A], content: str) -> A | None:
         path = self._path(content)
         try:
-            return kind.model_validate_json(path.read_text(encoding="utf-8")) if path else None
-        except (OSError, ValidationError):
+            return kind.model_validate_json(shared_file.read_text(path) or "") if path else None
+        except ValidationError:
             return None
 
     def _keep(self, answer: BaseModel, content: str) -> None:
-        path = self._path(content)
-        if path is None:
-            return
-        try:
-            draft = path.with_suffix(".draft")
-            draft.write_text(answer.model_dump_json(), encoding="utf-8")
-            draft.replace(path)
-        except OSError:
-            # A cache that cannot be written costs the next session, not this one.
-            return
+        # A cache that cannot be written costs the next session, not this one.
+        with suppress(OSError):
+            if path := self._path(content):
+                shared_file.replace(path, answer.model_dump_json())
 
     def _path(self, content: str) -> Path | None:
         if self._folder is None:

@@ -6,11 +6,10 @@ import hashlib
 import json
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-import filelock
-
+from pytest_refinery import shared_file
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources import formats
 
@@ -90,10 +89,10 @@ class FolderOfParts:
     def _recent(self, path: Path) -> Part | None:
         try:
             is_recent = self._clock() - path.stat().st_mtime < _GOOD_FOR_SECONDS
-            part: Part = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except OSError:
             return None
-        return part if is_recent else None
+        part: Part | None = shared_file.read_json(path) if is_recent else None
+        return part
 
 
 class NoParts:
@@ -117,30 +116,22 @@ def _read(path: Path) -> list[Record] | None:
 
 
 def _write(path: Path, value: object) -> None:
-    draft = path.with_suffix(".draft")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
-        draft.replace(path)
-    except OSError:
-        # A cache that cannot be written costs the next session, not this one.
-        return
+    # A cache that cannot be written costs the next session, not this one.
+    with suppress(OSError):
+        shared_file.private_folder(path.parent)
+        shared_file.replace(path, json.dumps(value, ensure_ascii=False))
 
 
 @contextmanager
 def _alone(path: Path, patience_seconds: float) -> Iterator[None]:
-    lock = filelock.FileLock(path.with_suffix(".lock"), is_singleton=False, thread_local=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=patience_seconds, poll_interval=0.05)
-    except filelock.Timeout as error:
-        msg = f"Another process has been fetching it for {patience_seconds:g} s. Run again."
-        raise TraceError(msg) from error
-    except OSError:
-        # Nothing can be kept there, so there is nothing to wait for.
+    with ExitStack() as stack:
+        try:
+            shared_file.private_folder(path.parent)
+            stack.enter_context(shared_file.locked(path.with_suffix(".lock"), timeout=patience_seconds))
+        except TimeoutError as error:
+            msg = f"Another process has been fetching it for {patience_seconds:g} s. Run again."
+            raise TraceError(msg) from error
+        except OSError:
+            # Nothing can be kept there, so there is nothing to wait for.
+            pass
         yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()
