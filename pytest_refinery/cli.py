@@ -114,14 +114,14 @@ def _schema(_: argparse.Namespace) -> None:
 
 
 def _budget(given: argparse.Namespace) -> None:
-    from pytest_refinery.budget import wording
+    from pytest_refinery.budget import messages
 
     settings = options.read_environment()
     settings = replace(settings, model=given.model or settings.model)
     ledger = wiring.build_ledger(settings, tell=lambda sentence: print(sentence, file=sys.stderr))
     if given.reset:
         ledger.reset()
-    print(wording.page(settings.model, ledger.status()), end="")
+    print(messages.page(settings.model, ledger.status()), end="")
 
 
 def _new(given: argparse.Namespace) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pytest_refinery.analysts.model.stale_resources import StaleResources
     from pytest_refinery.analysts.model.store_index import Index, StoreIndex
     from pytest_refinery.budget.ledger import Ledger
-    from pytest_refinery.budget.limits import Limits
     from pytest_refinery.budget.request_pace import RequestPace
+    from pytest_refinery.budget.window import Limits
     from pytest_refinery.cassettes.circumstances import Circumstances
     from pytest_refinery.cassettes.offline import Blockade
     from pytest_refinery.cassettes.tape import Tape
@@ -127,12 +127,12 @@ def build_replaying_analyst(name: str, settings: Settings, circumstances: Circum
         ConfigurationError: There is none of this name.
     """
     from pytest_refinery.analysts.model.store_index import NoIndex
-    from pytest_refinery.budget.free import FreeBudget
+    from pytest_refinery.budget.unmetered import UnmeteredBudget
 
     if (circumstances.analyst if name == "auto" else name) != "openai":
         return build_analyst("builtin" if name == "auto" else name)
     service = _service(api_key=_NO_KEY, base_url=circumstances.variables.get("OPENAI_BASE_URL", _OPENAI))
-    budget = FreeBudget(circumstances.tokens_per_minute)
+    budget = UnmeteredBudget(circumstances.tokens_per_minute)
     return _openai(settings, service, budget, NoIndex(), sleep=lambda *_: None)
 
 
@@ -215,13 +215,13 @@ def build_budget(
 
     ``meter`` hears the tokens of each request of this process.
     """
-    from pytest_refinery.budget.ceiling import SessionBudget
-    from pytest_refinery.budget.shared import SharedBudget
+    from pytest_refinery.budget.session_cap import SessionTokenCap
+    from pytest_refinery.budget.token_budget import SharedBudget
 
     budget = SharedBudget(build_ledger(settings, tell=tell), tell=tell, meter=meter)
     if settings.max_tokens is None:
         return budget
-    return SessionBudget(budget, settings.max_tokens, folder=shared_folder)
+    return SessionTokenCap(budget, settings.max_tokens, folder=shared_folder)
 
 
 def build_ledger(settings: Settings, *, tell: Callable[[str], None]) -> Ledger:
@@ -243,11 +243,11 @@ def build_ledger(settings: Settings, *, tell: Callable[[str], None]) -> Ledger:
 
 
 def _limits(settings: Settings) -> Limits:
-    from pytest_refinery.budget.limits import Limits, Model
+    from pytest_refinery.budget.window import Limits, WindowAlgorithm
 
     # OpenAI's own refusals are those of a bucket; of others we know nothing.
-    auto = Model.TRUSTED_BUCKET if _is_openai() else Model.SLIDING
-    model = auto if settings.tpm_model == "auto" else Model(settings.tpm_model)
+    auto = WindowAlgorithm.TRUSTED_BUCKET if _is_openai() else WindowAlgorithm.SLIDING
+    model = auto if settings.tpm_model == "auto" else WindowAlgorithm(settings.tpm_model)
     return Limits(tokens=settings.tpm, requests=settings.rpm, model=model)
 
 
@@ -261,7 +261,7 @@ def _build_file_ledger(name: str, limits: Limits, tell: Callable[[str], None]) -
     from pytest_refinery.budget import locations
     from pytest_refinery.budget.fallback_ledger import FallbackLedger
     from pytest_refinery.budget.file_ledger import FileLedger
-    from pytest_refinery.budget.memory_ledger import MemoryLedger
+    from pytest_refinery.budget.state_ledger import MemoryLedger
 
     path = locations.state_file(name, os.environ)
     if kind := locations.network_file_system(path.parent):
@@ -308,7 +308,7 @@ def build_source(settings: Settings | None = None, *, keep_in: Callable[[], Path
 
 def build_replaying_source(circumstances: Circumstances) -> TraceSource:
     """Return the source whose requests a cassette holds: it needs no key and waits for nothing."""
-    from pytest_refinery.budget.free import FreePace
+    from pytest_refinery.budget.unmetered import NoPacing
     from pytest_refinery.sources import langsmith
     from pytest_refinery.sources.by_reference import ByReference
     from pytest_refinery.sources.json_files import JsonFiles
@@ -318,7 +318,7 @@ def build_replaying_source(circumstances: Circumstances) -> TraceSource:
     connect = partial(
         langsmith.Service,
         wire=langsmith.HttpTransport(),
-        pace=FreePace(),
+        pace=NoPacing(),
         patience_seconds=patience,
         sleep=lambda _: None,
     )

@@ -15,10 +15,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_refinery.budget import clocks
+from pytest_refinery.budget import owners
 from pytest_refinery.budget.file_ledger import FileLedger
 from pytest_refinery.budget.ledger import Request
-from pytest_refinery.budget.limits import Limits
+from pytest_refinery.budget.window import Limits
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
@@ -91,7 +91,7 @@ class _Crew:
         """Compare the book with the notes of the last moments."""
         with self._ledger._opened() as state:  # noqa: SLF001  (the book itself is what is looked at)
             # Under the lock, on a busy machine long after it was asked for: what is older may have been forgotten.
-            until = clocks.seconds_since_boot()
+            until = owners.seconds_since_boot()
             book = [(charge.id, charge.tokens) for charge in state.charges]
         names = [name for name, _ in book]
         found = [f"{name} counts {names.count(name)} times" for name in set(names) if names.count(name) > 1]
@@ -134,13 +134,13 @@ class _Crew:
     def _work(self, name: str) -> None:
         with (self._folder / f"{name}.notes").open("a", buffering=1) as notes:
             for number in range(10**9):
-                began = asked = clocks.seconds_since_boot()
+                began = asked = owners.seconds_since_boot()
                 request = Request(f"{name}-{number}", _RESERVED, 1)
-                while not (step := self._ledger.step(request)).is_granted:
+                while not (step := self._ledger.poll(request)).is_granted:
                     request = Request(request.id, _RESERVED, 1, step.place)
                     time.sleep(step.look_in)
-                    asked = clocks.seconds_since_boot()
-                granted = clocks.seconds_since_boot()
+                    asked = owners.seconds_since_boot()
+                granted = owners.seconds_since_boot()
                 notes.write(f"granted {request.id} {granted} {granted - began}\n")
                 self._ledger.settle(request.id, _COSTS)
-                notes.write(f"settled {request.id} {asked} {clocks.seconds_since_boot()}\n")
+                notes.write(f"settled {request.id} {asked} {owners.seconds_since_boot()}\n")

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_refinery.budget.estimates import Estimates
 from pytest_refinery.budget.file_ledger import FileLedger
-from pytest_refinery.budget.limits import Limits, Model
-from pytest_refinery.budget.shared import SharedBudget
+from pytest_refinery.budget.token_budget import SharedBudget
+from pytest_refinery.budget.window import Limits, WindowAlgorithm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_refinery.budget.ledger import Ledger
-    from pytest_refinery.budget.shared import GrantedLease
+    from pytest_refinery.budget.token_budget import GrantedLease
 
 _NAP = 0.01
 
@@ -233,7 +233,7 @@ class TokenThrottle(_Simple):
 
 
 def _limits(task: Task) -> Limits:
-    return Limits(tokens=task.limit, model=Model(task.model), minute=task.minute)
+    return Limits(tokens=task.limit, model=WindowAlgorithm(task.model), minute=task.minute)
 
 
 def _ours_on_a_file(task: Task) -> Limiter:

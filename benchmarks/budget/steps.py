@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_refinery.budget.file_ledger import FileLedger
-from pytest_refinery.budget.limits import Limits
-from pytest_refinery.budget.shared import SharedBudget
+from pytest_refinery.budget.token_budget import SharedBudget
+from pytest_refinery.budget.window import Limits
 
 _ENTRIES = 60
 _PAIRS = 400

@@ -267,12 +267,32 @@ class Spending:
     tokens: int
 
 
+@dataclass(frozen=True)
+class Work:
+    """The piece of work that a request belongs to: a diagnosis, a verdict, a summary.
+
+    A work has begun with its first granted request and ends with ``TokenBudget.finish``, or with its process.
+
+    Attributes:
+        id: Its name, different from that of any other work of any process: a random text, never a text of the user's.
+        kind: ``diagnosis``, ``judge`` or ``summary``, as ``pytest-refinery budget`` shows it.
+        stage: What this request is for, as reports call it; see ``Stage``.
+        remaining_tokens: What the requests after this one are expected to cost together, in tokens, input and output;
+            0 for the last one. For requests that are made side by side: all that are not reserved yet.
+    """
+
+    id: str
+    kind: str = "diagnosis"
+    stage: str = ""
+    remaining_tokens: int = 0
+
+
 class TokenBudget(Protocol):
     """Says when a request may be sent, for all processes that use one account.
 
     The way of one request: ``reserve``, send, ``observe`` the headers of the answer, ``settle``. Where
     the service refuses it with a 429: ``settle(0)``, then ``refused``, and ``reserve`` again unless that
-    says that the refusal is final.
+    says that the refusal is final. When the last request of a work is settled, or it is given up: ``finish``.
     """
 
     @property
@@ -281,14 +301,38 @@ class TokenBudget(Protocol):
         ...
 
     def reserve(
-        self, tokens: int, requests: int = 1, *, timeout: float | None = None, cancelled: Event | None = None
+        self,
+        tokens: int,
+        requests: int = 1,
+        *,
+        work: Work | None = None,
+        timeout: float | None = None,
+        cancelled: Event | None = None,
     ) -> Lease:
-        """Wait until ``tokens`` fit under the limit, after everybody who asked before; return the lease.
+        """Wait until ``tokens`` fit under the limit and it is this request's turn.
+
+        Args:
+            tokens: What the request is expected to cost, input and output together.
+            requests: How many requests the service will count.
+            work: What it is for. Work that has begun goes first; without a work, the request is one by itself.
+            timeout: The most seconds to wait; ``None`` for as long as it takes.
+            cancelled: Ends the wait when it is set, from any thread.
+
+        Returns:
+            The permission to send the request now.
 
         Raises:
             RequestTooLargeError: The request is larger than the limit, so it would wait for ever.
             BudgetError: It was not granted within ``timeout`` seconds, or ``cancelled`` was set meanwhile.
         """
+        ...
+
+    def finish(self, work_id: str) -> None:
+        """Say that no request will follow for a work, so that the next one may begin; harmless where it is unknown."""
+        ...
+
+    def foreseen_wait(self, tokens: int) -> float:
+        """Return in how many seconds ``tokens`` more could all have been granted, after what has begun or waits now."""
         ...
 
     def limited(self, retry_after: float) -> None:

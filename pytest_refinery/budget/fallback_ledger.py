@@ -12,8 +12,8 @@ from pytest_refinery.budget.ledger import LedgerUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_refinery.budget.ledger import Ledger, Request, Status, Step
-    from pytest_refinery.budget.limits import Observation
+    from pytest_refinery.budget.ledger import Ledger, QueuePosition, Request, Status
+    from pytest_refinery.rate_limit_headers import Observation
 
 T = TypeVar("T")
 _AGAIN_AFTER = 15.0
@@ -61,7 +61,7 @@ class FallbackLedger:
         self._home: dict[str, Ledger] = {}
         self._granted: dict[str, _Grant] = {}
 
-    def step(self, request: Request) -> Step:
+    def poll(self, request: Request) -> QueuePosition:
         """Let the request join the queue or keep its place; grant it when its time has come."""
         return self._ask(lambda ledger: self._step_in(ledger, request))
 
@@ -99,10 +99,10 @@ class FallbackLedger:
         self._second.reset()
         self._ask(lambda ledger: ledger.reset())
 
-    def _step_in(self, ledger: Ledger, request: Request) -> Step:
+    def _step_in(self, ledger: Ledger, request: Request) -> QueuePosition:
         home = self._home.get(request.id)
         # Places are numbers of one ledger.
-        step = ledger.step(request if home is ledger else replace(request, place=None))
+        step = ledger.poll(request if home is ledger else replace(request, place=None))
         self._home[request.id] = ledger
         if home is self._second and ledger is self._first:
             self._second.withdraw(request.id)

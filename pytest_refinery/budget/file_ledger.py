@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_refinery.budget import clocks, two_slots
+from pytest_refinery.budget import crash_safe_file, owners
 from pytest_refinery.budget.file_lock import FileLock
 from pytest_refinery.budget.ledger import LedgerUnavailableError
 from pytest_refinery.budget.ledger_state import State, StateError
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pytest_refinery.budget.ledger import Request, Status, Step
-    from pytest_refinery.budget.limits import Limits
+    from pytest_refinery.budget.ledger import QueuePosition, Request, Status
+    from pytest_refinery.budget.window import Limits
 
 # Without any change in the file, a look into it can only find that an owner ahead has died.
 _UNCHANGED_SECONDS = 0.5
@@ -29,11 +29,11 @@ _UNCHANGED_SECONDS = 0.5
 class _Look:
     """What the last look for a request found, when, and in which version of the file."""
 
-    step: Step
+    step: QueuePosition
     at: float
     version: int
 
-    def step_at(self, now: float) -> Step:
+    def step_at(self, now: float) -> QueuePosition:
         """Return the same, seen from a later time."""
         start_in = self.step.start_in - (now - self.at)
         return replace(self.step, start_in=start_in, look_in=min(self.step.look_in, start_in))
@@ -56,7 +56,7 @@ class FileLedger(StateLedger):
         limits: Limits,
         *,
         tell: Callable[[str], None],
-        clock: Callable[[], float] = clocks.seconds_since_boot,
+        clock: Callable[[], float] = owners.seconds_since_boot,
     ) -> None:
         super().__init__(limits, clock=clock)
         self._path = path
@@ -67,20 +67,20 @@ class FileLedger(StateLedger):
             # Whoever needs it finds out, and says so.
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def step(self, request: Request) -> Step:
+    def poll(self, request: Request) -> QueuePosition:
         """Let the request join the queue or keep its place; grant it when its time has come."""
         found = None if request.place is None else self._looked(request)
         if found is None:
             self._looks.pop(request.id, None)
-            found = super().step(request)
+            found = super().poll(request)
         return found
 
     def status(self) -> Status:
         """Return what the book says now, without a lock and without a change."""
         try:
             with self._path.open("rb", buffering=0) as file:
-                state = self._decoded(two_slots.read(file))
-        except (OSError, two_slots.DamagedFileError, StateError):
+                state = self._decoded(crash_safe_file.read(file))
+        except (OSError, crash_safe_file.DamagedFileError, StateError):
             state = State()
         return state.status(self._limits, self._clock())
 
@@ -89,7 +89,7 @@ class FileLedger(StateLedger):
         with _unavailable_without(self._path), self._lock.held():
             self._path.unlink(missing_ok=True)
 
-    def _looked(self, request: Request) -> Step | None:
+    def _looked(self, request: Request) -> QueuePosition | None:
         """Look without the lock; return ``None`` if there is something to do under it.
 
         The newest slot is not the one that is written next, so whoever reads it has a whole state.
@@ -100,13 +100,13 @@ class FileLedger(StateLedger):
             return None
         try:
             with self._path.open("rb", buffering=0) as file:
-                if last and now < last.at + _UNCHANGED_SECONDS and two_slots.newest_number(file) == last.version:
+                if last and now < last.at + _UNCHANGED_SECONDS and crash_safe_file.newest_number(file) == last.version:
                     return last.step_at(now)
-                version = two_slots.read(file)
+                version = crash_safe_file.read(file)
                 state = self._decoded(version)
-        except (OSError, two_slots.DamagedFileError, StateError):
+        except (OSError, crash_safe_file.DamagedFileError, StateError):
             return None
-        step = self._step(state, request)
+        step = self._poll(state, request)
         if step.is_granted or state.has_changed:
             return None
         self._looks[request.id] = _Look(step, now, version.number)
@@ -123,33 +123,33 @@ class FileLedger(StateLedger):
     def _read(self) -> tuple[int, State]:
         try:
             with self._path.open("rb", buffering=0) as file:
-                version = two_slots.read(file)
+                version = crash_safe_file.read(file)
             return version.number, self._decoded(version)
         except FileNotFoundError:
             self._create()
             return 0, State()
-        except (two_slots.DamagedFileError, StateError) as error:
+        except (crash_safe_file.DamagedFileError, StateError) as error:
             self._set_aside(error)
             return 0, State.used_up(self._limits, self._clock())
 
     def _write(self, state: State, number: int) -> None:
-        envelope = {"boot": clocks.boot_id(), "saved_at": self._clock(), "wall": time.time()}
+        envelope = {"boot": owners.boot_id(), "saved_at": self._clock(), "wall": time.time()}
         text = json.dumps(envelope | state.encode(), separators=(",", ":"))
         with self._path.open("r+b", buffering=0) as file:
-            two_slots.write(file, two_slots.Version(number, text.encode()))
+            crash_safe_file.write(file, crash_safe_file.Version(number, text.encode()))
 
-    def _decoded(self, version: two_slots.Version) -> State:
+    def _decoded(self, version: crash_safe_file.Version) -> State:
         if version.number == 0:
             return State()
         written = json.loads(version.text)
-        if written["boot"] == clocks.boot_id() and written["saved_at"] <= self._clock():
+        if written["boot"] == owners.boot_id() and written["saved_at"] <= self._clock():
             return State.decode(written)
         # The machine was started anew, so the times in the file mean nothing.
         is_recent = abs(time.time() - written["wall"]) < self._limits.minute
         return State.used_up(self._limits, self._clock()) if is_recent else State()
 
     def _create(self) -> None:
-        two_slots.create(self._path, self._path.with_suffix(".draft"))
+        crash_safe_file.create(self._path, self._path.with_suffix(".draft"))
 
     def _set_aside(self, error: Exception) -> None:
         aside = self._path.with_suffix(".unreadable")

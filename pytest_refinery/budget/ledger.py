@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from pytest_refinery.budget.limits import Observation
+    from pytest_refinery.rate_limit_headers import Observation
 
 
 class LedgerUnavailableError(Exception):
@@ -24,7 +24,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Step:
+class QueuePosition:
     """Where a request stands.
 
     Attributes:
@@ -75,7 +75,7 @@ class Status:
 class Ledger(Protocol):
     """A book of all requests of an account. Each method may raise ``LedgerUnavailableError``."""
 
-    def step(self, request: Request) -> Step:
+    def poll(self, request: Request) -> QueuePosition:
         """Let the request join the queue, or keep its place there; grant it when its time has come."""
         ...
 

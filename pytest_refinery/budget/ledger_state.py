@@ -6,12 +6,22 @@ from bisect import insort
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_refinery.budget.ledger import Entry, Request, Status, Step
-from pytest_refinery.budget.limits import ASSUMED_TOKENS, Limits, Model, Observation
-from pytest_refinery.budget.window import Bucket, Meter, SlidingMinute, Unlimited, book
+from pytest_refinery.budget.ledger import Entry, QueuePosition, Request, Status
+from pytest_refinery.budget.window import (
+    ASSUMED_TOKENS,
+    Bucket,
+    Limits,
+    Meter,
+    SlidingMinute,
+    Unlimited,
+    WindowAlgorithm,
+    book,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from pytest_refinery.rate_limit_headers import Observation
 
 VERSION = 1
 
@@ -129,9 +139,9 @@ class State:
             "learned": self.learned,
         }
 
-    def step(
+    def poll(
         self, request: Request, *, owner: str, limits: Limits, now: float, is_alive: Callable[[str], bool]
-    ) -> Step:
+    ) -> QueuePosition:
         """Let a request join the queue or keep its place; grant it when its time has come.
 
         Tickets of dead owners ahead of it leave the queue, and so do those that did not come when due.
@@ -141,7 +151,7 @@ class State:
         # A limit that is only assumed refuses nobody: the service knows better.
         limit = limits.tokens or self.learned[0]
         if limit and request.tokens > limit:
-            return Step(ticket.place, is_granted=False, too_large_for=limit)
+            return QueuePosition(ticket.place, is_granted=False, too_large_for=limit)
         ahead = self._ahead_of(ticket, is_alive, now)
         slot, due = self._slot_of(ticket, ahead, limits, now)
         if slot > now or due:
@@ -152,7 +162,7 @@ class State:
             queue = len(self.tickets)
             return told_to_wait(ticket.place, slot - now, ahead=len(ahead), due=due, queue=queue, is_quiet=is_quiet)
         self._grant(ticket, limits, now)
-        return Step(ticket.place, is_granted=True)
+        return QueuePosition(ticket.place, is_granted=True)
 
     def settle(self, request_id: str, tokens: int, *, now: float) -> None:
         """Correct a granted request; one that is not known any more is over anyhow."""
@@ -294,9 +304,9 @@ class State:
         return limits.guard * (_WIDER if self._was_refused_within(_WIDER_MINUTES, limits, now) else 1)
 
     def _is_bucket(self, limits: Limits, now: float) -> bool:
-        if limits.model is Model.TRUSTED_BUCKET:
+        if limits.model is WindowAlgorithm.TRUSTED_BUCKET:
             return not self._was_refused_within(_DISTRUST_MINUTES, limits, now)
-        return limits.model is Model.BUCKET
+        return limits.model is WindowAlgorithm.BUCKET
 
     def _was_refused_within(self, minutes: float, limits: Limits, now: float) -> bool:
         return self.refused_at is not None and now < self.refused_at + minutes * limits.minute
@@ -323,7 +333,7 @@ class State:
         return bucket
 
 
-def told_to_wait(place: int, start_in: float, *, ahead: int, due: int, queue: int, is_quiet: bool) -> Step:
+def told_to_wait(place: int, start_in: float, *, ahead: int, due: int, queue: int, is_quiet: bool) -> QueuePosition:
     """Return what a waiting ticket is told.
 
     ``due`` of those ahead of it could start, and should do so first. While it is quiet, no request is under way
@@ -332,10 +342,10 @@ def told_to_wait(place: int, start_in: float, *, ahead: int, due: int, queue: in
     # A long queue takes long to read.
     turn = _TURN * max(1.0, queue / _LONG)
     if due and start_in <= 0:
-        return Step(place, is_granted=False, look_in=min(turn * due, _SELDOM))
+        return QueuePosition(place, is_granted=False, look_in=min(turn * due, _SELDOM))
     look = (_QUIET if is_quiet else _LOOK) * (1 + ahead / 4)
     near = max(turn * (1 + ahead), start_in * _NEARER)
-    return Step(place, is_granted=False, start_in=start_in, look_in=min(start_in, near, look, _SELDOM))
+    return QueuePosition(place, is_granted=False, start_in=start_in, look_in=min(start_in, near, look, _SELDOM))
 
 
 def constants() -> dict[str, float]:

@@ -1,13 +1,17 @@
-"""Which process a ticket belongs to, and whether it still lives."""
+"""Which process a ticket belongs to, whether it still lives, and the time that all processes of a machine share."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
 _PROC = Path("/proc")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+# CLOCK_BOOTTIME counts what a laptop sleeps; where there is none (macOS), CLOCK_MONOTONIC does.
+_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
 def this_process() -> str:
@@ -69,3 +73,17 @@ def _is_running(process_id: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def seconds_since_boot() -> float:
+    """Return the seconds since the machine was started, including those it slept."""
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
+
+
+@cache
+def boot_id() -> str:
+    """Return what tells this start of the machine from others, or an empty text where nothing does."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

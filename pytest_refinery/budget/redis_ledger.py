@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from pytest_refinery.budget import ledger_state, owners
-from pytest_refinery.budget.ledger import Entry, LedgerUnavailableError, Status, Step
-from pytest_refinery.budget.limits import ASSUMED_TOKENS
+from pytest_refinery.budget.ledger import Entry, LedgerUnavailableError, QueuePosition, Status
+from pytest_refinery.budget.window import ASSUMED_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_refinery.budget.ledger import Request
-    from pytest_refinery.budget.limits import Limits, Observation
+    from pytest_refinery.budget.window import Limits
+    from pytest_refinery.rate_limit_headers import Observation
 
 # A waiting ticket that nobody has looked at for so long belongs to nobody. Looks are far enough below.
 _SILENCE = 3.0
@@ -46,14 +47,14 @@ class RedisLedger:
         self._limits = limits
         self._clock = clock
 
-    def step(self, request: Request) -> Step:
+    def poll(self, request: Request) -> QueuePosition:
         """Let the request join the queue or keep its place; grant it when its time has come."""
         told = self._run("step", request=_known(asdict(request)), owner=_this_process())
         place = int(told["place"])
         if told.get("is_granted"):
-            return Step(place, is_granted=True)
+            return QueuePosition(place, is_granted=True)
         if told.get("too_large_for"):
-            return Step(place, is_granted=False, too_large_for=int(told["too_large_for"]))
+            return QueuePosition(place, is_granted=False, too_large_for=int(told["too_large_for"]))
         step = ledger_state.told_to_wait(
             place,
             float(told["start_in"]),
@@ -121,7 +122,7 @@ class RedisLedger:
         return told
 
 
-def _bounded(step: Step) -> float:
+def _bounded(step: QueuePosition) -> float:
     return min(max(step.look_in, min(step.start_in, _SHORTEST_LOOK)), _LONGEST_LOOK)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_refinery import shared_file
-from pytest_refinery.budget import clocks
+from pytest_refinery.budget import owners
 from pytest_refinery.budget.file_lock import FileLock
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class RequestPace:
         clock: The same for all processes.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = clocks.seconds_since_boot) -> None:
+    def __init__(self, path: Path, *, clock: Callable[[], float] = owners.seconds_since_boot) -> None:
         self._path = path
         self._clock = clock
         self._own: dict[str, Lane] = {}
@@ -84,13 +84,13 @@ class RequestPace:
         """Return what was counted since the machine was started; a file of somebody else's counts for nothing."""
         try:
             written = shared_file.read_json(self._path)
-            if written["boot"] != clocks.boot_id() or written["saved_at"] > self._clock():
+            if written["boot"] != owners.boot_id() or written["saved_at"] > self._clock():
                 return {}
             return {name: Lane([*map(float, sent)], float(held)) for name, (sent, held) in written["lanes"].items()}
         except (ValueError, KeyError, TypeError, AttributeError):
             return {}
 
     def _write(self, lanes: dict[str, Lane]) -> None:
-        envelope = {"boot": clocks.boot_id(), "saved_at": self._clock()}
+        envelope = {"boot": owners.boot_id(), "saved_at": self._clock()}
         kept = {name: (lane.sent, lane.held_until) for name, lane in lanes.items()}
         shared_file.replace(self._path, json.dumps(envelope | {"lanes": kept}))

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_refinery.budget import clocks, owners
+from pytest_refinery.budget import owners
+from pytest_refinery.budget.ledger_state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from pytest_refinery.budget.ledger import Request, Status, Step
-    from pytest_refinery.budget.ledger_state import State
-    from pytest_refinery.budget.limits import Limits, Observation
+    from pytest_refinery.budget.ledger import QueuePosition, Request, Status
+    from pytest_refinery.budget.window import Limits
+    from pytest_refinery.rate_limit_headers import Observation
 
 
 class StateLedger(ABC):
     """A ledger whose every method is one transition of a state that nobody else touches meanwhile."""
 
-    def __init__(self, limits: Limits, *, clock: Callable[[], float] = clocks.seconds_since_boot) -> None:
+    def __init__(self, limits: Limits, *, clock: Callable[[], float] = owners.seconds_since_boot) -> None:
         self._limits = limits
         self._clock = clock
 
@@ -31,10 +35,10 @@ class StateLedger(ABC):
     def reset(self) -> None:
         """Forget everything."""
 
-    def step(self, request: Request) -> Step:
+    def poll(self, request: Request) -> QueuePosition:
         """Let the request join the queue or keep its place; grant it when its time has come."""
         with self._opened() as state:
-            return self._step(state, request)
+            return self._poll(state, request)
 
     def settle(self, request_id: str, tokens: int) -> None:
         """Correct a granted request to what it really cost."""
@@ -66,8 +70,34 @@ class StateLedger(ABC):
         with self._opened() as state:
             return state.status(self._limits, self._clock())
 
-    def _step(self, state: State, request: Request) -> Step:
+    def _poll(self, state: State, request: Request) -> QueuePosition:
         # The clock is read under the lock: times in the book never run backwards.
-        return state.step(
+        return state.poll(
             request, owner=owners.this_process(), limits=self._limits, now=self._clock(), is_alive=owners.is_alive
         )
+
+
+class MemoryLedger(StateLedger):
+    """A ledger that the threads of this process share, and nobody else: a fork starts its own."""
+
+    def __init__(self, limits: Limits, *, clock: Callable[[], float] = owners.seconds_since_boot) -> None:
+        super().__init__(limits, clock=clock)
+        self._begin()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._state = State()
+
+    def _begin(self) -> None:
+        self._process_id = os.getpid()
+        self._lock = threading.Lock()
+        self._state = State()
+
+    @contextmanager
+    def _opened(self) -> Iterator[State]:
+        if self._process_id != os.getpid():
+            # A thread of the parent may have held the lock.
+            self._begin()
+        with self._lock:
+            yield self._state

@@ -1,15 +1,48 @@
-"""The arithmetic of a limit per minute, in both its models. No clock, no file, no lock."""
+"""What is allowed in a minute, and the arithmetic of both kinds of limit. No clock, no file, no lock."""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+ASSUMED_TOKENS = 30_000
 # What float arithmetic may get wrong when stamps and minutes are added.
 _DUST = 1e-6
+
+
+class WindowAlgorithm(StrEnum):
+    """How a service counts.
+
+    ``TRUSTED_BUCKET`` is a bucket until the service refuses what a bucket would have let through; then,
+    for a while, a sliding minute.
+    """
+
+    SLIDING = "sliding"
+    BUCKET = "bucket"
+    TRUSTED_BUCKET = "trusted bucket"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one process was told to keep to.
+
+    Attributes:
+        tokens: Tokens per minute; ``None`` for what the service says, and 30,000 until it has.
+        requests: Requests per minute; ``None`` for what the service says, and no limit until it has.
+        minute: Seconds in a minute: benchmarks and tests shorten it.
+        guard: Seconds that a request may take from its start here to its arrival at the service.
+    """
+
+    tokens: int | None = None
+    requests: int | None = None
+    model: WindowAlgorithm = WindowAlgorithm.SLIDING
+    minute: float = 60.0
+    guard: float = 0.1
 
 
 class Meter(Protocol):

@@ -18,8 +18,8 @@ from benchmarks.budget import crashes, load
 from pytest_refinery.budget import locations, owners
 from pytest_refinery.budget.file_ledger import FileLedger
 from pytest_refinery.budget.ledger import Request
-from pytest_refinery.budget.limits import Limits
-from pytest_refinery.budget.shared import SharedBudget
+from pytest_refinery.budget.token_budget import SharedBudget
+from pytest_refinery.budget.window import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,23 +124,23 @@ def test_the_queue_place_of_a_killed_process_is_free_at_once(tmp_path: Path) -> 
     path = tmp_path / "budget.json"
     limits = Limits(tokens=100)
     ledger = FileLedger(path, limits, tell=pytest.fail)
-    ledger.step(Request("first", 50, 1))
+    ledger.poll(Request("first", 50, 1))
     script = f"""
 import time
 from pathlib import Path
 from pytest_refinery.budget.file_ledger import FileLedger
 from pytest_refinery.budget.ledger import Request
-from pytest_refinery.budget.limits import Limits
+from pytest_refinery.budget.window import Limits
 
-FileLedger(Path({str(path)!r}), Limits(tokens=100), tell=print).step(Request("victim", 100, 1))
+FileLedger(Path({str(path)!r}), Limits(tokens=100), tell=print).poll(Request("victim", 100, 1))
 print("waiting", flush=True)
 time.sleep(600)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as victim:
         assert victim.stdout is not None
         assert victim.stdout.readline() == b"waiting\n"
-        place = ledger.step(Request("second", 50, 1)).place
-        assert not ledger.step(Request("second", 50, 1, place)).is_granted
+        place = ledger.poll(Request("second", 50, 1)).place
+        assert not ledger.poll(Request("second", 50, 1, place)).is_granted
         ledger.withdraw("second")
         victim.send_signal(signal.SIGKILL)
         # Not reaped yet: a zombie is dead too.
@@ -163,9 +163,9 @@ def test_two_terminals_share_a_limit_and_two_keys_do_not(tmp_path: Path) -> None
         name = locations.account(base_url="https://api.openai.com/v1/", model="m", key=key)
         return locations.state_file(name, environment)
 
-    assert FileLedger(path_of("one"), LIMITS, tell=pytest.fail).step(Request("a", 100, 1)).is_granted
-    assert not FileLedger(path_of("one"), LIMITS, tell=pytest.fail).step(Request("b", 100, 1)).is_granted
-    assert FileLedger(path_of("other"), LIMITS, tell=pytest.fail).step(Request("c", 100, 1)).is_granted
+    assert FileLedger(path_of("one"), LIMITS, tell=pytest.fail).poll(Request("a", 100, 1)).is_granted
+    assert not FileLedger(path_of("one"), LIMITS, tell=pytest.fail).poll(Request("b", 100, 1)).is_granted
+    assert FileLedger(path_of("other"), LIMITS, tell=pytest.fail).poll(Request("c", 100, 1)).is_granted
     assert "one" not in path_of("one").name
 
 

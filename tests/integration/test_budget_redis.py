@@ -12,9 +12,9 @@ import pytest
 from pytest_refinery import wiring
 from pytest_refinery.budget.fallback_ledger import FallbackLedger
 from pytest_refinery.budget.ledger import LedgerUnavailableError, Request
-from pytest_refinery.budget.limits import Limits
-from pytest_refinery.budget.memory_ledger import MemoryLedger
-from pytest_refinery.budget.shared import SharedBudget
+from pytest_refinery.budget.state_ledger import MemoryLedger
+from pytest_refinery.budget.token_budget import SharedBudget
+from pytest_refinery.budget.window import Limits
 from pytest_refinery.settings import Settings
 from tests import redis_server
 
@@ -41,9 +41,9 @@ def redis_ledger(url: str, account: str, limits: Limits = LIMITS) -> RedisLedger
 
 def test_two_machines_share_an_account(url: str) -> None:
     one, other = redis_ledger(url, "shared"), redis_ledger(url, "shared")
-    assert one.step(Request("a", 60, 1)).is_granted
-    assert not other.step(Request("b", 60, 1)).is_granted
-    assert redis_ledger(url, "another").step(Request("c", 60, 1)).is_granted
+    assert one.poll(Request("a", 60, 1)).is_granted
+    assert not other.poll(Request("b", 60, 1)).is_granted
+    assert redis_ledger(url, "another").poll(Request("c", 60, 1)).is_granted
 
 
 def test_it_waits_by_the_clock_of_the_server(url: str) -> None:
@@ -55,13 +55,13 @@ def test_it_waits_by_the_clock_of_the_server(url: str) -> None:
 
 def test_the_place_of_a_killed_process_is_free_soon(url: str) -> None:
     ledger = redis_ledger(url, "killed")
-    ledger.step(Request("first", 50, 1))
+    ledger.poll(Request("first", 50, 1))
     script = (
         "import time\n"
         "from pytest_refinery.budget.ledger import Request\n"
-        "from pytest_refinery.budget.limits import Limits\n"
+        "from pytest_refinery.budget.window import Limits\n"
         "from pytest_refinery.budget.redis_ledger import RedisLedger\n"
-        f"RedisLedger({url!r}, 'killed', Limits(tokens=100)).step(Request('victim', 100, 1))\n"
+        f"RedisLedger({url!r}, 'killed', Limits(tokens=100)).poll(Request('victim', 100, 1))\n"
         "print('waiting', flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -75,7 +75,7 @@ def test_the_place_of_a_killed_process_is_free_soon(url: str) -> None:
 def test_its_key_expires(url: str) -> None:
     import redis
 
-    redis_ledger(url, "expires").step(Request("a", 1, 1))
+    redis_ledger(url, "expires").poll(Request("a", 1, 1))
     lifetime = redis.Redis.from_url(url).ttl("pytest-refinery:budget:expires")
     assert isinstance(lifetime, int)
     assert 0 < lifetime <= 4200
@@ -90,13 +90,13 @@ def test_a_server_that_goes_away_is_replaced_until_it_comes_back(tmp_path: Path)
         budget = FallbackLedger(
             ledger, MemoryLedger(LIMITS), tell=said.append, meanwhile="We go on.", clock=lambda: now[0]
         )
-        assert budget.step(Request("a", 100, 1)).is_granted
-    assert budget.step(Request("b", 70, 1)).is_granted
+        assert budget.poll(Request("a", 100, 1)).is_granted
+    assert budget.poll(Request("b", 70, 1)).is_granted
     assert len(said) == 1
     assert said[0].endswith("We go on.")
     with redis_server.running(tmp_path, port=port):
         now[0] += 20.0
-        assert not budget.step(Request("c", 31, 1)).is_granted
+        assert not budget.poll(Request("c", 31, 1)).is_granted
         assert ledger.status().used_tokens == 70
     assert said[1:] == ["The shared token budget is in use again."]
 
@@ -113,7 +113,7 @@ def test_a_server_that_is_not_there_is_out_of_reach_for_every_question() -> None
 def test_the_setting_leads_to_redis(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     ledger = wiring.build_ledger(Settings(budget_url=url, tpm=77), tell=pytest.fail)
-    assert ledger.step(Request("a", 77, 1)).is_granted
+    assert ledger.poll(Request("a", 77, 1)).is_granted
     assert ledger.status().limit_tokens == 77
     assert list(tmp_path.rglob("budget-*.json")) == []
     ledger.reset()

@@ -54,13 +54,13 @@ def test_openai_is_a_bucket_and_everything_else_a_sliding_minute(
 
 
 def test_each_model_has_a_ledger_of_its_own() -> None:
-    assert ledger_of(tpm=10, model="a").step(Request("a", 10, 1)).is_granted
-    assert not ledger_of(tpm=10, model="a").step(Request("b", 10, 1)).is_granted
-    assert ledger_of(tpm=10, model="b").step(Request("c", 10, 1)).is_granted
+    assert ledger_of(tpm=10, model="a").poll(Request("a", 10, 1)).is_granted
+    assert not ledger_of(tpm=10, model="a").poll(Request("b", 10, 1)).is_granted
+    assert ledger_of(tpm=10, model="b").poll(Request("c", 10, 1)).is_granted
 
 
 def test_no_file_names_the_key(cache: Path) -> None:
-    ledger_of(tpm=10).step(Request("a", 10, 1))
+    ledger_of(tpm=10).poll(Request("a", 10, 1))
     files = [path for path in cache.rglob("*") if path.is_file()]
     assert files
     assert not any("secret" in path.name or b"secret" in path.read_bytes() for path in files)
@@ -74,8 +74,8 @@ def test_a_cache_directory_that_cannot_be_written_leaves_each_process_its_own(
     monkeypatch.setenv("LOCALAPPDATA", str(cache / "file"))
     said: list[str] = []
     ledger = wiring.build_ledger(Settings(tpm=10), tell=said.append)
-    assert ledger.step(Request("a", 10, 1)).is_granted
-    assert not ledger.step(Request("b", 10, 1)).is_granted
+    assert ledger.poll(Request("a", 10, 1)).is_granted
+    assert not ledger.poll(Request("b", 10, 1)).is_granted
     assert len(said) == 1
     assert "cannot be written" in said[0]
     assert "which other workers do not see" in said[0]
@@ -115,7 +115,7 @@ def test_the_command_shows_the_ledger_and_clears_it(
 ) -> None:
     monkeypatch.setenv("REFINERY_TPM", "30000")
     monkeypatch.setenv("REFINERY_TPM_MODEL", "sliding")
-    ledger_of(tpm=30_000, model="some").step(Request("a", 29_000, 1))
+    ledger_of(tpm=30_000, model="some").poll(Request("a", 29_000, 1))
     assert cli.main(["budget", "--model", "some"]) == 0
     shown = capsys.readouterr().out
     assert "budget    of some" in shown

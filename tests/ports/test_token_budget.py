@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_refinery.budget.file_ledger import FileLedger
-from pytest_refinery.budget.ledger import Request, Step
-from pytest_refinery.budget.limits import Limits, Model, Observation
-from pytest_refinery.budget.memory_ledger import MemoryLedger
-from pytest_refinery.budget.shared import SharedBudget
+from pytest_refinery.budget.ledger import QueuePosition, Request
+from pytest_refinery.budget.state_ledger import MemoryLedger
+from pytest_refinery.budget.token_budget import SharedBudget
+from pytest_refinery.budget.window import Limits, WindowAlgorithm
 from pytest_refinery.errors import BudgetError, RequestTooLargeError
+from pytest_refinery.rate_limit_headers import Observation
 from tests import redis_server
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def test_what_does_not_fit_waits_exactly_as_long_as_needed(make: Make, clock: Fa
 
 
 def test_a_bucket_is_refilled_all_the_time(make: Make, clock: FakeClock) -> None:
-    ledger = make(Limits(tokens=1000, model=Model.BUCKET))
+    ledger = make(Limits(tokens=1000, model=WindowAlgorithm.BUCKET))
     budget = SharedBudget(ledger, tell=lambda _: None, clock=clock, sleep=clock.sleep)
     budget.reserve(1000).settle(1000)
     assert budget.reserve(500).seconds_waited == pytest.approx(30.0, abs=0.002)
@@ -197,27 +198,27 @@ def test_what_somebody_else_has_used_is_not_used_again(budget: TokenBudget) -> N
 
 def test_requests_start_in_the_order_in_which_they_came(make: Make, clock: FakeClock) -> None:
     ledger = make(Limits(tokens=1000, minute=2.0, guard=0.0))
-    ledger.step(Request("first", 1000, 1))
-    places = {name: ledger.step(Request(name, 300, 1)).place for name in "abc"}
+    ledger.poll(Request("first", 1000, 1))
+    places = {name: ledger.poll(Request(name, 300, 1)).place for name in "abc"}
     clock.now += 2.01
     for name in "cba":
-        assert ledger.step(Request(name, 300, 1, places[name])).is_granted == (name == "a")
+        assert ledger.poll(Request(name, 300, 1, places[name])).is_granted == (name == "a")
     for name in "bc":
-        assert ledger.step(Request(name, 300, 1, places[name])).is_granted
+        assert ledger.poll(Request(name, 300, 1, places[name])).is_granted
 
 
 def test_what_was_used_without_asking_counts(make: Make) -> None:
     ledger = make(Limits(tokens=1000))
     ledger.charge(900, 3)
-    assert not ledger.step(Request("a", 101, 1)).is_granted
+    assert not ledger.poll(Request("a", 101, 1)).is_granted
     assert (ledger.status().used_tokens, ledger.status().used_requests) == (900, 3)
 
 
 def test_the_status_says_who_waits_for_what(make: Make, clock: FakeClock) -> None:
     ledger = make(Limits(tokens=1000, requests=9))
-    ledger.step(Request("a", 700, 1))
+    ledger.poll(Request("a", 700, 1))
     ledger.settle("a", 800)
-    ledger.step(Request("b", 600, 1))
+    ledger.poll(Request("b", 600, 1))
     ledger.limited(4.0)
     clock.now += 1
     status = ledger.status()
@@ -230,10 +231,10 @@ def test_the_status_says_who_waits_for_what(make: Make, clock: FakeClock) -> Non
 
 def test_a_reset_forgets_everything(make: Make) -> None:
     ledger = make(Limits(tokens=1000))
-    ledger.step(Request("a", 1000, 1))
+    ledger.poll(Request("a", 1000, 1))
     ledger.limited(100.0)
     ledger.reset()
-    assert ledger.step(Request("b", 1000, 1)).is_granted
+    assert ledger.poll(Request("b", 1000, 1)).is_granted
 
 
 NAMES = st.sampled_from("abcdefgh")
@@ -252,11 +253,11 @@ OPERATIONS = st.lists(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(OPERATIONS, st.sampled_from(Model), st.sampled_from([None, 4]), st.sampled_from([None, 1000]))
+@given(OPERATIONS, st.sampled_from(WindowAlgorithm), st.sampled_from([None, 4]), st.sampled_from([None, 1000]))
 def test_the_script_in_redis_decides_as_the_ledger_in_python_does(
     redis_url: str,
     operations: list[tuple[str, str, float]],
-    model: Model,
+    model: WindowAlgorithm,
     requests: int | None,
     tokens: int | None,
 ) -> None:
@@ -283,15 +284,15 @@ def _look_at_all(ledgers: list[Ledger], places: dict[str, int]) -> None:
     status = ledgers[0].status()
     if status.waiting:
         for name, place in sorted(places.items(), key=lambda each: each[1]):
-            steps = [ledger.step(Request(name, 50, 1, place)) for ledger in ledgers]
+            steps = [ledger.poll(Request(name, 50, 1, place)) for ledger in ledgers]
             assert_same(*steps)
 
 
-def _told(ledger: Ledger, operation: str, name: str, number: float, place: int | None) -> Step | None:
+def _told(ledger: Ledger, operation: str, name: str, number: float, place: int | None) -> QueuePosition | None:
     tokens = int(number)
     match operation:
         case "step":
-            return ledger.step(Request(name, tokens, 1, place))
+            return ledger.poll(Request(name, tokens, 1, place))
         case "settle":
             ledger.settle(name, tokens)
         case "withdraw":
@@ -305,6 +306,6 @@ def _told(ledger: Ledger, operation: str, name: str, number: float, place: int |
     return None
 
 
-def assert_same(one: Step, other: Step) -> None:
+def assert_same(one: QueuePosition, other: QueuePosition) -> None:
     assert (one.place, one.is_granted, one.too_large_for) == (other.place, other.is_granted, other.too_large_for)
     assert one.start_in == pytest.approx(other.start_in, abs=1e-3)

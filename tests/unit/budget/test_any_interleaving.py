@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pytest_refinery.budget.ledger import Request, Step
+from pytest_refinery.budget.ledger import QueuePosition, Request
 from pytest_refinery.budget.ledger_state import GRACE, PATIENCE, State
-from pytest_refinery.budget.limits import Limits, Model
+from pytest_refinery.budget.window import Limits, WindowAlgorithm
 
 MINUTE = 60.0
 TOKENS = 1000
@@ -44,7 +44,7 @@ class Waiting:
     request: Request
     owner: str
     looked_at: float
-    told: Step
+    told: QueuePosition
     freed: int
 
     @property
@@ -59,7 +59,7 @@ class Waiting:
 class Ledgers(RuleBasedStateMachine):
     """Processes that reserve, settle, cancel, sleep and die, in any order."""
 
-    model = Model.SLIDING
+    model = WindowAlgorithm.SLIDING
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,12 +73,12 @@ class Ledgers(RuleBasedStateMachine):
         self.processes = ["p0", "p1", "p2", "p3"]
         self.names = iter(range(10**9))
 
-    def step(self, request: Request, owner: str, delay: float = 0.0) -> Step:
+    def poll(self, request: Request, owner: str, delay: float = 0.0) -> QueuePosition:
         # As a process does: read what was written, and write what has changed.
         self.state = State.decode(self.state.encode())
         alive = lambda other: other not in self.dead  # noqa: E731
         before = {ticket.id for ticket in self.state.tickets} - {request.id}
-        step = self.state.step(request, owner=owner, limits=self.limits, now=self.now, is_alive=alive)
+        step = self.state.poll(request, owner=owner, limits=self.limits, now=self.now, is_alive=alive)
         # Who did not come when due has left the queue.
         self.freed += bool(before - {ticket.id for ticket in self.state.tickets})
         if step.is_granted:
@@ -98,13 +98,13 @@ class Ledgers(RuleBasedStateMachine):
 
     @rule(seat=SEATS, tokens=AMOUNTS, delay=st.floats(0.0, GUARD))
     def reserve(self, seat: int, tokens: int, delay: float) -> None:
-        self.step(Request(str(next(self.names)), tokens, 1), self.processes[seat], delay)
+        self.poll(Request(str(next(self.names)), tokens, 1), self.processes[seat], delay)
 
     @precondition(lambda self: self.queue)
     @rule(data=st.data(), delay=st.floats(0.0, GUARD))
     def look(self, data: st.DataObject, delay: float) -> None:
         waiting = self.queue[data.draw(st.sampled_from(sorted(self.queue)))]
-        self.step(waiting.request, waiting.owner, delay)
+        self.poll(waiting.request, waiting.owner, delay)
 
     @precondition(lambda self: self.queue)
     @rule(data=st.data(), delay=st.floats(0.0, GUARD), others=st.booleans())
@@ -113,9 +113,9 @@ class Ledgers(RuleBasedStateMachine):
         self.now = max(self.now, waiting.starts_at)
         if others:
             for other in list(self.queue.values()):
-                self.step(other.request, other.owner)
+                self.poll(other.request, other.owner)
         if waiting.request.id in self.queue:
-            self.step(waiting.request, waiting.owner, delay)
+            self.poll(waiting.request, waiting.owner, delay)
 
     @rule(seconds=st.sampled_from([0.001, 0.05, 0.1, 1.0, 7.0, 31.0, 60.0, 61.0, 150.0]))
     def time_passes(self, seconds: float) -> None:
@@ -157,7 +157,7 @@ class Ledgers(RuleBasedStateMachine):
     @invariant()
     def no_service_would_have_refused(self) -> None:
         arrivals = sorted((sent.arrival, sent.tokens) for sent in self.sent.values())
-        if self.model is Model.SLIDING:
+        if self.model is WindowAlgorithm.SLIDING:
             assert_no_minute_exceeds(arrivals)
         assert_no_bucket_is_empty(arrivals)
 
@@ -167,7 +167,7 @@ class Ledgers(RuleBasedStateMachine):
         tokens = sum(each.request.tokens for each in waiting)
         until = self.now + MINUTE * (2 * tokens / TOKENS + len(waiting) / REQUESTS + 2) + PATIENCE
         while self.queue and self.now < until:
-            steps = [self.step(each.request, each.owner) for each in list(self.queue.values())]
+            steps = [self.poll(each.request, each.owner) for each in list(self.queue.values())]
             self.now += min((step.start_in for step in steps if not step.is_granted), default=0.0) + 0.002
         assert not self.queue
         self.no_service_would_have_refused()
@@ -193,7 +193,7 @@ def assert_no_bucket_is_empty(arrivals: list[tuple[float, int]]) -> None:
 class BucketLedgers(Ledgers):
     """The same with a bucket."""
 
-    model = Model.BUCKET
+    model = WindowAlgorithm.BUCKET
 
 
 @pytest.mark.parametrize("machine", [Ledgers, BucketLedgers], ids=["sliding", "bucket"])

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from pytest_refinery.budget.fallback_ledger import FallbackLedger
-from pytest_refinery.budget.ledger import Ledger, LedgerUnavailableError, Request, Status, Step
-from pytest_refinery.budget.limits import Limits, Observation
-from pytest_refinery.budget.memory_ledger import MemoryLedger
+from pytest_refinery.budget.ledger import Ledger, LedgerUnavailableError, QueuePosition, Request, Status
+from pytest_refinery.budget.state_ledger import MemoryLedger
+from pytest_refinery.budget.window import Limits
+from pytest_refinery.rate_limit_headers import Observation
 
 LIMITS = Limits(tokens=1000)
 
@@ -30,8 +31,8 @@ class Shaky:
             raise LedgerUnavailableError("no answer")
         return self.ledger
 
-    def step(self, request: Request) -> Step:
-        return self._reached().step(request)
+    def poll(self, request: Request) -> QueuePosition:
+        return self._reached().poll(request)
 
     def settle(self, request_id: str, tokens: int) -> None:
         self._reached().settle(request_id, tokens)
@@ -74,7 +75,7 @@ def house() -> House:
 
 
 def test_while_the_first_is_reached_the_second_knows_nothing(house: House) -> None:
-    house.ledger.step(Request("a", 400, 1))
+    house.ledger.poll(Request("a", 400, 1))
     house.ledger.settle("a", 300)
     house.ledger.charge(100, 1)
     house.ledger.limited(0.0)
@@ -86,54 +87,54 @@ def test_while_the_first_is_reached_the_second_knows_nothing(house: House) -> No
 
 def test_without_the_first_the_second_is_asked_and_the_user_told_once(house: House) -> None:
     house.first.is_up = False
-    assert house.ledger.step(Request("a", 1000, 1)).is_granted
-    assert not house.ledger.step(Request("b", 1, 1)).is_granted
+    assert house.ledger.poll(Request("a", 1000, 1)).is_granted
+    assert not house.ledger.poll(Request("b", 1, 1)).is_granted
     assert house.said == ["The shared token budget is out of reach: no answer. We go on."]
 
 
 def test_on_the_return_what_was_granted_meanwhile_is_booked_in_the_first(house: House) -> None:
     house.first.is_up = False
-    house.ledger.step(Request("a", 1000, 1))
+    house.ledger.poll(Request("a", 1000, 1))
     house.ledger.settle("a", 700)
     house.first.is_up = True
     house.clock.now += 20.0
-    assert not house.ledger.step(Request("b", 301, 1)).is_granted
+    assert not house.ledger.poll(Request("b", 301, 1)).is_granted
     assert house.first.ledger.status().used_tokens == 700
     assert house.said[1] == "The shared token budget is in use again."
 
 
 def test_what_is_over_by_then_is_not_booked(house: House) -> None:
     house.first.is_up = False
-    house.ledger.step(Request("a", 1000, 1))
+    house.ledger.poll(Request("a", 1000, 1))
     house.first.is_up = True
     house.clock.now += 61.0
-    assert house.ledger.step(Request("b", 1000, 1)).is_granted
+    assert house.ledger.poll(Request("b", 1000, 1)).is_granted
 
 
 def test_the_first_is_not_asked_again_at_once(house: House) -> None:
     house.first.is_up = False
-    house.ledger.step(Request("a", 1, 1))
+    house.ledger.poll(Request("a", 1, 1))
     house.first.is_up = True
-    house.ledger.step(Request("b", 1, 1))
+    house.ledger.poll(Request("b", 1, 1))
     assert house.first.ledger.status().used_tokens == 0
 
 
 def test_a_request_that_waits_moves_with_the_others(house: House) -> None:
-    house.ledger.step(Request("a", 1000, 1))
-    place = house.ledger.step(Request("b", 600, 1)).place
+    house.ledger.poll(Request("a", 1000, 1))
+    place = house.ledger.poll(Request("b", 600, 1)).place
     house.first.is_up = False
-    house.second.step(Request("other", 1000, 1))
-    there = house.ledger.step(Request("b", 600, 1, place))
+    house.second.poll(Request("other", 1000, 1))
+    there = house.ledger.poll(Request("b", 600, 1, place))
     assert not there.is_granted
     house.first.is_up = True
     house.clock.now += 61.0
-    assert house.ledger.step(Request("b", 600, 1, there.place)).is_granted
+    assert house.ledger.poll(Request("b", 600, 1, there.place)).is_granted
     assert house.second.status().waiting == ()
 
 
 def test_a_lease_of_the_first_that_ends_meanwhile_disturbs_nobody(house: House) -> None:
-    house.ledger.step(Request("a", 1000, 1))
-    house.ledger.step(Request("b", 1000, 1))
+    house.ledger.poll(Request("a", 1000, 1))
+    house.ledger.poll(Request("b", 1000, 1))
     house.first.is_up = False
     house.ledger.settle("a", 1)
     house.ledger.withdraw("b")
@@ -143,13 +144,13 @@ def test_a_lease_of_the_first_that_ends_meanwhile_disturbs_nobody(house: House) 
 
 def test_a_lease_of_the_second_can_be_cancelled(house: House) -> None:
     house.first.is_up = False
-    house.ledger.step(Request("a", 1000, 1))
+    house.ledger.poll(Request("a", 1000, 1))
     house.ledger.withdraw("a")
-    assert house.ledger.step(Request("b", 1000, 1)).is_granted
+    assert house.ledger.poll(Request("b", 1000, 1)).is_granted
 
 
 def test_a_reset_clears_both(house: House) -> None:
-    house.ledger.step(Request("a", 1000, 1))
-    house.second.step(Request("b", 1000, 1))
+    house.ledger.poll(Request("a", 1000, 1))
+    house.second.poll(Request("b", 1000, 1))
     house.ledger.reset()
     assert house.first.ledger.status().used_tokens == house.second.status().used_tokens == 0

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_refinery.budget import clocks, two_slots
+from pytest_refinery.budget import crash_safe_file, owners
 from pytest_refinery.budget.fallback_ledger import FallbackLedger
 from pytest_refinery.budget.file_ledger import FileLedger
 from pytest_refinery.budget.ledger import LedgerUnavailableError, Request
-from pytest_refinery.budget.limits import Limits
-from pytest_refinery.budget.memory_ledger import MemoryLedger
+from pytest_refinery.budget.state_ledger import MemoryLedger
+from pytest_refinery.budget.window import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,20 +51,20 @@ def ledger(path: Path, clock: Clock, said: list[str]) -> FileLedger:
 
 def newest(path: Path) -> dict[str, object]:
     with path.open("rb", buffering=0) as file:
-        written: dict[str, object] = json.loads(two_slots.read(file).text)
+        written: dict[str, object] = json.loads(crash_safe_file.read(file).text)
     return written
 
 
 def rewrite(path: Path, **changes: object) -> None:
     with path.open("r+b", buffering=0) as file:
-        version = two_slots.read(file)
+        version = crash_safe_file.read(file)
         text = json.dumps(json.loads(version.text) | changes).encode()
-        two_slots.write(file, two_slots.Version(version.number + 1, text))
+        crash_safe_file.write(file, crash_safe_file.Version(version.number + 1, text))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes of POSIX")
 def test_the_file_is_for_its_user_alone(ledger: FileLedger, path: Path) -> None:
-    ledger.step(Request("a", 1, 1))
+    ledger.poll(Request("a", 1, 1))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
@@ -72,29 +72,29 @@ def test_the_file_is_for_its_user_alone(ledger: FileLedger, path: Path) -> None:
 def test_another_ledger_on_the_same_file_goes_on_with_it(
     ledger: FileLedger, path: Path, clock: Clock, said: list[str]
 ) -> None:
-    ledger.step(Request("a", 1000, 1))
+    ledger.poll(Request("a", 1000, 1))
     other = FileLedger(path, LIMITS, tell=said.append, clock=clock)
-    assert not other.step(Request("b", 1, 1)).is_granted
+    assert not other.poll(Request("b", 1, 1)).is_granted
     ledger.settle("a", 0)
-    assert other.step(Request("c", 1, 1)).place == 3
+    assert other.poll(Request("c", 1, 1)).place == 3
 
 
 def test_a_file_cut_at_any_length_is_set_aside_and_counts_as_used_up(
     ledger: FileLedger, path: Path, clock: Clock, said: list[str]
 ) -> None:
-    ledger.step(Request("a", 1, 1))
-    ledger.step(Request("b", 1, 1))
+    ledger.poll(Request("a", 1, 1))
+    ledger.poll(Request("b", 1, 1))
     whole = path.read_bytes()
-    slots = [range(start, start + 500, 7) for start in (0, two_slots.SLOT_BYTES)]
+    slots = [range(start, start + 500, 7) for start in (0, crash_safe_file.SLOT_BYTES)]
     for length in [*slots[0], *slots[1], len(whole) - 1]:
         path.write_bytes(whole[:length])
         said.clear()
-        assert not ledger.step(Request("c", 1, 1)).is_granted
+        assert not ledger.poll(Request("c", 1, 1)).is_granted
         assert len(said) == 1
         assert "budget.unreadable" in said[0]
         assert ledger.status().used_tokens == 1000
     clock.now += 60.0
-    assert ledger.step(Request("c", 1, 1)).is_granted
+    assert ledger.poll(Request("c", 1, 1)).is_granted
 
 
 @pytest.mark.parametrize("write", [1, 2, 3])
@@ -102,11 +102,11 @@ def test_a_write_that_was_interrupted_at_any_byte_leaves_the_state_before_it(
     ledger: FileLedger, path: Path, said: list[str], write: int
 ) -> None:
     for number in range(write):
-        ledger.step(Request(f"r{number}", 10, 1))
+        ledger.poll(Request(f"r{number}", 10, 1))
     before = path.read_bytes()
-    ledger.step(Request("interrupted", 100, 1))
+    ledger.poll(Request("interrupted", 100, 1))
     after = path.read_bytes()
-    written = [range(start, start + 1000) for start in (0, two_slots.SLOT_BYTES)]
+    written = [range(start, start + 1000) for start in (0, crash_safe_file.SLOT_BYTES)]
     changed = [index for slot in written for index in slot if before[index] != after[index]]
     for end in range(changed[0], changed[-1], 3):
         with path.open("r+b") as file:
@@ -118,37 +118,37 @@ def test_a_write_that_was_interrupted_at_any_byte_leaves_the_state_before_it(
 
 
 def test_a_file_of_a_newer_version_is_set_aside(ledger: FileLedger, path: Path, said: list[str]) -> None:
-    ledger.step(Request("a", 1, 1))
+    ledger.poll(Request("a", 1, 1))
     rewrite(path, version=99)
-    assert not ledger.step(Request("b", 1, 1)).is_granted
+    assert not ledger.poll(Request("b", 1, 1)).is_granted
     assert "version 99" in said[0]
 
 
 def test_a_foreign_file_is_set_aside_whole(ledger: FileLedger, path: Path, said: list[str]) -> None:
     path.write_bytes(b"something else")
-    ledger.step(Request("a", 1, 1))
+    ledger.poll(Request("a", 1, 1))
     assert path.with_suffix(".unreadable").read_bytes() == b"something else"
     assert len(said) == 1
 
 
 def test_a_state_from_before_a_reboot_long_ago_says_nothing(ledger: FileLedger, path: Path, said: list[str]) -> None:
-    ledger.step(Request("a", 1000, 1))
+    ledger.poll(Request("a", 1000, 1))
     rewrite(path, boot="another", wall=0.0)
-    assert ledger.step(Request("b", 1000, 1)).is_granted
+    assert ledger.poll(Request("b", 1000, 1)).is_granted
     assert said == []
 
 
 def test_a_state_from_before_a_reboot_a_moment_ago_counts_as_used_up(ledger: FileLedger, path: Path) -> None:
-    ledger.step(Request("a", 1, 1))
+    ledger.poll(Request("a", 1, 1))
     rewrite(path, boot="another")
-    assert not ledger.step(Request("b", 1, 1)).is_granted
+    assert not ledger.poll(Request("b", 1, 1)).is_granted
 
 
 def test_times_in_the_future_are_of_another_boot(ledger: FileLedger, path: Path, clock: Clock) -> None:
-    ledger.step(Request("a", 1000, 1))
+    ledger.poll(Request("a", 1000, 1))
     rewrite(path, wall=0.0)
     clock.now = 20.0
-    assert ledger.step(Request("b", 1000, 1)).is_granted
+    assert ledger.poll(Request("b", 1000, 1)).is_granted
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
@@ -157,39 +157,39 @@ def test_a_wall_clock_that_jumps_changes_nothing(
 ) -> None:
     import time
 
-    ledger.step(Request("a", 1000, 1))
+    ledger.poll(Request("a", 1000, 1))
     wall = time.time() + 3600 * hours
     monkeypatch.setattr(time, "time", lambda: wall)
-    step = ledger.step(Request("b", 1000, 1))
+    step = ledger.poll(Request("b", 1000, 1))
     assert step.start_in == pytest.approx(60.1)
     clock.now += 60.2
-    assert ledger.step(Request("b", 1000, 1, step.place)).is_granted
+    assert ledger.poll(Request("b", 1000, 1, step.place)).is_granted
 
 
 def test_an_hour_of_sleep_leaves_the_minute_empty(ledger: FileLedger, clock: Clock) -> None:
-    ledger.step(Request("a", 1000, 1))
-    place = ledger.step(Request("b", 1000, 1)).place
+    ledger.poll(Request("a", 1000, 1))
+    place = ledger.poll(Request("b", 1000, 1)).place
     clock.now += 3600.0
-    assert ledger.step(Request("b", 1000, 1, place)).is_granted
+    assert ledger.poll(Request("b", 1000, 1, place)).is_granted
 
 
 def test_a_look_without_the_lock_finds_what_others_gave_back(ledger: FileLedger, clock: Clock) -> None:
-    ledger.step(Request("a", 1000, 1))
-    request = Request("b", 500, 1, ledger.step(Request("b", 500, 1)).place)
+    ledger.poll(Request("a", 1000, 1))
+    request = Request("b", 500, 1, ledger.poll(Request("b", 500, 1)).place)
     clock.now += 0.1
-    first = ledger.step(request)
+    first = ledger.poll(request)
     clock.now += 0.1
-    again = ledger.step(request)
+    again = ledger.poll(request)
     assert again.start_in == pytest.approx(first.start_in - 0.1)
     ledger.settle("a", 100)
-    assert ledger.step(request).is_granted
+    assert ledger.poll(request).is_granted
 
 
 def test_a_waiting_ticket_survives_a_file_that_was_removed(ledger: FileLedger, path: Path) -> None:
-    ledger.step(Request("a", 1000, 1))
-    place = ledger.step(Request("b", 500, 1)).place
+    ledger.poll(Request("a", 1000, 1))
+    place = ledger.poll(Request("b", 500, 1)).place
     path.unlink()
-    assert ledger.step(Request("b", 500, 1, place)).is_granted
+    assert ledger.poll(Request("b", 500, 1, place)).is_granted
 
 
 def test_a_folder_that_cannot_be_written_is_out_of_reach(tmp_path: Path, clock: Clock, said: list[str]) -> None:
@@ -197,23 +197,23 @@ def test_a_folder_that_cannot_be_written_is_out_of_reach(tmp_path: Path, clock: 
     path = tmp_path / "file" / "budget.json"
     file = FileLedger(path, LIMITS, tell=said.append, clock=clock)
     with pytest.raises(LedgerUnavailableError, match="cannot be written"):
-        file.step(Request("a", 1, 1))
+        file.poll(Request("a", 1, 1))
     memory = MemoryLedger(LIMITS, clock=clock)
     ledger = FallbackLedger(file, memory, tell=said.append, meanwhile="This process is alone.", clock=clock)
-    assert ledger.step(Request("a", 1, 1)).is_granted
+    assert ledger.poll(Request("a", 1, 1)).is_granted
     assert len(said) == 1
     assert said[0].endswith("This process is alone.")
 
 
 def test_a_text_too_long_for_the_file_is_an_error_of_the_disk(path: Path) -> None:
     path.parent.mkdir()
-    two_slots.create(path, path.with_suffix(".draft"))
+    crash_safe_file.create(path, path.with_suffix(".draft"))
     with path.open("r+b", buffering=0) as file, pytest.raises(OSError, match="too many requests"):
-        two_slots.write(file, two_slots.Version(1, bytes(two_slots.SLOT_BYTES)))
+        crash_safe_file.write(file, crash_safe_file.Version(1, bytes(crash_safe_file.SLOT_BYTES)))
 
 
 def test_the_clock_counts_the_seconds_since_boot() -> None:
-    first = clocks.seconds_since_boot()
-    assert 0 < first <= clocks.seconds_since_boot()
+    first = owners.seconds_since_boot()
+    assert 0 < first <= owners.seconds_since_boot()
     if os.path.exists("/proc/sys/kernel/random/boot_id"):  # noqa: PTH110  (a constant of the system)
-        assert len(clocks.boot_id()) == 36
+        assert len(owners.boot_id()) == 36

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_refinery.budget.ledger import Request, Step
+from pytest_refinery.budget.ledger import QueuePosition, Request
 from pytest_refinery.budget.ledger_state import GRACE, PATIENCE, VERSION, State, StateError
-from pytest_refinery.budget.limits import ASSUMED_TOKENS, Limits, Model, Observation
+from pytest_refinery.budget.window import ASSUMED_TOKENS, Limits, WindowAlgorithm
+from pytest_refinery.rate_limit_headers import Observation
 
 LIMITS = Limits(tokens=1000)
 
@@ -22,10 +23,10 @@ class Book:
         self.dead: set[str] = set()
         self._asked: dict[str, Request] = {}
 
-    def step(self, name: str, tokens: int = 0, *, requests: int = 1, owner: str = "me") -> Step:
+    def poll(self, name: str, tokens: int = 0, *, requests: int = 1, owner: str = "me") -> QueuePosition:
         request = self._asked.get(name) or Request(name, tokens, requests)
         alive = lambda other: other not in self.dead  # noqa: E731
-        step = self.state.step(request, owner=owner, limits=self.limits, now=self.now, is_alive=alive)
+        step = self.state.poll(request, owner=owner, limits=self.limits, now=self.now, is_alive=alive)
         self._asked[name] = replace(request, place=step.place)
         return step
 
@@ -38,163 +39,163 @@ class Book:
 
 def test_what_fits_is_granted_at_once() -> None:
     book = Book()
-    assert book.step("a", 400).is_granted
-    assert book.step("b", 600).is_granted
+    assert book.poll("a", 400).is_granted
+    assert book.poll("b", 600).is_granted
 
 
 def test_what_does_not_fit_waits_until_the_oldest_has_left_the_minute() -> None:
     book = Book()
-    book.step("a", 600)
+    book.poll("a", 600)
     book.now += 10
-    book.step("b", 400)
-    step = book.step("c", 300)
+    book.poll("b", 400)
+    step = book.poll("c", 300)
     assert not step.is_granted
     assert step.start_in == pytest.approx(50.1)
 
 
 def test_a_small_request_does_not_overtake_a_large_one() -> None:
     book = Book()
-    book.step("a", 600)
-    book.step("large", 500)
-    assert not book.step("small", 10).is_granted
+    book.poll("a", 600)
+    book.poll("large", 500)
+    assert not book.poll("small", 10).is_granted
 
 
 def test_an_early_answer_ends_the_guard_early() -> None:
     book = Book()
-    book.step("a", 1000)
+    book.poll("a", 1000)
     book.now += 0.02
     book.settle("a", 1000)
-    assert book.step("b", 1000).start_in == pytest.approx(60.0)
+    assert book.poll("b", 1000).start_in == pytest.approx(60.0)
 
 
 def test_what_is_given_back_can_be_used_at_once() -> None:
     book = Book()
-    book.step("a", 900)
-    assert not book.step("b", 500).is_granted
+    book.poll("a", 900)
+    assert not book.poll("b", 500).is_granted
     book.settle("a", 400)
-    assert book.step("b", 500).is_granted
+    assert book.poll("b", 500).is_granted
 
 
 def test_what_was_underestimated_delays_the_next() -> None:
     book = Book()
-    book.step("a", 500)
+    book.poll("a", 500)
     book.settle("a", 1000)
-    assert not book.step("b", 500).is_granted
+    assert not book.poll("b", 500).is_granted
 
 
 def test_a_withdrawn_lease_gives_everything_back() -> None:
     book = Book(Limits(tokens=1000, requests=1))
-    book.step("a", 1000)
+    book.poll("a", 1000)
     book.state.withdraw("a")
-    assert book.step("b", 1000).is_granted
+    assert book.poll("b", 1000).is_granted
 
 
 def test_requests_are_limited_like_tokens() -> None:
     book = Book(Limits(tokens=1000, requests=2))
-    assert book.step("a", 1).is_granted
-    assert book.step("b", 1).is_granted
-    assert book.step("c", 1).start_in == pytest.approx(60.1)
+    assert book.poll("a", 1).is_granted
+    assert book.poll("b", 1).is_granted
+    assert book.poll("c", 1).start_in == pytest.approx(60.1)
 
 
 def test_a_due_ticket_is_waited_for_and_then_passed() -> None:
     book = Book()
-    book.step("a", 1000)
-    book.step("sleepy", 100, owner="sleepy")
-    book.step("b", 100)
+    book.poll("a", 1000)
+    book.poll("sleepy", 100, owner="sleepy")
+    book.poll("b", 100)
     book.now += 60.2
-    step = book.step("b")
+    step = book.poll("b")
     assert not step.is_granted
     assert 0 < step.look_in <= 0.05
     book.now += GRACE
-    assert book.step("b").is_granted
-    assert book.step("sleepy").is_granted
+    assert book.poll("b").is_granted
+    assert book.poll("sleepy").is_granted
 
 
 def test_the_share_of_a_ticket_that_was_passed_stays_booked() -> None:
     book = Book()
-    book.step("a", 1000)
-    book.step("sleepy", 600, owner="sleepy")
-    book.step("b", 600)
+    book.poll("a", 1000)
+    book.poll("sleepy", 600, owner="sleepy")
+    book.poll("b", 600)
     book.now += 60.2
-    book.step("b")
+    book.poll("b")
     book.now += GRACE
-    assert not book.step("b").is_granted
+    assert not book.poll("b").is_granted
 
 
 def test_a_ticket_that_does_not_come_when_due_leaves_the_queue_and_may_come_back_to_its_place() -> None:
     book = Book()
-    book.step("a", 1000)
-    first = book.step("sleepy", 600, owner="sleepy").place
-    book.step("b", 600)
+    book.poll("a", 1000)
+    first = book.poll("sleepy", 600, owner="sleepy").place
+    book.poll("b", 600)
     book.now += 60.2
-    book.step("b")
+    book.poll("b")
     book.now += PATIENCE + 0.1
-    assert book.step("b").is_granted
-    assert book.step("c", 500).place > first
-    assert book.step("sleepy").place == first
+    assert book.poll("b").is_granted
+    assert book.poll("c", 500).place > first
+    assert book.poll("sleepy").place == first
     assert [ticket.id for ticket in book.state.tickets] == ["sleepy", "c"]
 
 
 def test_the_place_of_a_dead_process_is_free_at_once() -> None:
     book = Book()
-    book.step("a", 500)
-    book.step("dead", 1000, owner="dead")
-    assert not book.step("b", 500).is_granted
+    book.poll("a", 500)
+    book.poll("dead", 1000, owner="dead")
+    assert not book.poll("b", 500).is_granted
     book.dead.add("dead")
-    assert book.step("b").is_granted
+    assert book.poll("b").is_granted
 
 
 def test_what_a_dead_process_has_started_counts_for_its_minute() -> None:
     book = Book()
-    book.step("dead", 1000, owner="dead")
+    book.poll("dead", 1000, owner="dead")
     book.dead.add("dead")
-    assert not book.step("a", 1).is_granted
+    assert not book.poll("a", 1).is_granted
     book.now += 60.2
-    assert book.step("a").is_granted
+    assert book.poll("a").is_granted
 
 
 def test_after_a_refusal_everybody_holds_back() -> None:
     book = Book()
     book.state.limited(7.0, now=book.now)
-    assert book.step("a", 1).start_in == pytest.approx(7.0)
+    assert book.poll("a", 1).start_in == pytest.approx(7.0)
     book.now += 7.0
-    assert book.step("a").is_granted
+    assert book.poll("a").is_granted
 
 
 def test_after_a_refusal_the_guard_is_wider_for_a_while() -> None:
     book = Book()
     book.state.limited(0.0, now=book.now)
-    book.step("a", 1000)
-    assert book.step("b", 1).start_in == pytest.approx(61.0)
+    book.poll("a", 1000)
+    assert book.poll("b", 1).start_in == pytest.approx(61.0)
 
 
 def test_a_bucket_is_used_while_it_is_trusted() -> None:
-    book = Book(Limits(tokens=1000, model=Model.TRUSTED_BUCKET))
-    book.step("a", 1000)
-    assert book.step("b", 500).start_in == pytest.approx(30.1, abs=0.01)
+    book = Book(Limits(tokens=1000, model=WindowAlgorithm.TRUSTED_BUCKET))
+    book.poll("a", 1000)
+    assert book.poll("b", 500).start_in == pytest.approx(30.1, abs=0.01)
     book.state.limited(0.0, now=book.now)
-    assert book.step("b").start_in == pytest.approx(60.1, abs=0.01)
+    assert book.poll("b").start_in == pytest.approx(60.1, abs=0.01)
     book.now += 3600
-    book.step("b")
-    assert book.step("c", 1000).start_in == pytest.approx(30.1, abs=0.01)
+    book.poll("b")
+    assert book.poll("c", 1000).start_in == pytest.approx(30.1, abs=0.01)
 
 
 def test_the_debt_of_a_bucket_outlives_the_entries_that_made_it() -> None:
-    book = Book(Limits(tokens=1000, model=Model.BUCKET, guard=0.0))
+    book = Book(Limits(tokens=1000, model=WindowAlgorithm.BUCKET, guard=0.0))
     for number in range(10):
         book.now += 0.001
-        assert book.step(f"r{number}", 100).is_granted
+        assert book.poll(f"r{number}", 100).is_granted
     for number in range(10, 100):
         book.now += 6.001
-        assert book.step(f"r{number}", 100).is_granted
+        assert book.poll(f"r{number}", 100).is_granted
     assert len(book.state.charges) < 30
-    assert not book.step("too soon", 100).is_granted
+    assert not book.poll("too soon", 100).is_granted
 
 
 def test_entries_are_kept_for_a_minute_and_a_half() -> None:
     book = Book()
     for number in range(100):
-        book.step(f"r{number}", 1)
+        book.poll(f"r{number}", 1)
         book.now += 5.0
     assert len(book.state.charges) == 19
 
@@ -209,50 +210,50 @@ def test_limits_are_learned_where_none_was_set() -> None:
 
 def test_what_others_have_used_is_booked_as_theirs() -> None:
     book = Book()
-    book.step("a", 300)
+    book.poll("a", 300)
     book.observe(Observation(limit_tokens=1000, remaining_tokens=200))
-    assert book.step("b", 300).start_in == pytest.approx(60.0)
-    assert book.step("c", 100).place == 3
+    assert book.poll("b", 300).start_in == pytest.approx(60.0)
+    assert book.poll("c", 100).place == 3
 
 
 def test_what_the_service_has_not_seen_yet_is_not_taken_back() -> None:
     book = Book()
-    book.step("a", 900)
+    book.poll("a", 900)
     book.observe(Observation(limit_tokens=1000, remaining_tokens=1000))
-    assert not book.step("b", 200).is_granted
+    assert not book.poll("b", 200).is_granted
 
 
 def test_an_old_answer_is_compared_with_what_was_used_then() -> None:
     book = Book()
-    book.step("a", 1000)
+    book.poll("a", 1000)
     book.now += 70.0
     book.observe(Observation(limit_tokens=1000, remaining_tokens=0), age=20.0)
-    assert book.step("b", 1000).is_granted
+    assert book.poll("b", 1000).is_granted
 
 
 def test_an_answer_older_than_half_a_minute_says_nothing_about_what_is_used() -> None:
     book = Book()
     book.observe(Observation(limit_tokens=1000, remaining_tokens=0), age=31.0)
-    assert book.step("a", 1000).is_granted
+    assert book.poll("a", 1000).is_granted
 
 
 def test_what_is_above_the_limit_is_refused() -> None:
     book = Book()
-    assert book.step("a", 1001).too_large_for == 1000
+    assert book.poll("a", 1001).too_large_for == 1000
 
 
 def test_what_is_above_an_assumed_limit_waits_for_an_empty_minute() -> None:
     book = Book(Limits())
-    book.step("a", 10)
-    step = book.step("b", ASSUMED_TOKENS * 2)
+    book.poll("a", 10)
+    step = book.poll("b", ASSUMED_TOKENS * 2)
     assert step.too_large_for is None
     assert step.start_in == pytest.approx(60.1)
 
 
 def test_the_queue_looks_the_more_seldom_the_longer_it_is() -> None:
     book = Book()
-    book.step("a", 1000)
-    looks = [book.step(f"r{number}", 1).look_in for number in range(1000)]
+    book.poll("a", 1000)
+    looks = [book.poll(f"r{number}", 1).look_in for number in range(1000)]
     assert looks[0] == 0.05
     assert looks == sorted(looks)
     assert looks[-1] == 5.0
@@ -260,21 +261,21 @@ def test_the_queue_looks_the_more_seldom_the_longer_it_is() -> None:
 
 def test_a_thousand_tickets_start_in_order() -> None:
     book = Book()
-    book.step("first", 1000)
+    book.poll("first", 1000)
     for number in range(1000):
-        assert not book.step(f"r{number}", 1).is_granted
+        assert not book.poll(f"r{number}", 1).is_granted
     book.now += 60.2
-    assert not book.step("r999").is_granted
-    assert all(book.step(f"r{number}").is_granted for number in range(1000))
+    assert not book.poll("r999").is_granted
+    assert all(book.poll(f"r{number}").is_granted for number in range(1000))
 
 
 def test_the_status_shows_who_uses_and_who_waits() -> None:
     book = Book(Limits(tokens=1000, requests=9))
-    book.step("a", 600, owner="one")
+    book.poll("a", 600, owner="one")
     book.now += 3
     book.settle("a", 700)
-    book.step("b", 200, owner="two")
-    book.step("c", 500, owner="three")
+    book.poll("b", 200, owner="two")
+    book.poll("c", 500, owner="three")
     book.state.limited(2.0, now=book.now)
     status = book.state.status(book.limits, book.now + 1)
     assert (status.used_tokens, status.limit_tokens, status.used_requests, status.limit_requests) == (900, 1000, 2, 9)
@@ -288,8 +289,8 @@ def test_the_status_shows_who_uses_and_who_waits() -> None:
 
 def test_a_state_is_the_same_after_it_was_written_and_read() -> None:
     book = Book()
-    book.step("a", 600)
-    book.step("b", 600)
+    book.poll("a", 600)
+    book.poll("b", 600)
     book.state.limited(2.0, now=book.now)
     book.observe(Observation(limit_tokens=5))
     written = json.dumps(book.state.encode())
@@ -312,4 +313,4 @@ def test_anything_else_is_no_state(written: object) -> None:
 def test_a_lost_state_counts_as_used_up() -> None:
     book = Book()
     book.state = State.used_up(book.limits, book.now)
-    assert book.step("a", 1).start_in == pytest.approx(60.0)
+    assert book.poll("a", 1).start_in == pytest.approx(60.0)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from threading import Event
 
+    from pytest_refinery.analysis.ports import Work
+
 OK: dict[str, Any] = {
     "status": "completed",
     "output": [{"type": "message", "content": [{"type": "output_text", "text": '{"findings": []}'}]}],
@@ -78,11 +80,27 @@ class RecordingBudget:
     observed: list[dict[str, str]] = field(default_factory=list)
     largest_request: int = 30_000
 
+    works: list[Work | None] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
+
     def reserve(
-        self, tokens: int, requests: int = 1, *, timeout: float | None = None, cancelled: Event | None = None
+        self,
+        tokens: int,
+        requests: int = 1,
+        *,
+        work: Work | None = None,
+        timeout: float | None = None,
+        cancelled: Event | None = None,
     ) -> RecordingLease:
         self.reserved.append(tokens)
+        self.works.append(work)
         return RecordingLease(self.settled)
+
+    def finish(self, work_id: str) -> None:
+        self.finished.append(work_id)
+
+    def foreseen_wait(self, tokens: int) -> float:
+        return 0.0
 
     def limited(self, retry_after: float) -> None:
         raise AssertionError

@@ -6,51 +6,50 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_refinery.budget.limits import Limits
-from pytest_refinery.budget.line import Line
-from pytest_refinery.budget.memory_ledger import MemoryLedger
-from pytest_refinery.budget.shared import SharedBudget
+from pytest_refinery.budget.state_ledger import MemoryLedger
+from pytest_refinery.budget.token_budget import InProcessQueue, SharedBudget
+from pytest_refinery.budget.window import Limits
 
 if TYPE_CHECKING:
-    from pytest_refinery.budget.ledger import Request, Step
+    from pytest_refinery.budget.ledger import QueuePosition, Request
 
 
 def test_only_who_stands_first_is_called() -> None:
-    line = Line()
-    with line.joined(2) as second, line.joined(3) as third:
+    line = InProcessQueue()
+    with line.enter(2) as second, line.enter(3) as third:
         assert second.is_set()
         assert not third.is_set()
 
 
 def test_who_leaves_calls_the_next() -> None:
-    line, first = Line(), ExitStack()
-    first.enter_context(line.joined(1))
-    with line.joined(3) as third, line.joined(2) as second:
+    line, first = InProcessQueue(), ExitStack()
+    first.enter_context(line.enter(1))
+    with line.enter(3) as third, line.enter(2) as second:
         first.close()
         assert second.is_set()
         assert not third.is_set()
 
 
 def test_an_earlier_place_that_comes_late_is_called_too() -> None:
-    line = Line()
-    with line.joined(5), line.joined(4) as earlier:
+    line = InProcessQueue()
+    with line.enter(5), line.enter(4) as earlier:
         assert earlier.is_set()
 
 
 def test_two_of_one_place_do_not_hold_each_other_up() -> None:
-    line, first = Line(), ExitStack()
-    first.enter_context(line.joined(1))
-    with line.joined(1) as other:
+    line, first = InProcessQueue(), ExitStack()
+    first.enter_context(line.enter(1))
+    with line.enter(1) as other:
         first.close()
         assert other.is_set()
 
 
 def test_after_a_fork_the_parents_threads_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = Line()
+    line = InProcessQueue()
     with ExitStack() as parent:
-        parent.enter_context(line.joined(1))
+        parent.enter_context(line.enter(1))
         monkeypatch.setattr("os.getpid", lambda: -1)
-        with line.joined(2) as child:
+        with line.enter(2) as child:
             assert child.is_set()
         parent.pop_all()
 
@@ -62,21 +61,22 @@ class Counting(MemoryLedger):
         super().__init__(limits)
         self.steps = 0
 
-    def step(self, request: Request) -> Step:
+    def poll(self, request: Request) -> QueuePosition:
         self.steps += 1
-        return super().step(request)
+        return super().poll(request)
 
 
 def test_a_crowd_of_threads_asks_little_more_than_each_once() -> None:
     ledger, crowd = Counting(Limits(tokens=1000, minute=0.3, guard=0.0)), 200
     budget = SharedBudget(ledger, tell=pytest.fail)
     budget.reserve(1000).settle(1000)
-    threads = [threading.Thread(target=budget.reserve, args=(5,)) for _ in range(crowd)]
+    granted: list[float] = []
+    threads = [threading.Thread(target=lambda: granted.append(budget.reserve(5).seconds_waited)) for _ in range(crowd)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(ledger.status().granted) == crowd
+    assert len(granted) == crowd
     assert ledger.steps < 4 * crowd
 
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import secrets
 import threading
 import time
+from bisect import insort
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_refinery.budget import answers, wording
+from pytest_refinery import rate_limit_headers
+from pytest_refinery.budget import messages
 from pytest_refinery.budget.ledger import Request
-from pytest_refinery.budget.line import Line
 from pytest_refinery.errors import BudgetError, RequestTooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from threading import Event
 
-    from pytest_refinery.budget.ledger import Ledger, Step
+    from pytest_refinery.analysis.ports import Work
+    from pytest_refinery.budget.ledger import Ledger, QueuePosition
 
 # Seconds of waiting after which the user is told, and again after each as long.
 _NOTICE = 5.0
@@ -78,7 +82,7 @@ class SharedBudget:
         self._meter = meter
         self._clock = clock
         self._sleep = sleep or _sleep
-        self._line = Line()
+        self._line = InProcessQueue()
         self._seconds_waited = 0.0
 
     @property
@@ -92,9 +96,15 @@ class SharedBudget:
         return self._ledger.status().limit_tokens
 
     def reserve(
-        self, tokens: int, requests: int = 1, *, timeout: float | None = None, cancelled: Event | None = None
+        self,
+        tokens: int,
+        requests: int = 1,
+        *,
+        work: Work | None = None,  # noqa: ARG002
+        timeout: float | None = None,
+        cancelled: Event | None = None,
     ) -> GrantedLease:
-        """Wait until ``tokens`` fit under the limit, after everybody who asked before; return the lease.
+        """Wait until ``tokens`` fit under the limit and it is this request's turn; return the lease.
 
         Raises:
             RequestTooLargeError: The request is larger than the limit, so it would wait for ever.
@@ -103,7 +113,7 @@ class SharedBudget:
         request = Request(secrets.token_hex(6), tokens, requests)
         wait = _Wait(self._clock, timeout, cancelled or threading.Event())
         try:
-            step = self._ledger.step(request)
+            step = self._ledger.poll(request)
             if not step.is_granted:
                 self._stand(wait, replace(request, place=step.place), step)
         except BaseException:
@@ -114,14 +124,23 @@ class SharedBudget:
             self._seconds_waited += wait.seconds
         return GrantedLease(self._ledger, request.id, wait.seconds, self._meter)
 
+    def finish(self, work_id: str) -> None:
+        """Say that no request will follow for a work."""
+
+    def foreseen_wait(self, tokens: int) -> float:
+        """Return in how many seconds ``tokens`` more could all have been granted, after what waits now."""
+        status = self._ledger.status()
+        ahead = sum(entry.tokens for entry in status.waiting) + status.used_tokens + tokens
+        return max(0.0, ahead / status.limit_tokens - 1) * 60.0
+
     def limited(self, retry_after: float) -> None:
         """Hold every process back for so many seconds: the service refused a request."""
         self._ledger.limited(retry_after)
 
     def refused(self, headers: Mapping[str, str], message: str, *, code: str = "", attempt: int = 0) -> float | None:
         """Take note of a 429; return the seconds that all now hold back, or ``None`` where no retry can help."""
-        refusal = answers.refusal(headers, message, code)
-        observed = answers.observation(headers)
+        refusal = rate_limit_headers.refusal(headers, message, code)
+        observed = rate_limit_headers.observation(headers)
         self._ledger.observe(replace(observed, limit_tokens=observed.limit_tokens or refusal.limit), age=0.0)
         if refusal.is_final:
             return None
@@ -131,34 +150,34 @@ class SharedBudget:
 
     def observe(self, headers: Mapping[str, str], *, age_seconds: float = 0.0) -> None:
         """Learn the limit, and what others have used, from the headers of an answer sent ``age_seconds`` ago."""
-        self._ledger.observe(answers.observation(headers), age=age_seconds)
+        self._ledger.observe(rate_limit_headers.observation(headers), age=age_seconds)
 
-    def _stand(self, wait: _Wait, request: Request, step: Step) -> None:
+    def _stand(self, wait: _Wait, request: Request, step: QueuePosition) -> None:
         """Stand in line until the request is granted."""
-        with self._line.joined(step.place) as is_first:
+        with self._line.enter(step.place) as is_first:
             while not step.is_granted:
                 self._heed(wait, request, step)
                 if is_first.is_set():
                     self._say(wait, request, step)
                     self._sleep(min(step.look_in, wait.seconds_left), wait.cancelled)
-                    step = self._ledger.step(request)
+                    step = self._ledger.poll(request)
                 else:
                     self._sleep(min(_GLANCE, wait.seconds_left), is_first)
-                    step = self._ledger.step(request) if is_first.is_set() else step
+                    step = self._ledger.poll(request) if is_first.is_set() else step
 
-    def _heed(self, wait: _Wait, request: Request, step: Step) -> None:
+    def _heed(self, wait: _Wait, request: Request, step: QueuePosition) -> None:
         """Give up where there is nothing to wait for any more."""
         if step.too_large_for is not None:
-            raise RequestTooLargeError(wording.too_large(request.tokens, step.too_large_for))
+            raise RequestTooLargeError(messages.too_large(request.tokens, step.too_large_for))
         if wait.cancelled.is_set():
             msg = f"The request for {request.tokens:,} tokens was given up while it waited for the token budget."
             raise BudgetError(msg)
         if wait.seconds_left <= 0:
-            raise BudgetError(wording.timed_out(request.tokens, wait.seconds, self._ledger.status()))
+            raise BudgetError(messages.timed_out(request.tokens, wait.seconds, self._ledger.status()))
 
-    def _say(self, wait: _Wait, request: Request, step: Step) -> None:
+    def _say(self, wait: _Wait, request: Request, step: QueuePosition) -> None:
         if wait.is_notice_due():
-            self._tell(wording.waiting(request.tokens, wait.seconds + step.start_in, self._ledger.status()))
+            self._tell(messages.waiting(request.tokens, wait.seconds + step.start_in, self._ledger.status()))
 
 
 class _Wait:
@@ -194,3 +213,48 @@ def _sleep(seconds: float, until: Event) -> None:
 def _back_off(attempt: int) -> float:
     longest = min(_LAST_BACK_OFF, math.ldexp(_FIRST_BACK_OFF, attempt))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311  (spreads retries, guards nothing)
+
+
+class _Waiter(NamedTuple):
+    place: int
+    order: int
+    is_first: Event
+
+
+class InProcessQueue:
+    """Keeps the waiting threads in the order of their places.
+
+    The queue of the ledger lets nobody pass, so who stands behind another thread of this process need not look whether
+    it is granted: a thousand threads cost what one does.
+    """
+
+    def __init__(self) -> None:
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._waiters: list[_Waiter] = []
+        self._joined = 0
+
+    @contextmanager
+    def enter(self, place: int) -> Iterator[Event]:
+        """Stand in the line; yield what is set as soon as nobody of this process is ahead."""
+        if os.getpid() != self._process:
+            # A fork: the threads that stood here are the parent's.
+            self._begin_anew()
+        with self._lock:
+            self._joined += 1
+            stander = _Waiter(place, self._joined, threading.Event())
+            insort(self._waiters, stander)
+            self._call_first()
+        try:
+            yield stander.is_first
+        finally:
+            with self._lock:
+                self._waiters = [other for other in self._waiters if other is not stander]
+                self._call_first()
+
+    def _call_first(self) -> None:
+        if self._waiters:
+            self._waiters[0].is_first.set()

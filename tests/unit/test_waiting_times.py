@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.budget import durations
+from pytest_refinery import rate_limit_headers
 
 
 @pytest.mark.parametrize(
@@ -24,25 +24,25 @@ from pytest_refinery.budget import durations
     ],
 )
 def test_durations_are_read_in_every_form(text: str, seconds: float) -> None:
-    assert durations.seconds(text) == pytest.approx(seconds)
+    assert rate_limit_headers.seconds(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1s", "1x", "1s later", "1 s", "nan", "inf", "1.s", "٣s", "s"])
 def test_anything_else_is_no_duration(text: str) -> None:
-    assert durations.seconds(text) is None
+    assert rate_limit_headers.seconds(text) is None
 
 
 @given(st.text())
 def test_no_text_breaks_the_parsers(text: str) -> None:
-    durations.seconds(text)
-    durations.seconds_in_sentence(text)
-    durations.seconds_in_headers({"retry-after": text, "retry-after-ms": text})
+    rate_limit_headers.seconds(text)
+    rate_limit_headers.seconds_in_sentence(text)
+    rate_limit_headers.seconds_in_headers({"retry-after": text, "retry-after-ms": text})
 
 
 @given(st.integers(0, 100), st.integers(0, 59), st.integers(0, 59_999))
 def test_minutes_seconds_and_milliseconds_add_up(hours: int, minutes: int, milliseconds: int) -> None:
     text = f"{hours}h{minutes}m{milliseconds / 1000}s"
-    assert durations.seconds(text) == pytest.approx(hours * 3600 + minutes * 60 + milliseconds / 1000)
+    assert rate_limit_headers.seconds(text) == pytest.approx(hours * 3600 + minutes * 60 + milliseconds / 1000)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_minutes_seconds_and_milliseconds_add_up(hours: int, minutes: int, milli
     ],
 )
 def test_the_sentence_of_a_refusal_is_understood(message: str, seconds: float | None) -> None:
-    assert durations.seconds_in_sentence(message) == (None if seconds is None else pytest.approx(seconds))
+    assert rate_limit_headers.seconds_in_sentence(message) == (None if seconds is None else pytest.approx(seconds))
 
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -77,4 +77,4 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     ],
 )
 def test_the_headers_of_a_refusal_are_understood(headers: dict[str, str], seconds: float | None) -> None:
-    assert durations.seconds_in_headers(headers, now=NOON) == seconds
+    assert rate_limit_headers.seconds_in_headers(headers, now=NOON) == seconds

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-
-from pytest_refinery.budget import durations
-from pytest_refinery.budget.limits import Observation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +17,24 @@ _FINAL_WORDS = ("request too large", "insufficient_quota", "exceeded your curren
 _LIMIT = re.compile(r"\bLimit:? (\d+)", re.ASCII)
 _REQUESTED = re.compile(r"\bRequested:? (\d+)", re.ASCII)
 _PER_REQUESTS = re.compile(r"requests per (?:min|day)", re.IGNORECASE)
+_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_PART = r"\d+(?:\.\d+)?(?:ms|us|µs|ns|[dhms])"
+_DURATION = re.compile(rf"(?:{_PART})+", re.ASCII)
+_PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|[dhms])", re.ASCII)
+_SENTENCE = re.compile(
+    rf"(?:try again|retry) (?:in|after) ((?:{_PART})+|\d+(?:\.\d+)?)(?!\w|\.\d)", re.ASCII | re.IGNORECASE
+)
+_SECONDS = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the headers of an answer say; ``None`` where they are silent."""
+
+    limit_tokens: int | None = None
+    remaining_tokens: int | None = None
+    limit_requests: int | None = None
+    remaining_requests: int | None = None
 
 
 @dataclass(frozen=True)
@@ -39,11 +56,11 @@ class Refusal:
 def refusal(headers: Mapping[str, str], message: str, code: str) -> Refusal:
     """Read a 429. The sentence is more exact than the header, which has whole seconds."""
     folded = message.casefold()
-    asked = durations.seconds_in_sentence(message)
+    asked = seconds_in_sentence(message)
     is_about_tokens = not _PER_REQUESTS.search(message)
     return Refusal(
         is_final=code in _FINAL_CODES or any(words in folded for words in _FINAL_WORDS),
-        retry_after=durations.seconds_in_headers(headers) if asked is None else asked,
+        retry_after=seconds_in_headers(headers) if asked is None else asked,
         limit=_number(_LIMIT, message) if is_about_tokens else None,
         requested=_number(_REQUESTED, message) if is_about_tokens else None,
     )
@@ -72,3 +89,39 @@ def _whole(text: str | None) -> int | None:
 def _positive(text: str | None) -> int | None:
     # Some proxies say 0 or -1 where there is no limit.
     return _whole(text) or None
+
+
+def seconds(text: str) -> float | None:
+    """Return the seconds of ``6m0s``, ``1.326s``, ``374ms`` or a bare number; ``None`` for anything else."""
+    text = text.strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _PARTS.findall(text))
+
+
+def seconds_in_sentence(message: str) -> float | None:
+    """Return the seconds of "Please try again in 1.326s", wherever it stands in a message."""
+    found = _SENTENCE.search(message)
+    return seconds(found[1]) if found else None
+
+
+def seconds_in_headers(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
+    """Return what ``retry-after-ms`` or ``retry-after`` asks for, the latter in seconds or as a date."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    milliseconds = seconds(lower.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    text = lower.get("retry-after", "")
+    asked = seconds(text)
+    return _seconds_until(text, now or datetime.now(UTC)) if asked is None else asked
+
+
+def _seconds_until(text: str, now: datetime) -> float | None:
+    try:
+        then = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    aware = then if then.tzinfo else then.replace(tzinfo=UTC)
+    return max(0.0, (aware - now).total_seconds())

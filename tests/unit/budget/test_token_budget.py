@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_refinery.budget import wording
+from pytest_refinery.budget import messages
 from pytest_refinery.budget.ledger import Entry, Request, Status
-from pytest_refinery.budget.limits import Limits
-from pytest_refinery.budget.memory_ledger import MemoryLedger
-from pytest_refinery.budget.shared import SharedBudget
+from pytest_refinery.budget.state_ledger import MemoryLedger
+from pytest_refinery.budget.token_budget import SharedBudget
+from pytest_refinery.budget.window import Limits
 
 if TYPE_CHECKING:
     from threading import Event
@@ -48,7 +48,7 @@ def test_a_short_wait_is_not_told() -> None:
 def test_while_the_service_wants_a_pause_the_reason_is_that() -> None:
     ledger = MemoryLedger(Limits(tokens=10), clock=Clock())
     ledger.limited(30.0)
-    assert wording.waiting(1, 30.0, ledger.status()).startswith(
+    assert messages.waiting(1, 30.0, ledger.status()).startswith(
         "waiting 30 s for 1 tokens: the service asked everybody to wait; 0 of 10 used"
     )
 
@@ -62,9 +62,9 @@ def test_without_a_clock_of_ours_it_waits_in_real_time() -> None:
 
 def test_a_fork_of_a_ledger_in_memory_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = MemoryLedger(Limits(tokens=10))
-    ledger.step(Request("a", 10, 1))
+    ledger.poll(Request("a", 10, 1))
     monkeypatch.setattr("os.getpid", lambda: -1)
-    assert ledger.step(Request("b", 10, 1)).is_granted
+    assert ledger.poll(Request("b", 10, 1)).is_granted
 
 
 def test_the_page_shows_the_whole_ledger() -> None:
@@ -79,7 +79,7 @@ def test_the_page_shows_the_whole_ledger() -> None:
         waiting=(Entry("812.7.1", 12_400, 1, 3.0),),
         granted=(Entry("812.7.1", 9_000, 1, 4.0), Entry("elsewhere", 18_900, 4, 20.0, is_open=False)),
     )
-    assert wording.page("gpt-5.4-mini", status) == (
+    assert messages.page("gpt-5.4-mini", status) == (
         "budget    of gpt-5.4-mini, shared by all processes of this account\n"
         "limit     30,000 tokens per minute, 500 requests per minute; bucket\n"
         "used      27,900 tokens, 5 requests, 2 workers\n"

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_refinery.budget import answers
-from pytest_refinery.budget.answers import Refusal
-from pytest_refinery.budget.limits import Observation
+from pytest_refinery import rate_limit_headers
+from pytest_refinery.rate_limit_headers import Observation, Refusal
 
 TPM = (
     "Rate limit reached for gpt-5-mini in organization org-1 on tokens per min (TPM): Limit 30000, Used 30000, "
@@ -15,25 +14,25 @@ TOO_LARGE = "Request too large for gpt-5-mini on tokens per min (TPM): Limit 300
 
 
 def test_a_refusal_names_the_wait_the_limit_and_what_was_requested() -> None:
-    found = answers.refusal({}, TPM, "rate_limit_exceeded")
+    found = rate_limit_headers.refusal({}, TPM, "rate_limit_exceeded")
     assert found == Refusal(is_final=False, retry_after=1.326, limit=30_000, requested=663)
 
 
 def test_a_limit_of_requests_is_not_taken_for_one_of_tokens() -> None:
-    assert answers.refusal({}, RPM, "rate_limit_exceeded") == Refusal(is_final=False, retry_after=20.0)
+    assert rate_limit_headers.refusal({}, RPM, "rate_limit_exceeded") == Refusal(is_final=False, retry_after=20.0)
 
 
 def test_the_sentence_is_more_exact_than_the_header() -> None:
-    assert answers.refusal({"retry-after": "2"}, TPM, "").retry_after == 1.326
+    assert rate_limit_headers.refusal({"retry-after": "2"}, TPM, "").retry_after == 1.326
 
 
 def test_a_proxy_that_says_only_the_window_is_obeyed() -> None:
-    found = answers.refusal({"retry-after": "60"}, "Max parallel request limit reached", "429")
+    found = rate_limit_headers.refusal({"retry-after": "60"}, "Max parallel request limit reached", "429")
     assert found == Refusal(is_final=False, retry_after=60.0)
 
 
 def test_a_proxy_that_says_nothing_is_understood_as_saying_nothing() -> None:
-    assert answers.refusal({}, "No deployments available", "429") == Refusal(is_final=False)
+    assert rate_limit_headers.refusal({}, "No deployments available", "429") == Refusal(is_final=False)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +44,11 @@ def test_a_proxy_that_says_nothing_is_understood_as_saying_nothing() -> None:
     ],
 )
 def test_some_refusals_are_final(message: str, code: str) -> None:
-    assert answers.refusal({"retry-after": "1"}, message, code).is_final
+    assert rate_limit_headers.refusal({"retry-after": "1"}, message, code).is_final
 
 
 def test_a_refusal_of_one_too_large_names_the_limit() -> None:
-    found = answers.refusal({}, TOO_LARGE, "rate_limit_exceeded")
+    found = rate_limit_headers.refusal({}, TOO_LARGE, "rate_limit_exceeded")
     assert (found.limit, found.requested) == (30_000, 76_503)
 
 
@@ -61,9 +60,9 @@ def test_headers_say_the_limits_and_what_remains() -> None:
         "x-ratelimit-remaining-requests": "499",
         "x-ratelimit-reset-tokens": "1m0s",
     }
-    assert answers.observation(headers) == Observation(30_000, 0, 500, 499)
+    assert rate_limit_headers.observation(headers) == Observation(30_000, 0, 500, 499)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "", "many", "1.5", "٣"])
 def test_a_limit_that_is_none_is_not_learned(text: str) -> None:
-    assert answers.observation({"x-ratelimit-limit-tokens": text}) == Observation()
+    assert rate_limit_headers.observation({"x-ratelimit-limit-tokens": text}) == Observation()

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
-    from pytest_refinery.analysis.ports import Lease, TokenBudget
+    from pytest_refinery.analysis.ports import Lease, TokenBudget, Work
 
 
-class SessionBudget:
+class SessionTokenCap:
     """The port ``TokenBudget`` over another one, which lets no more than ``most`` tokens through in all.
 
     Args:
@@ -36,7 +36,13 @@ class SessionBudget:
         return self._budget.largest_request
 
     def reserve(
-        self, tokens: int, requests: int = 1, *, timeout: float | None = None, cancelled: Event | None = None
+        self,
+        tokens: int,
+        requests: int = 1,
+        *,
+        work: Work | None = None,
+        timeout: float | None = None,
+        cancelled: Event | None = None,
     ) -> Lease:
         """Wait as the other budget does.
 
@@ -52,11 +58,19 @@ class SessionBudget:
             )
             raise CeilingReachedError(msg)
         try:
-            lease = self._budget.reserve(tokens, requests, timeout=timeout, cancelled=cancelled)
+            lease = self._budget.reserve(tokens, requests, work=work, timeout=timeout, cancelled=cancelled)
         except BaseException:
             self._used.add(-tokens)
             raise
         return _CountedLease(lease, self._used, tokens)
+
+    def finish(self, work_id: str) -> None:
+        """Say that no request will follow for a work."""
+        self._budget.finish(work_id)
+
+    def foreseen_wait(self, tokens: int) -> float:
+        """Return the seconds that the other budget foresees."""
+        return self._budget.foreseen_wait(tokens)
 
     def limited(self, retry_after: float) -> None:
         """Hold every process back for so many seconds."""

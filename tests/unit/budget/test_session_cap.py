@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_refinery.budget.ceiling import SessionBudget
+from pytest_refinery.budget.session_cap import SessionTokenCap
 from pytest_refinery.errors import BudgetError, CeilingReachedError
 from tests.unit.analysts.model.fakes import RecordingBudget, RecordingLease
 
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
+    from pytest_refinery.analysis.ports import Work
+
 
 def test_what_goes_above_the_ceiling_is_refused_and_not_booked() -> None:
     inner = RecordingBudget()
-    budget = SessionBudget(inner, 1_000)
+    budget = SessionTokenCap(inner, 1_000)
     budget.reserve(600)
     with pytest.raises(CeilingReachedError, match=r"may use 1,000 tokens .*: 600 are used, .* takes about 500\."):
         budget.reserve(500)
@@ -25,7 +27,7 @@ def test_what_goes_above_the_ceiling_is_refused_and_not_booked() -> None:
 
 
 def test_what_was_reserved_and_not_used_is_given_back() -> None:
-    budget = SessionBudget(RecordingBudget(), 1_000)
+    budget = SessionTokenCap(RecordingBudget(), 1_000)
     budget.reserve(900).settle(100)
     budget.reserve(900).cancel()
     budget.reserve(900)
@@ -36,21 +38,27 @@ def test_what_was_reserved_and_not_used_is_given_back() -> None:
 def test_what_was_not_granted_is_given_back() -> None:
     class Closed(RecordingBudget):
         def reserve(
-            self, tokens: int, requests: int = 1, *, timeout: float | None = None, cancelled: Event | None = None
+            self,
+            tokens: int,
+            requests: int = 1,
+            *,
+            work: Work | None = None,
+            timeout: float | None = None,
+            cancelled: Event | None = None,
         ) -> RecordingLease:
             raise BudgetError("not in time")
 
-    budget = SessionBudget(Closed(), 1_000)
+    budget = SessionTokenCap(Closed(), 1_000)
     for _ in range(3):
         with pytest.raises(BudgetError, match="not in time"):
             budget.reserve(900)
 
 
 def test_workers_count_together(tmp_path: Path) -> None:
-    budgets = [SessionBudget(RecordingBudget(), 1_000, folder=tmp_path / "shared") for _ in range(4)]
+    budgets = [SessionTokenCap(RecordingBudget(), 1_000, folder=tmp_path / "shared") for _ in range(4)]
     granted: list[int] = []
 
-    def work(budget: SessionBudget) -> None:
+    def work(budget: SessionTokenCap) -> None:
         for _ in range(50):
             try:
                 budget.reserve(30).settle(25)
@@ -68,7 +76,7 @@ def test_workers_count_together(tmp_path: Path) -> None:
 
 def test_the_rest_is_the_other_budgets() -> None:
     inner = RecordingBudget(wait=2.5)
-    budget = SessionBudget(inner, 1_000)
+    budget = SessionTokenCap(inner, 1_000)
     assert budget.refused({}, "Slow down.", code="x", attempt=1) == 2.5
     budget.observe({"a": "b"})
     assert (inner.refusals, inner.observed) == ([("Slow down.", 1)], [{"a": "b"}])
