@@ -25,7 +25,7 @@ import httpx2
 
 from benchmarks import machine
 from pytest_refinery.cassettes.recorder import use
-from pytest_refinery.cassettes.scrubbing import Scrubber
+from pytest_refinery.scrubbing.scrubber import Scrubber
 from tests.unit.cassettes.loopback import Said, Sent, loopback
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pytest_refinery.budget.ledger import Ledger
     from pytest_refinery.budget.request_pace import RequestPace
     from pytest_refinery.budget.window import Limits
-    from pytest_refinery.cassettes.circumstances import Circumstances
-    from pytest_refinery.cassettes.offline import Blockade
+    from pytest_refinery.cassettes.cassette_file import RecordingMetadata
+    from pytest_refinery.cassettes.network_block import NetworkBlock
     from pytest_refinery.cassettes.tape import Tape
     from pytest_refinery.sources.capture import Agent
     from pytest_refinery.sources.langsmith import Account, LangSmith
@@ -103,24 +103,24 @@ def build_analyst(
     return BuiltinAnalyst()
 
 
-def circumstances_of(analyst: Analyst | PreparingAnalyst, budget: Callable[[], TokenBudget]) -> Circumstances:
+def recording_metadata_of(analyst: Analyst | PreparingAnalyst, budget: Callable[[], TokenBudget]) -> RecordingMetadata:
     """Return what a replay of what ``analyst`` is about to ask has to know."""
-    from pytest_refinery.cassettes.circumstances import Circumstances
+    from pytest_refinery.cassettes.cassette_file import RecordingMetadata
 
     variables = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
     if analyst.name != "openai":
-        return Circumstances(analyst.name, variables=variables)
-    return Circumstances(analyst.name, budget().largest_request, variables)
+        return RecordingMetadata(analyst.name, variables=variables)
+    return RecordingMetadata(analyst.name, budget().largest_request, variables)
 
 
-def circumstances_of_cassette(path: Path) -> Circumstances:
+def metadata_of_cassette(path: Path) -> RecordingMetadata:
     """Return what a replay of a cassette has to know."""
-    from pytest_refinery.cassettes import circumstances
+    from pytest_refinery.cassettes import cassette_file
 
-    return circumstances.of(path)
+    return cassette_file.recording_metadata(path)
 
 
-def build_replaying_analyst(name: str, settings: Settings, circumstances: Circumstances) -> Analyst | PreparingAnalyst:
+def build_replaying_analyst(name: str, settings: Settings, metadata: RecordingMetadata) -> Analyst | PreparingAnalyst:
     """Return the analyst that asked what a cassette holds: it needs no key, costs nothing and waits for nothing.
 
     Raises:
@@ -129,10 +129,10 @@ def build_replaying_analyst(name: str, settings: Settings, circumstances: Circum
     from pytest_refinery.analysts.model.store_index import NoIndex
     from pytest_refinery.budget.unmetered import UnmeteredBudget
 
-    if (circumstances.analyst if name == "auto" else name) != "openai":
+    if (metadata.analyst if name == "auto" else name) != "openai":
         return build_analyst("builtin" if name == "auto" else name)
-    service = _service(api_key=_NO_KEY, base_url=circumstances.variables.get("OPENAI_BASE_URL", _OPENAI))
-    budget = UnmeteredBudget(circumstances.tokens_per_minute)
+    service = _service(api_key=_NO_KEY, base_url=metadata.variables.get("OPENAI_BASE_URL", _OPENAI))
+    budget = UnmeteredBudget(metadata.tokens_per_minute)
     return _openai(settings, service, budget, NoIndex(), sleep=lambda *_: None)
 
 
@@ -306,14 +306,14 @@ def build_source(settings: Settings | None = None, *, keep_in: Callable[[], Path
     return ByReference(JsonFiles(), lambda: build_langsmith(settings, keep_in=keep_in))
 
 
-def build_replaying_source(circumstances: Circumstances) -> TraceSource:
+def build_replaying_source(metadata: RecordingMetadata) -> TraceSource:
     """Return the source whose requests a cassette holds: it needs no key and waits for nothing."""
     from pytest_refinery.budget.unmetered import NoPacing
     from pytest_refinery.sources import langsmith
     from pytest_refinery.sources.by_reference import ByReference
     from pytest_refinery.sources.json_files import JsonFiles
 
-    account = langsmith.from_environment({**circumstances.variables, "LANGSMITH_API_KEY": _NO_KEY})
+    account = langsmith.from_environment({**metadata.variables, "LANGSMITH_API_KEY": _NO_KEY})
     patience = Settings().fetch_timeout
     connect = partial(
         langsmith.Service,
@@ -330,7 +330,7 @@ def open_cassette(
 ) -> AbstractContextManager[Tape]:
     """Return what opens a cassette for the item ``about``; ``callables`` take out what no cassette may hold."""
     from pytest_refinery.cassettes import recorder
-    from pytest_refinery.cassettes.scrubbing import Scrubber
+    from pytest_refinery.scrubbing.scrubber import Scrubber
 
     scrubber = Scrubber(patterns=settings.scrub, callables=tuple(callables), personal=settings.scrub_personal)
     return recorder.use(path, mode, about=about, scrubber=scrubber)
@@ -338,16 +338,14 @@ def open_cassette(
 
 def as_recorded(source: TraceSource, tape: Tape) -> TraceSource:
     """Return a source whose traces are without what the cassette that they come through will not hold."""
-    from pytest_refinery.cassettes.recorded_traces import RecordedTraces
+    from pytest_refinery.cassettes.tape import RecordedTraces
 
     return RecordedTraces(source, tape)
 
 
 def trace_as_recorded(trace: Trace, tape: Tape) -> Trace:
     """Return a trace without what the cassette will not hold of it when a model is asked about it."""
-    from pytest_refinery.cassettes import recorded_traces
-
-    return recorded_traces.scrubbed(trace, tape.scrubber)
+    return tape.scrubber.trace(trace)
 
 
 def in_front_of_other_cassettes() -> AbstractContextManager[None]:
@@ -359,9 +357,9 @@ def in_front_of_other_cassettes() -> AbstractContextManager[None]:
     return recorder.in_front()
 
 
-def offline(settings: Settings, *, about: str) -> AbstractContextManager[Blockade]:
+def offline(settings: Settings, *, about: str) -> AbstractContextManager[NetworkBlock]:
     """Return what blocks the network, but for the hosts that the settings allow."""
-    from pytest_refinery.cassettes.offline import offline
+    from pytest_refinery.cassettes.network_block import offline
 
     return offline(about=about, allowed_hosts=settings.allowed_hosts)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -14,10 +15,9 @@ from pytest_refinery.cassettes.interactions import Interaction, Request, Respons
 from pytest_refinery.errors import CassetteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from pytest_refinery.cassettes.circumstances import Circumstances
     from pytest_refinery.traces.model import Json
 
 VERSION = 1
@@ -88,6 +88,22 @@ class _Document(BaseModel):
 
 
 @dataclass(frozen=True)
+class RecordingMetadata:
+    """What a replay has to do as the recording did, whatever is set up on the machine that replays.
+
+    Attributes:
+        analyst: Who diagnosed and judged; ``""`` where the cassette does not say.
+        tokens_per_minute: The limit of the account when the recording began, 30,000 where it was not known: it decides
+            how traces are cut.
+        variables: The environment variables that said which service was asked; none of them is a secret.
+    """
+
+    analyst: str = ""
+    tokens_per_minute: int = 30_000
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Stamp:
     """Tells one state of a file from another."""
 
@@ -124,17 +140,30 @@ def load(path: Path) -> tuple[Interaction, ...] | None:
     return _Reading(path, text).interactions()
 
 
+def recording_metadata(path: Path) -> RecordingMetadata:
+    """Return what the head of a cassette says; the defaults where there is none, or it does not say it."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            head = "".join(takewhile(lambda line: not line.startswith("interactions:"), file))
+        found = yaml_text.read(head)["circumstances"]
+        variables = {str(name): str(value) for name, value in (found["variables"] or {}).items()}
+        return RecordingMetadata(str(found["analyst"]), int(found["tokens_per_minute"]), variables)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml_text.NotYaml):
+        # What is wrong with a cassette is said when it is opened.
+        return RecordingMetadata()
+
+
 def written(
     interactions: Iterable[Interaction],
     *,
     about: str,
     recorded_against: str,
-    circumstances: Circumstances | None = None,
+    metadata: RecordingMetadata | None = None,
 ) -> str:
     """Return the text of a cassette; ``interactions`` stay in their order."""
     document: dict[str, Json] = {"cassette": VERSION, "item": about, "recorded_against": recorded_against}
-    if circumstances is not None:
-        document["circumstances"] = asdict(circumstances)
+    if metadata is not None:
+        document["circumstances"] = asdict(metadata)
     document["interactions"] = [_shown(each) for each in interactions]
     return f"{_HEAD}{yaml_text.written(document)}{_END}"
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -19,11 +21,19 @@ from vcr.cassette import Cassette
 from vcr.filters import decode_response
 from vcr.patch import CassettePatcherBuilder, force_reset
 
-from pytest_refinery.cassettes import bodies, cassette_file, headers, issued, neighbours, refusal, secret_values
+from pytest_refinery.cassettes import bodies, cassette_file, normalize, scrubbing
 from pytest_refinery.cassettes.cassette_file import Stamp
-from pytest_refinery.cassettes.interactions import Interaction, Request, Response
+from pytest_refinery.cassettes.interactions import (
+    Interaction,
+    Request,
+    Response,
+    kept_headers,
+    unusual_reason,
+    without_boundary,
+)
 from pytest_refinery.cassettes.tape import Mode, Tape
 from pytest_refinery.errors import CassetteError
+from pytest_refinery.scrubbing import secret_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,13 +41,22 @@ if TYPE_CHECKING:
 
     from vcr.request import Request as VcrRequest
 
-    from pytest_refinery.cassettes.scrubbing import Scrubber
+    from pytest_refinery.scrubbing.scrubber import Scrubber
 
 # Other libraries are not ours to record; VCR.py lets some of their requests through in threads (its issue 849).
 # Beside each its core, where respx puts its mocks.
 _CLIENTS = {"httpx": "httpcore", "httpx2": "httpcore2"}
 # What goes to the network. Users' mocks and applications in the same process answer for themselves.
 _TRANSPORTS = frozenset({"HTTPTransport", "AsyncHTTPTransport"})
+# Where LangSmith's clients send runs: https://api.smith.langchain.com/redoc. Elsewhere /runs may start an agent.
+_LANGSMITH_RUNS = re.compile(r"/(?:api/v\d+/)?(?:otel/v1/traces|runs(?:/batch|/multipart|/[0-9a-f-]{36})?)")
+_MULTIPART = "/runs/multipart"
+_LANGSMITH = ".smith.langchain.com"
+_ENDPOINTS = ("LANGSMITH_ENDPOINT", "LANGCHAIN_ENDPOINT")
+# OpenTelemetry's protocol over HTTP: https://opentelemetry.io/docs/specs/otlp/#otlphttp-request
+_OTLP = re.compile(r"(?:.*/)?v1/(?:traces|logs|metrics)")
+_OTLP_PORT = 4318
+_POOLS = (("ConnectionPool", "handle_request"), ("AsyncConnectionPool", "handle_async_request"))
 _open = threading.Lock()
 _patched: list[_Patched] = []
 
@@ -150,14 +169,14 @@ def _keep(tape: Tape, recorded_against: str, environment: Mapping[str, str], *, 
     if not tape.is_to_be_written:
         return
     try:
-        found = issued.settled(tape.interactions)
+        found = normalize.stabilize_ids(tape.interactions)
         text = cassette_file.written(
             found,
             about=tape.about,
             recorded_against=recorded_against or _hosts(found),
-            circumstances=tape.circumstances,
+            metadata=tape.metadata,
         )
-        refusal.check(found, text, path=tape.path, secrets=secret_values.of_environment(environment))
+        scrubbing.check(found, text, path=tape.path, secrets=secret_shapes.of_environment(environment))
         cassette_file.save(tape.path, text, over=over)
     except CassetteError as error:
         tape.trouble = str(error)
@@ -178,6 +197,7 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
         super().__init__(path=str(tape.path))
         self.client = client
         self._tape = tape
+        self._scrubber = scrubbing.ExchangeScrubber(tape.scrubber)
         self._core = _CLIENTS[client]
         self._asked: WeakKeyDictionary[VcrRequest, tuple[int, Request]] = WeakKeyDictionary()
         self._answers: WeakKeyDictionary[VcrRequest, Response] = WeakKeyDictionary()
@@ -187,9 +207,9 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
 
     def can_play_response_for(self, request: VcrRequest) -> bool:
         """Take the answer of a request from the tape, for ``play_response``: nobody else can be given the same."""
-        if neighbours.is_an_upload(request.method, request.uri) or neighbours.is_mocked(self._core):
+        if is_an_upload(request.method, request.uri) or is_mocked(self._core):
             return False
-        asked = self._tape.scrubber.request(replace(_request(request), trial=self._tape.trial))
+        asked = self._scrubber.request(replace(_request(request), trial=self._tape.trial))
         answer = self._tape.answer(asked)
         with self._lock:
             if answer is None:
@@ -209,7 +229,7 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
             order, asked = self._asked.pop(request, (0, None))
         if asked is None:
             return
-        self._tape.record(order, Interaction(asked, self._tape.scrubber.response(_response(response))))
+        self._tape.record(order, Interaction(asked, self._scrubber.response(_response(response))))
 
 
 def _request(request: VcrRequest) -> Request:
@@ -217,7 +237,7 @@ def _request(request: VcrRequest) -> Request:
     headers_of = {name: [value] for name, value in request.headers.items()}
     plain = _decompressed({"headers": headers_of, "body": {"string": request.body or b""}})
     body = bodies.of_request(plain["body"]["string"], content_type)
-    return Request(request.method, request.uri, headers.without_boundary(content_type), body)
+    return Request(request.method, request.uri, without_boundary(content_type), body)
 
 
 def _decompressed(response: dict[str, Any]) -> dict[str, Any]:
@@ -230,10 +250,10 @@ def _decompressed(response: dict[str, Any]) -> dict[str, Any]:
 
 def _response(response: dict[str, Any]) -> Response:
     plain = _decompressed(response)
-    kept = headers.kept((name, value) for name, values in plain["headers"].items() for value in values)
+    kept = kept_headers((name, value) for name, values in plain["headers"].items() for value in values)
     body = bodies.of_response(plain["body"]["string"], dict(kept).get("content-type", ""))
     status, reason = plain["status"]["code"], plain["status"]["message"]
-    return Response(status, headers.unusual_reason(status, reason), kept, body)
+    return Response(status, unusual_reason(status, reason), kept, body)
 
 
 def _shown(response: Response) -> dict[str, Any]:
@@ -245,3 +265,31 @@ def _shown(response: Response) -> dict[str, Any]:
         "headers": found,
         "body": {"string": bodies.rendered(response.body)},
     }
+
+
+def is_an_upload(method: str, url: str) -> bool:
+    """Tell whether a request sends what a tracer has seen: that is about the item, not part of it."""
+    if method not in {"POST", "PATCH"}:
+        return False
+    parts = urlsplit(url)
+    if parts.path.endswith(_MULTIPART):
+        return True
+    if f".{parts.hostname}".endswith(_LANGSMITH) or parts.netloc in _langsmiths():
+        return _LANGSMITH_RUNS.fullmatch(parts.path) is not None
+    return _OTLP.fullmatch(parts.path) is not None and (parts.port == _OTLP_PORT or parts.path.endswith("/traces"))
+
+
+def _langsmiths() -> set[str]:
+    return {urlsplit(os.environ[name]).netloc for name in _ENDPOINTS if os.environ.get(name)}
+
+
+def is_mocked(core: str) -> bool:
+    """Tell whether somebody answers for the network beneath a library, as respx does beneath httpx.
+
+    Args:
+        core: The package through which the library reaches the network: ``httpcore``.
+    """
+    module = sys.modules.get(core)
+    return module is not None and any(
+        getattr(getattr(module, pool), method).__module__.partition(".")[0] != core for pool, method in _POOLS
+    )

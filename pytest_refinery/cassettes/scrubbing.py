@@ -1,48 +1,41 @@
-"""Takes out of requests and answers what nobody may read in a cassette. No file, no network.
-
-What is found is replaced by one word, the same everywhere: a request that was made with another key still finds its
-answer, and what has been scrubbed stays as it is when it is scrubbed again.
-"""
+"""Takes out of requests and answers what nobody may read in a cassette, and refuses where that is not possible."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
+import base64
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from pytest_refinery.cassettes import personal_data, secret_shapes
-from pytest_refinery.cassettes.secret_shapes import REMOVED
 from pytest_refinery.errors import CassetteError
+from pytest_refinery.scrubbing import secret_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from pytest_refinery.cassettes.bodies import Body
-    from pytest_refinery.cassettes.interactions import Request, Response
+    from pytest_refinery.cassettes.interactions import Interaction, Request, Response
+    from pytest_refinery.scrubbing.scrubber import Scrubber
+    from pytest_refinery.scrubbing.secret_shapes import SecretValues
     from pytest_refinery.traces.model import Json
+
+# How gzip (RFC 1952) and Zstandard (RFC 8878) begin.
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 
 
 @dataclass(frozen=True)
-class Scrubber:
-    """Removes secrets, and what the user names.
+class ExchangeScrubber:
+    """Removes secrets from requests and answers."""
 
-    Attributes:
-        patterns: Regular expressions of what is removed besides.
-        callables: Each gets a text and returns it without what must not stay, or ``None`` to leave it as it is.
-        personal: Whether e-mail addresses, card numbers and phone numbers are replaced.
-    """
-
-    patterns: tuple[str, ...] = ()
-    callables: tuple[Callable[[str], str | None], ...] = field(default=(), repr=False)
-    personal: bool = False
+    scrubber: Scrubber
 
     def request(self, request: Request) -> Request:
         """Return a request without secrets."""
-        return replace(request, url=self.text(request.url), body=self.body(request.body))
+        return replace(request, url=self.scrubber.text(request.url), body=self.body(request.body))
 
     def response(self, response: Response) -> Response:
         """Return an answer without secrets."""
-        headers = tuple((name, self.text(value)) for name, value in response.headers)
+        headers = tuple((name, self.scrubber.text(value)) for name, value in response.headers)
         return replace(response, headers=headers, body=self.body(response.body))
 
     def body(self, body: Body) -> Body:
@@ -51,47 +44,78 @@ class Scrubber:
             return body
         if body.kind == "multipart":
             return replace(body, value=[self._part(part) for part in cast("list[dict[str, Json]]", body.value)])
-        return replace(body, value=self.json(body.value))
-
-    def json(self, value: Json) -> Json:
-        """Return a JSON value without secrets, in its texts and under the names that secrets have."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, list):
-            return [self.json(item) for item in value]
-        if isinstance(value, dict):
-            return {self.text(name): self._named(name, item) for name, item in value.items()}
-        return value
-
-    def text(self, text: str) -> str:
-        """Return a text without secrets."""
-        for called in self.callables:
-            text = _changed_by(called, text)
-        for pattern in self.patterns:
-            # What is removed stays removed, also where a pattern fits the word that stands for it.
-            text = REMOVED.join(re.sub(pattern, REMOVED, piece) for piece in text.split(REMOVED))
-        text = secret_shapes.removed(text)
-        return personal_data.removed(text) if self.personal else text
+        return replace(body, value=self.scrubber.json(body.value))
 
     def _part(self, part: dict[str, Json]) -> Json:
-        scrubbed = {name: value if name == "base64" else self.json(value) for name, value in part.items()}
+        scrubbed = {name: value if name == "base64" else self.scrubber.json(value) for name, value in part.items()}
         if "text" in part:
-            scrubbed["text"] = self._named(str(part.get("name")), part["text"])
+            scrubbed["text"] = self.scrubber.named(str(part.get("name")), part["text"])
         return scrubbed
 
-    def _named(self, name: str, value: Json) -> Json:
-        if isinstance(value, list):
-            return [self._named(name, item) for item in value]
-        if isinstance(value, str) and value and secret_shapes.is_secret_field(name, value):
-            return REMOVED
-        return self.json(value)
+
+def check(interactions: Iterable[Interaction], text: str, *, path: Path, secrets: SecretValues) -> None:
+    """Look for secrets that scrubbing cannot remove, in interactions and in the whole ``text`` that is to be written.
+
+    Raises:
+        CassetteError: There is one; the message says where and not what.
+    """
+    for each in interactions:
+        if why := _why_not(each, secrets):
+            msg = f"The cassette {path} was not written: {each.request} or its answer {why}."
+            raise CassetteError(msg)
+    if name := secrets.found_in([text]):
+        msg = f"The cassette {path} was not written: its head {_holds(name)}."
+        raise CassetteError(msg)
 
 
-def _changed_by(called: Callable[[str], str | None], text: str) -> str:
-    try:
-        found = called(text)
-    except Exception as error:  # noqa: BLE001  (a user's function)
-        # Without the cause: its message may hold the text.
-        msg = f"A hook pytest_refinery_scrub failed with {type(error).__name__}: nothing can be recorded or replayed."
-        raise CassetteError(msg) from None
-    return text if found is None else found
+def _why_not(interaction: Interaction, secrets: SecretValues) -> str:
+    request, response = interaction.request, interaction.response
+    unchangeable = [*_unchangeable(request.body), *_unchangeable(response.body)]
+    texts = [request.url, *(value for _, value in response.headers), *_texts(request.body), *_texts(response.body)]
+    if name := secrets.found_in([*texts, *unchangeable]):
+        return _holds(name)
+    if any(map(secret_shapes.is_in, unchangeable)):
+        return "holds something that looks like a key, in bytes or in pieces where it cannot be removed"
+    if "content-encoding" in dict(response.headers) or _is_compressed(request.body):
+        return "is compressed in a way that cannot be read here, so no secret in it can be found"
+    return ""
+
+
+def _holds(name: str) -> str:
+    return (
+        f"holds the value of the environment variable {name}. Keep it out of what is sent, or have it removed: "
+        f"ini key refinery_scrub, hook pytest_refinery_scrub"
+    )
+
+
+def _is_compressed(body: Body) -> bool:
+    return body.kind == "base64" and base64.b64decode(str(body.value)).startswith(_COMPRESSED)
+
+
+def _unchangeable(body: Body) -> Iterator[str]:
+    """Yield what is not scrubbed: bytes, and what comes about when the pieces of a stream are put together."""
+    if body.kind == "base64":
+        yield base64.b64decode(str(body.value)).decode("utf-8", "replace")
+    if body.kind == "events":
+        pieces: dict[str, list[str]] = {}
+        for event in cast("list[dict[str, Json]]", body.value):
+            for where, text in _leaves(event, ""):
+                pieces.setdefault(where, []).append(text)
+        yield from ("".join(found) for found in pieces.values() if len(found) > 1)
+
+
+def _texts(body: Body) -> Iterator[str]:
+    return (text for _, text in _leaves(body.value, "")) if body.kind != "base64" else iter(())
+
+
+def _leaves(value: Json, where: str) -> Iterator[tuple[str, str]]:
+    """Yield each text in a value, the names in it too, with the names that lead to it."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, where)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield f"{where}.", name
+            yield from _leaves(item, f"{where}.{name}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from pytest_refinery.cassettes.circumstances import Circumstances
+    from pytest_refinery.cassettes.cassette_file import RecordingMetadata
     from pytest_refinery.cassettes.interactions import Interaction, Request, Response
-    from pytest_refinery.cassettes.scrubbing import Scrubber
+    from pytest_refinery.scrubbing.scrubber import Scrubber
+    from pytest_refinery.traces.model import Trace
+    from pytest_refinery.traces.source import TraceSource
 
 
 class Mode(StrEnum):
@@ -33,12 +34,6 @@ class Mode(StrEnum):
     """Each is sent, and the cassette made anew."""
 
 
-@dataclass(frozen=True)
-class _Recorded:
-    place: int
-    interaction: Interaction
-
-
 class Tape:
     """An open cassette. Any thread may ask.
 
@@ -47,7 +42,7 @@ class Tape:
         about: What it was opened for: the id of an item.
         scrubber: What takes out of requests and answers what the cassette must not hold.
         asked: Grows with every request.
-        circumstances: Of a recording, for the head of the file.
+        metadata: Of a recording, for the head of the file.
         trial: Which of several trials of an agent is under way: equal requests of another have other answers.
         trouble: Why the file was not written at the end, in a sentence; ``""`` where nothing is wrong.
     """
@@ -59,7 +54,7 @@ class Tape:
         self.mode = mode
         self.about = about
         self.scrubber = scrubber
-        self.circumstances: Circumstances | None = None
+        self.metadata: RecordingMetadata | None = None
         self.trial = 0
         self.trouble = ""
         self._exists = old is not None
@@ -160,3 +155,21 @@ class Tape:
                 exists=self._exists,
             )
         )
+
+
+class RecordedTraces:
+    """Takes out of a trace that comes through a cassette what the cassette will not hold.
+
+    What is asked about a trace, and under what names, depends on all that is in it. A recording that has seen a secret
+    asks what no replay will ask.
+    """
+
+    def __init__(self, source: TraceSource, tape: Tape) -> None:
+        self._source = source
+        self._tape = tape
+
+    def load(self, reference: str, *, base: Path, project: str | None = None) -> Trace:
+        """Return the trace that ``reference`` names, as its source does."""
+        before = self._tape.asked
+        trace = self._source.load(reference, base=base, project=project)
+        return trace if self._tape.asked == before else self._tape.scrubber.trace(trace)

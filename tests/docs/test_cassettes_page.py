@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_refinery.cassettes import bodies, cassette_file, differences, headers
+from pytest_refinery.cassettes import bodies, cassette_file, differences, interactions
 from pytest_refinery.cassettes.bodies import Body
 from pytest_refinery.cassettes.interactions import Request
 from pytest_refinery.cassettes.tape import Mode
@@ -49,6 +49,8 @@ def test_the_example_of_a_difference_is_what_is_said() -> None:
     assert _block("text") == f"{said}\n"
 
 
-@pytest.mark.parametrize("name", [*bodies.KINDS[1:], *Mode, *sorted(headers.KEPT), *sorted(headers.WAITS)])
+@pytest.mark.parametrize(
+    "name", [*bodies.KINDS[1:], *Mode, *sorted(interactions.KEPT_HEADERS), *sorted(interactions.SHORTENED_WAITS)]
+)
 def test_every_kind_mode_and_header_is_named(name: str) -> None:
     assert f"`{name}`" in PAGE

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_refinery.analysis.ports import Analyst, PreparingAnalyst
-    from pytest_refinery.cassettes.offline import Blockade
+    from pytest_refinery.cassettes.network_block import NetworkBlock
     from pytest_refinery.cassettes.tape import Tape
     from pytest_refinery.settings import Settings
     from pytest_refinery.traces.source import TraceSource
@@ -51,18 +51,18 @@ class OpenCassette:
     """One attempt of an item while its cassette is open.
 
     Attributes:
-        blockade: Of the network, where the item has none.
+        block: Of the network, where the item has none.
     """
 
     tape: Tape
     means: Services
-    blockade: Blockade | None
+    block: NetworkBlock | None
 
     @property
     def faults(self) -> tuple[str, ...]:
         """What was asked and is not in the cassette, or wanted to reach the network; a sentence each."""
-        attempts = self.blockade.attempts if self.blockade else ()
-        return (*map(str, self.tape.misses), *attempts)
+        violations = self.block.violations if self.block else ()
+        return (*map(str, self.tape.misses), *violations)
 
 
 class ItemCassette:
@@ -126,8 +126,8 @@ class ItemCassette:
             wiring.open_cassette(path, mode, self._settings, about=item.nodeid, callables=[scrub])
         )
         is_offline = self._settings.record == "none"
-        blockade = wiring.offline(self._settings, about=item.nodeid) if is_offline else None
-        self.take = OpenCassette(tape, self._means(tape), self._open.enter_context(blockade) if blockade else None)
+        block = wiring.offline(self._settings, about=item.nodeid) if is_offline else None
+        self.take = OpenCassette(tape, self._means(tape), self._open.enter_context(block) if block else None)
         item.stash[TAPED_SOURCE] = self.take.means.source
 
     def set_trial(self, number: int) -> None:

@@ -74,11 +74,11 @@ class ItemServices:
         name, settings = self._settings.analyst, self._settings
         offered = self._offered_analyst(name)
         if tape.is_replaying:
-            known = wiring.circumstances_of_cassette(tape.path)
+            known = wiring.metadata_of_cassette(tape.path)
             analyst = offered or wiring.build_replaying_analyst(name, settings, known)
             return Services(analyst, wiring.as_recorded(wiring.build_replaying_source(known), tape))
         analyst = offered or wiring.build_analyst(name, settings, budget=self._budget, is_recorded=True)
-        tape.circumstances = wiring.circumstances_of(analyst, self._budget)
+        tape.metadata = wiring.recording_metadata_of(analyst, self._budget)
         return Services(analyst, wiring.as_recorded(wiring.build_source(settings), tape))
 
     @property

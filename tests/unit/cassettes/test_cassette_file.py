@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_refinery.cassettes import cassette_file
 from pytest_refinery.cassettes.bodies import NOTHING, Body
-from pytest_refinery.cassettes.cassette_file import Stamp
-from pytest_refinery.cassettes.circumstances import Circumstances
+from pytest_refinery.cassettes.cassette_file import RecordingMetadata, Stamp
 from pytest_refinery.cassettes.interactions import Interaction, Request, Response
 from pytest_refinery.errors import CassetteError
 from tests.unit.cassettes.exchanges import asked, exchange
@@ -98,7 +97,7 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
 
 def test_circumstances_stand_in_the_head(tmp_path: Path) -> None:
     text = cassette_file.written(
-        _INTERACTIONS, about="a", recorded_against="b", circumstances=Circumstances("openai", 30_000, {"A": "b"})
+        _INTERACTIONS, about="a", recorded_against="b", metadata=RecordingMetadata("openai", 30_000, {"A": "b"})
     )
 
     assert "circumstances:\n  analyst: openai\n  tokens_per_minute: 30000\n  variables:\n    A: b\n" in text

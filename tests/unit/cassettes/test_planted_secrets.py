@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from pytest_refinery.cassettes.recorder import use
-from pytest_refinery.cassettes.scrubbing import Scrubber
 from pytest_refinery.errors import CassetteMissError
+from pytest_refinery.scrubbing.scrubber import Scrubber
 from tests.unit.cassettes.loopback import JSON, Said, Sent, loopback
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_refinery.cassettes.recorded_traces import RecordedTraces
-from pytest_refinery.cassettes.scrubbing import Scrubber
-from pytest_refinery.cassettes.tape import Mode, Tape
+from pytest_refinery.cassettes.tape import Mode, RecordedTraces, Tape
+from pytest_refinery.scrubbing.scrubber import Scrubber
 from pytest_refinery.traces.model import Run, Trace
 from tests.fakes import make_trace
 from tests.unit.cassettes.exchanges import asked

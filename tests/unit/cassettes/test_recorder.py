@@ -19,8 +19,8 @@ import openai
 import pytest
 
 from pytest_refinery.cassettes.recorder import use
-from pytest_refinery.cassettes.scrubbing import Scrubber
 from pytest_refinery.errors import CassetteError, CassetteMissError
+from pytest_refinery.scrubbing.scrubber import Scrubber
 from tests.openai_server.server import OpenAIServer
 from tests.unit.cassettes.loopback import JSON, Loopback, Said, Sent, loopback
 

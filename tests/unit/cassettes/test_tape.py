@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_refinery.cassettes.scrubbing import Scrubber
 from pytest_refinery.cassettes.tape import Mode, Tape
 from pytest_refinery.errors import CassetteMissError
+from pytest_refinery.scrubbing.scrubber import Scrubber
 from tests.unit.cassettes.exchanges import answered, asked, exchange
 
 if TYPE_CHECKING:

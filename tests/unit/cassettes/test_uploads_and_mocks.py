@@ -6,7 +6,7 @@ import httpcore
 import pytest
 import respx
 
-from pytest_refinery.cassettes import neighbours
+from pytest_refinery.cassettes import recorder
 
 
 @pytest.mark.parametrize(
@@ -22,19 +22,19 @@ from pytest_refinery.cassettes import neighbours
     ],
 )
 def test_what_tracers_send_is_an_upload(url: str) -> None:
-    assert neighbours.is_an_upload("POST", url)
-    assert not neighbours.is_an_upload("GET", url)
+    assert recorder.is_an_upload("POST", url)
+    assert not recorder.is_an_upload("GET", url)
 
 
 def test_a_langsmith_of_ones_own_is_known_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "https://traces.example.org/api/v1/runs/batch"
-    assert not neighbours.is_an_upload("POST", url)
+    assert not recorder.is_an_upload("POST", url)
     monkeypatch.setenv("LANGSMITH_ENDPOINT", "https://traces.example.org/api/v1")
-    assert neighbours.is_an_upload("POST", url)
+    assert recorder.is_an_upload("POST", url)
 
 
 def test_the_end_of_a_run_is_an_upload() -> None:
-    assert neighbours.is_an_upload("PATCH", "https://api.smith.langchain.com/runs/8f2a6f1e-6a3d-4f0f-9a52-0123456789ab")
+    assert recorder.is_an_upload("PATCH", "https://api.smith.langchain.com/runs/8f2a6f1e-6a3d-4f0f-9a52-0123456789ab")
 
 
 @pytest.mark.parametrize(
@@ -51,20 +51,20 @@ def test_the_end_of_a_run_is_an_upload() -> None:
     ],
 )
 def test_what_is_asked_is_none(url: str) -> None:
-    assert not neighbours.is_an_upload("POST", url)
+    assert not recorder.is_an_upload("POST", url)
 
 
 def test_respx_is_noticed_while_it_is_there() -> None:
-    assert not neighbours.is_mocked("httpcore")
+    assert not recorder.is_mocked("httpcore")
     with respx.mock():
-        assert neighbours.is_mocked("httpcore")
-    assert not neighbours.is_mocked("httpcore")
+        assert recorder.is_mocked("httpcore")
+    assert not recorder.is_mocked("httpcore")
 
 
 def test_any_other_function_in_its_place_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpcore.AsyncConnectionPool, "handle_async_request", lambda *_: None)
-    assert neighbours.is_mocked("httpcore")
+    assert recorder.is_mocked("httpcore")
 
 
 def test_a_library_that_is_not_loaded_is_not_mocked() -> None:
-    assert not neighbours.is_mocked("no_such_library")
+    assert not recorder.is_mocked("no_such_library")

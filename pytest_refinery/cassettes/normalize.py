@@ -32,7 +32,7 @@ _NUMBERED = re.compile(r"([a-z]{1,16}[-_])(\d{4,11})")
 _PAST, _FUTURE = 1_577_836_800, 4_102_444_800
 
 
-def settled(interactions: Sequence[Interaction]) -> list[Interaction]:
+def stabilize_ids(interactions: Sequence[Interaction]) -> list[Interaction]:
     """Return interactions as they are written, in an order that does not depend on which answer came first.
 
     Args:

@@ -32,17 +32,17 @@ _NOT_THEIRS = (
 
 
 @dataclass(eq=False)
-class Blockade:
+class NetworkBlock:
     """A stretch of time without network.
 
     Attributes:
-        attempts: What the user's own code was told instead of being connected, in order. Libraries that try something
+        violations: What the user's own code was told instead of being connected, in order. Libraries that try something
             in threads of their own, such as telemetry, are refused as well, but nobody waits for what they do.
     """
 
     about: str
     allowed: frozenset[str]
-    attempts: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
     addresses: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def permits(self, host: str) -> bool:
@@ -56,11 +56,11 @@ class Blockade:
 
 
 # The innermost one counts; all threads of the process are under it.
-_blockades: list[Blockade] = []
+_blocks: list[NetworkBlock] = []
 
 
 @contextmanager
-def offline(*, about: str, allowed_hosts: Iterable[str] = ()) -> Iterator[Blockade]:
+def offline(*, about: str, allowed_hosts: Iterable[str] = ()) -> Iterator[NetworkBlock]:
     """Let this process, all its threads included, make no connection and look up no name inside.
 
     Who tries gets an ``OfflineError``. Unix sockets work, and so does what is connected already. The names of this
@@ -70,42 +70,42 @@ def offline(*, about: str, allowed_hosts: Iterable[str] = ()) -> Iterator[Blocka
         about: What has no network, for the message: the id of an item.
         allowed_hosts: Names and addresses that may be reached nevertheless.
     """
-    _listen()
-    blockade = Blockade(about, frozenset(map(_plain, allowed_hosts)))
-    _blockades.append(blockade)
+    _install_audit_hook()
+    block = NetworkBlock(about, frozenset(map(_plain, allowed_hosts)))
+    _blocks.append(block)
     try:
-        yield blockade
+        yield block
     finally:
-        _blockades.remove(blockade)
+        _blocks.remove(block)
 
 
 @cache
-def _listen() -> None:
+def _install_audit_hook() -> None:
     # Once a process, and only where something is to be blocked: there is no way to stop listening.
-    sys.addaudithook(_heard)
+    sys.addaudithook(_audit_hook)
 
 
-def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _blockades or event not in _HOSTS:
+def _audit_hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _blocks or event not in _HOSTS:
         return
     host = _HOSTS[event](arguments)
     # The code that called the socket; ``inspect`` would read source files.
     caller = sys._getframe(1)  # noqa: SLF001
-    if host is None or _blockades[-1].permits(host) or _is_a_pipe(caller):
+    if host is None or _blocks[-1].permits(host) or _is_a_pipe(caller):
         return
     verb, port = ("reach", f":{arguments[1][1]}") if event in _CONNECTING else ("look up", "")
-    raise _refusal(_blockades[-1], _place(caller), f"{verb} {host}{port}")
+    raise _refusal(_blocks[-1], _place(caller), f"{verb} {host}{port}")
 
 
-def _refusal(blockade: Blockade, place: str | None, wanted: str) -> OfflineError:
+def _refusal(block: NetworkBlock, place: str | None, wanted: str) -> OfflineError:
     who = place or f"the thread {threading.current_thread().name}"
     sentence = (
-        f"{blockade.about} replays without network (--refinery-record=none), and {who} wanted to {wanted}. Cassettes "
+        f"{block.about} replays without network (--refinery-record=none), and {who} wanted to {wanted}. Cassettes "
         "hold what is asked through httpx and httpx2. Ask through one of them and record anew, allow the host with the "
         "ini key refinery_allowed_hosts, or leave it out in this test."
     )
     if place is not None:
-        blockade.attempts.append(sentence)
+        block.violations.append(sentence)
     return OfflineError(sentence)
 
 

@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from pytest_refinery.cassettes import refusal, secret_values
+from pytest_refinery.cassettes import scrubbing
 from pytest_refinery.cassettes.bodies import Body
 from pytest_refinery.cassettes.interactions import Interaction, Response
 from pytest_refinery.errors import CassetteError
+from pytest_refinery.scrubbing import secret_shapes
 from tests.unit.cassettes.exchanges import answered, asked, exchange
 
 VALUE = "correct horse battery staple"
 KEY = b"sk-proj-0123456789abcdefghij"
-_SECRETS = secret_values.of_environment({"DB_PASSWORD": VALUE})
+_SECRETS = secret_shapes.of_environment({"DB_PASSWORD": VALUE})
 
 
 def _check(interaction: Interaction, text: str = "") -> str:
     with pytest.raises(CassetteError) as caught:
-        refusal.check([exchange({}, {}), interaction], text, path=Path("c.yaml"), secrets=_SECRETS)
+        scrubbing.check([exchange({}, {}), interaction], text, path=Path("c.yaml"), secrets=_SECRETS)
     return str(caught.value)
 
 
@@ -57,7 +58,7 @@ def test_the_head_of_the_file_is_looked_at_too() -> None:
 
 def _check_head(text: str) -> str:
     with pytest.raises(CassetteError) as caught:
-        refusal.check([], text, path=Path("c.yaml"), secrets=_SECRETS)
+        scrubbing.check([], text, path=Path("c.yaml"), secrets=_SECRETS)
     return str(caught.value)
 
 
@@ -89,4 +90,4 @@ def test_everything_else_passes() -> None:
     events = Body("events", [{"data": {"t": "sk-"}}, {"data": "[DONE]"}])
     harmless = [exchange({"a": 1}, events), Interaction(asked(_bytes(b"\xff\x00")), answered())]
 
-    refusal.check(harmless, "item: a\n", path=Path("c.yaml"), secrets=_SECRETS)
+    scrubbing.check(harmless, "item: a\n", path=Path("c.yaml"), secrets=_SECRETS)

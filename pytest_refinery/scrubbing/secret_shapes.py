@@ -1,9 +1,16 @@
-"""What secrets look like in texts, and what the fields are called that hold them."""
+"""What secrets look like in texts, what fields that hold them are called, and the secrets of the environment."""
 
 from __future__ import annotations
 
+import base64
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 REMOVED = "REMOVED"
 _SPACE = re.compile(r"\s")
@@ -108,3 +115,54 @@ def removed(text: str) -> str:
 def is_in(text: str) -> bool:
     """Tell whether something in a text looks like a secret."""
     return removed(text) != text
+
+
+_WORDS = frozenset("APIKEY CREDENTIALS KEY KEYS PASS PASSPHRASE PASSWD PASSWORD SECRET SECRETS TOKEN".split())
+# Such variables say where a secret is, or how much of something there is.
+_HARMLESS_ENDS = ("_FILE", "_PATH", "_DIR", "_SOCK", "_NAME", "_COUNT", "_LIMIT")
+_IN_URL = re.compile(r"://[^/?#\s:@]*:([^/?#\s@]+)@")
+# Shorter ones stand in any text by chance.
+_SHORTEST = 8
+
+
+@dataclass(frozen=True)
+class SecretValues:
+    """Values of environment variables that are secrets, by their names, in every form that they may be sent in."""
+
+    forms: Mapping[str, tuple[str, ...]] = field(repr=False)
+
+    def found_in(self, texts: Iterable[str]) -> str | None:
+        """Return the name of a variable whose value is in one of the texts."""
+        for text in texts:
+            for name, forms in self.forms.items():
+                if any(form in text for form in forms):
+                    return name
+        return None
+
+
+def of_environment(environment: Mapping[str, str]) -> SecretValues:
+    """Return the secrets among environment variables: by the words in their names, and passwords in URLs."""
+    found = {name: value for name, value in environment.items() if _is_secret(name)}
+    for name, value in environment.items():
+        if password := _IN_URL.search(value):
+            found[name] = password[1]
+    return SecretValues({name: _forms(value) for name, value in found.items() if len(value) >= _SHORTEST})
+
+
+def _is_secret(name: str) -> bool:
+    return not name.upper().endswith(_HARMLESS_ENDS) and not _WORDS.isdisjoint(name.upper().split("_"))
+
+
+def _forms(value: str) -> tuple[str, ...]:
+    in_urls = (quote(value), quote(value, safe=""), quote_plus(value))
+    spelled = (value, *in_urls, json.dumps(value)[1:-1], *_in_base64(value))
+    return tuple(dict.fromkeys(form for form in spelled if len(form) >= _SHORTEST))
+
+
+def _in_base64(value: str) -> Iterable[str]:
+    """Yield what a value looks like inside base64, at each of the three places where it may begin in a group."""
+    for before in range(3):
+        content = b"\0" * before + value.encode("utf-8", "surrogateescape")
+        # The characters at both ends depend on what stands beside the value.
+        coded = base64.b64encode(content).decode().rstrip("=")
+        yield coded[(0, 2, 3)[before] : len(coded) - (1 if len(content) % 3 else 0)]

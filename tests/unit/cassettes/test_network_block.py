@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_refinery.cassettes.offline import offline
+from pytest_refinery.cassettes.network_block import offline
 from pytest_refinery.errors import OfflineError
 
 if TYPE_CHECKING:
@@ -148,28 +148,28 @@ def test_threads_are_refused_too(port: int) -> None:
         with suppress(OfflineError):
             socket.create_connection(("127.0.0.1", port))
 
-    with offline(about=ITEM) as blockade:
+    with offline(about=ITEM) as block:
         thread = threading.Thread(target=connect)
         thread.start()
         thread.join()
-    (attempt,) = blockade.attempts
+    (attempt,) = block.violations
     assert f"{__file__}:" in attempt
 
 
 def test_what_a_library_tries_in_its_own_thread_is_refused_and_is_no_attempt_of_the_users(port: int) -> None:
     failures: list[BaseException] = []
-    with caught_in_threads(failures), offline(about=ITEM) as blockade:
+    with caught_in_threads(failures), offline(about=ITEM) as block:
         thread = threading.Thread(target=socket.create_connection, args=(("127.0.0.1", port),), name="telemetry")
         thread.start()
         thread.join()
     assert "the thread telemetry wanted to reach" in str(failures[0])
-    assert not blockade.attempts
+    assert not block.violations
 
 
 def test_an_attempt_that_the_code_passes_over_is_known(port: int) -> None:
-    with offline(about=ITEM) as blockade, socket.socket() as plain, suppress(OSError):
+    with offline(about=ITEM) as block, socket.socket() as plain, suppress(OSError):
         plain.connect(("127.0.0.1", port))
-    (attempt,) = blockade.attempts
+    (attempt,) = block.violations
     assert attempt.startswith(ITEM)
 
 

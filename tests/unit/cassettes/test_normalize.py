@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_refinery.cassettes import issued
+from pytest_refinery.cassettes import normalize
 from pytest_refinery.cassettes.bodies import Body
 from tests.unit.cassettes.exchanges import exchange
 
@@ -58,13 +58,13 @@ def _said(interactions: Sequence[Interaction]) -> list[tuple[str, Any]]:
 
 
 def test_recordings_of_the_same_run_are_the_same() -> None:
-    recordings = [_said(issued.settled(_run(seed))) for seed in range(20)]
+    recordings = [_said(normalize.stabilize_ids(_run(seed))) for seed in range(20)]
 
     assert all(each == recordings[0] for each in recordings)
 
 
 def test_ids_are_numbered_and_the_same_in_every_text() -> None:
-    found = {each.request.url: each for each in issued.settled(_run(1))}
+    found = {each.request.url: each for each in normalize.stabilize_ids(_run(1))}
 
     assert found[_STORES].request.body.value == {"files": ["file-0001", "file-0002"]}
     answer = found["https://api.example.com/v1/responses"]
@@ -77,22 +77,22 @@ def test_ids_are_numbered_and_the_same_in_every_text() -> None:
 
 
 def test_times_become_fixed_ones() -> None:
-    found = {each.request.url: each.response.body.value for each in issued.settled(_run(1))}
+    found = {each.request.url: each.response.body.value for each in normalize.stabilize_ids(_run(1))}
 
     assert found[_FILES] == {"object": "file", "id": "file-0002", "created_at": 1_577_836_800}
     assert found[_STORES] == {"object": "vector_store", "id": "vs_0001", "expires_at": 4_102_444_800}
 
 
 def test_what_has_been_settled_stays_as_it_is() -> None:
-    once = issued.settled(_run(1))
+    once = normalize.stabilize_ids(_run(1))
 
-    assert issued.settled(once) == once
+    assert normalize.stabilize_ids(once) == once
 
 
 def test_numbers_go_on_after_those_that_are_taken() -> None:
-    old = issued.settled(_run(1))
+    old = normalize.stabilize_ids(_run(1))
 
-    found = issued.settled(
+    found = normalize.stabilize_ids(
         [*old, exchange({"content": "c"}, {"object": "file", "id": "file-abcdefghijkl"}, url=_FILES)]
     )
 
@@ -108,7 +108,7 @@ def test_an_id_is_found_wherever_it_stands_in_a_text() -> None:
     shown = exchange({}, {"object": "file", "id": given}, url=_FILES)
     asked = exchange({"say": f"these:\n{given}\t{given}, (x{given})", given: 1}, {})
 
-    found = issued.settled([shown, asked])
+    found = normalize.stabilize_ids([shown, asked])
 
     assert [each.request.body.value for each in found] == [
         {},
@@ -120,7 +120,7 @@ def test_an_id_that_the_user_gave_stays() -> None:
     given = "vs_0123456789abcdef"
     shown = exchange(None, {"object": "vector_store", "id": given}, url=f"{_STORES}/{given}")
 
-    assert issued.settled([shown]) == [shown]
+    assert normalize.stabilize_ids([shown]) == [shown]
 
 
 def test_an_id_that_was_asked_with_before_it_was_given_out_stays() -> None:
@@ -128,7 +128,7 @@ def test_an_id_that_was_asked_with_before_it_was_given_out_stays() -> None:
     asked = exchange({"file": given}, {})
     shown = exchange({}, {"object": "file", "id": given}, url=_FILES)
 
-    assert shown in issued.settled([asked, shown])
+    assert shown in normalize.stabilize_ids([asked, shown])
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_id_that_was_asked_with_before_it_was_given_out_stays() -> None:
 def test_objects_of_other_services_are_data(answer: object) -> None:
     one = exchange({}, answer)
 
-    assert issued.settled([one]) == [one]
+    assert normalize.stabilize_ids([one]) == [one]
 
 
 def test_ids_in_streams_are_numbered_too() -> None:
@@ -151,7 +151,7 @@ def test_ids_in_streams_are_numbered_too() -> None:
     ended: Json = {"type": "response.output_text.done", "item_id": "msg_0123456789abcdef", "text": "Hi"}
     stream = exchange({}, Body("events", [{"data": started}, {"data": ended}]))
 
-    (found,) = issued.settled([stream])
+    (found,) = normalize.stabilize_ids([stream])
 
     assert found.response.body.value == [
         {"data": {"type": "response.created", "response": {"id": "resp_0001", "created_at": 7}}},
@@ -162,18 +162,18 @@ def test_ids_in_streams_are_numbered_too() -> None:
 def test_equal_requests_stay_in_the_order_in_which_they_were_asked() -> None:
     polls = [exchange(None, {"status": status}) for status in ("in_progress", "in_progress", "completed")]
     others = [exchange({"n": number}, {}) for number in range(2)]
-    expected = issued.settled([*polls, *others])
+    expected = normalize.stabilize_ids([*polls, *others])
 
     for places in list(permutations(range(5)))[::7]:
         mixed = [[*polls, *others][place] for place in places]
         in_order = iter(polls)
         kept = [next(in_order) if each in polls else each for each in mixed]
-        assert issued.settled(kept) == expected
+        assert normalize.stabilize_ids(kept) == expected
 
 
 def test_bytes_are_left_alone() -> None:
     one = exchange(Body("base64", "AAAA"), {"object": "file", "id": "file-0123456789abcdef"})
 
-    (found,) = issued.settled([one])
+    (found,) = normalize.stabilize_ids([one])
 
     assert found == replace(one, response=found.response)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.cassettes import cassette_file, circumstances
-from pytest_refinery.cassettes.circumstances import Circumstances
+from pytest_refinery.cassettes import cassette_file
+from pytest_refinery.cassettes.cassette_file import RecordingMetadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 @given(
     st.builds(
-        Circumstances,
+        RecordingMetadata,
         analyst=st.text(),
         tokens_per_minute=st.integers(1, 10**9),
         variables=st.dictionaries(st.text(min_size=1), st.text()),
     )
 )
-def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, found: Circumstances) -> None:
+def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, found: RecordingMetadata) -> None:
     path = tmp_path_factory.mktemp("head") / "one.yaml"
-    text = cassette_file.written([], about="one", recorded_against="", circumstances=found)
+    text = cassette_file.written([], about="one", recorded_against="", metadata=found)
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
-    assert circumstances.of(path) == found
+    assert cassette_file.recording_metadata(path) == found
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_where_nothing_is_said_they_are_the_usual_ones(text: str | None, tmp_pat
     path = tmp_path / "one.yaml"
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    assert circumstances.of(path) == Circumstances()
+    assert cassette_file.recording_metadata(path) == RecordingMetadata()
 
 
 def test_only_the_head_is_read(tmp_path: Path) -> None:
@@ -55,4 +55,4 @@ def test_only_the_head_is_read(tmp_path: Path) -> None:
     path = tmp_path / "one.yaml"
     head = "circumstances:\n  analyst: openai\n  tokens_per_minute: 9000\n  variables: {}\n"
     path.write_text(f"{head}interactions:\n- [ this is no YAML", encoding="utf-8")
-    assert circumstances.of(path) == Circumstances("openai", 9_000)
+    assert cassette_file.recording_metadata(path) == RecordingMetadata("openai", 9_000)

@@ -1,0 +1,1 @@
+"""Takes secrets out of whatever leaves the process, whichever way out it takes."""
