@@ -1,6 +1,7 @@
 """Measures how right an analyst is about labelled traces, beside the floor of trivial rules.
 
-``python -m benchmarks.accuracy --data PATH`` prints the page; ``--write`` puts it into ``benchmarks/results``.
+``python -m benchmarks.accuracy --data PATH`` prints the page about traces that people have labelled, with
+``--set planted`` about planted errors; ``--write`` puts it into ``benchmarks/results``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 from benchmarks import machine
 from benchmarks.accuracy import data_sets, report, trial
 from benchmarks.accuracy.labelled import Mode
+from benchmarks.accuracy.planted import cases as planted
+from benchmarks.accuracy.planted.formats import FORMATS
 from pytest_refinery import options, wiring
 
 if TYPE_CHECKING:
@@ -31,18 +34,37 @@ _READING = (
 def main() -> None:
     """Ask the analyst about every trace, print the page, and write it where asked to."""
     chosen = _parser().parse_args()
-    cases = data_sets.read(chosen.data, kind=chosen.kind)
-    results = measured(_engine(chosen.analyst), chosen.analyst, cases, chosen.modes)
-    about = [f"{machine.sentence()}. Support conversations recorded as {chosen.kind}.", "", _READING]
-    print(page := report.page(results, title="How right is a diagnosis?", about=about))
+    results = measured(_engine(chosen.analyst), chosen.analyst, _cases(chosen), chosen.modes)
+    print(page := report.page(results, title=f"How right is a diagnosis? ({chosen.set})", about=_about(chosen)))
     if chosen.write:
-        _write(f"accuracy-{chosen.analyst}{'' if chosen.kind == 'nested' else '-turns'}", results, page)
+        _write("-".join(["accuracy", chosen.analyst, *_variant(chosen)]), results, page)
+
+
+def _cases(chosen: argparse.Namespace) -> list[Labelled]:
+    if chosen.set == "labelled":
+        return data_sets.read(chosen.data, kind=chosen.kind)
+    return planted.read(chosen.data, chosen=chosen.half, form=chosen.format)
+
+
+def _about(chosen: argparse.Namespace) -> list[str]:
+    recorded = f"Support conversations recorded as {chosen.kind}."
+    made = f"Half '{chosen.half}', seed {planted.SEED}, as {chosen.format} files."
+    return [f"{machine.sentence()}. {recorded if chosen.set == 'labelled' else made}", "", _READING]
+
+
+def _variant(chosen: argparse.Namespace) -> list[str]:
+    if chosen.set == "labelled":
+        return [] if chosen.kind == "nested" else [chosen.kind]
+    return [chosen.set, *([] if chosen.half == planted.HALVES[0] else [chosen.half])]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--analyst", default="builtin", choices=("builtin", "openai"))
     parser.add_argument("--data", type=Path, required=True, help="the folder with langsmith_tau and who_and_when")
+    parser.add_argument("--set", choices=("labelled", "planted"), default="labelled")
+    parser.add_argument("--half", choices=planted.HALVES, default=planted.HALVES[0], help="of the planted errors")
+    parser.add_argument("--format", choices=list(FORMATS), default="transcript", help="of the planted errors")
     parser.add_argument("--kind", choices=("nested", "turns"), default="nested", help="how tau was recorded")
     parser.add_argument("--modes", nargs="+", type=Mode, choices=list(Mode), default=list(Mode))
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/accuracy-*.{json,md}")

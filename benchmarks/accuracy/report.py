@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.accuracy import floors, metrics
 from benchmarks.accuracy.labelled import Mode
+from pytest_refinery.analysis.schemas import Confidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 POOLED = "all"
 _COLUMNS = tuple(metrics.METRICS)
+_RULED = "|---|---|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Results:
 
 
 def by_data_set(cases: Sequence[Labelled]) -> dict[str, list[int]]:
-    """Return the places of the cases of each data set, and of all of them."""
+    """Return the places of the cases of each data set, and of all of them; without those whose expectation is wrong."""
     places: dict[str, list[int]] = {}
     for place, case in enumerate(cases):
-        places.setdefault(case.data_set, []).append(place)
-    return {**places, POOLED: list(range(len(cases)))} if len(places) > 1 else places
+        if case.decisive is not None:
+            places.setdefault(case.data_set, []).append(place)
+    pooled = sorted(place for of_one in places.values() for place in of_one)
+    return {**places, POOLED: pooled} if len(places) > 1 else places
 
 
 def data(results: Results) -> dict[str, object]:
@@ -84,7 +88,15 @@ def page(results: Results, *, title: str, about: Iterable[str]) -> str:
     lines = [f"# {title}", "", *about, ""]
     for name, places in by_data_set(results.cases).items():
         lines += _table(name, results, places)
-    lines += [*_sentences(results), *_confidence(results), *_rules(results), *_fixes(results), *_costs(results)]
+    lines += [
+        *_kinds(results),
+        *_doubts(results),
+        *_sentences(results),
+        *_confidence(results),
+        *_rules(results),
+        *_fixes(results),
+        *_costs(results),
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -112,6 +124,45 @@ def _cell(column: str, figure: Figure) -> str:
 
 def _shown(column: str, value: float) -> str:
     return f"{value:.1f}" if column == "mean distance" else f"{100 * value:.1f}"
+
+
+def _kinds(results: Results) -> Iterator[str]:
+    """Yield the figures of each kind of planted error, where errors were planted."""
+    kinds = sorted({case.kind for case in results.cases if case.kind and case.decisive is not None})
+    if not kinds:
+        return
+    mode = _main(results)
+    yield from (
+        "## Kinds of error",
+        "",
+        "| kind | cases | exact step | in three | not determined | high, wrong |",
+        _RULED,
+    )
+    for kind in kinds:
+        places = [place for place, case in enumerate(results.cases) if case.kind == kind]
+        cases, answers = results.of(places, mode)
+        figures = metrics.figures(cases, answers)
+        shown = [f"{100 * figures[name].mean:.0f}" for name in ("exact step", "in three", "not determined")]
+        high = metrics.by_confidence(cases, answers).get(Confidence.HIGH, metrics.Precision(0, 0))
+        yield f"| {kind} | {len(cases)} | {' | '.join(shown)} | {high.said - high.right} |"
+    yield ""
+
+
+def _doubts(results: Results) -> Iterator[str]:
+    """Yield how often a wrong expectation was recognised, where there are any."""
+    places = [place for place, case in enumerate(results.cases) if case.decisive is None]
+    if not places:
+        return
+    mode = _main(results)
+    _, answers = results.of(places, mode)
+    doubted = sum(answer.doubts_expectation for answer in answers)
+    high = sum(answer.is_determined and answer.confidence is Confidence.HIGH for answer in answers)
+    yield from ("## Wrong expectations", "")
+    yield (
+        f"In {len(places)} cases the agent is right and the records contradict the expectation. The report says so in "
+        f"{doubted} ({100 * doubted / len(places):.0f} %); it blames a step with confidence high in {high}."
+    )
+    yield ""
 
 
 def _sentences(results: Results) -> Iterator[str]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.schemas import Diagnosis
 
 SHOWN = 3
+# The rule that says that the records contradict the expectation.
+DOUBT = "contradicted_expectation"
 
 
 def ask(engine: Engine, cases: Sequence[Labelled], mode: Mode = Mode.CHECKS) -> list[Answer]:
@@ -40,6 +42,7 @@ def _answer(case: Labelled, diagnosis: Diagnosis, *, seconds: float) -> Answer:
         candidates=tuple(case.place(run_id) for run_id in _shown(diagnosis)),
         confidence=diagnosis.confidence,
         rule=_rule(diagnosis),
+        doubts_expectation=_first_rule(diagnosis) == DOUBT,
         fix=diagnosis.suggested_fix.after if diagnosis.suggested_fix else "",
         said=diagnosis.root_cause,
         tokens=sum(stage.input_tokens + stage.output_tokens for stage in diagnosis.stages),
@@ -61,3 +64,7 @@ def _shown(diagnosis: Diagnosis) -> list[str]:
 def _rule(diagnosis: Diagnosis) -> str:
     own = [finding for finding in diagnosis.findings if finding.run_id == diagnosis.responsible_run_id]
     return max(own, key=lambda finding: finding.weight).rule if own else ""
+
+
+def _first_rule(diagnosis: Diagnosis) -> str:
+    return max(diagnosis.findings, key=lambda finding: finding.weight).rule if diagnosis.findings else ""

@@ -212,3 +212,11 @@ def test_a_printed_answer_is_read_from_the_last_message() -> None:
     for one in teams.read(require("who_and_when")):
         if one.data_set == "hand-crafted team":
             assert one.checks
+
+
+def test_wrong_expectations_stand_apart_from_the_steps() -> None:
+    cases = [labelled(), labelled(None)]
+    said = [answer(1), answer(1, confidence=Confidence.HIGH, doubts_expectation=True)]
+    page = report.page(report.Results("rules", cases, {Mode.CHECKS: said}), title="", about=[])
+    assert "## made (1 traces)" in page
+    assert "says so in 1 (100 %); it blames a step with confidence high in 1." in page
