@@ -16,7 +16,9 @@ _INTRODUCTION = """\
 
 `pytest --refinery --refinery-report DIR` writes `DIR/report.json`: every expectation of the run, its verdict, and the
 diagnosis of what failed. It is UTF-8 JSON; [report.schema.json](report.schema.json) is its JSON Schema.
-`schema_version` counts up when a field changes its meaning or goes away; new fields may come at any time.
+`schema_version` counts up when a field changes its meaning or goes away; new fields may come at any time. Files of
+version 1 are still read wherever reports are read. Version 2 leaves `failure_type` and `root_cause` of a diagnosis null
+where the cause was not determined; its `candidates` are then what there is.
 Expectations stand in the order of their files and lines, whatever order they ran in.
 
 `responsible_run_id` and `run_id` are ids as the trace has them; in a chat transcript the 0-based index of the message,

@@ -219,7 +219,7 @@ def _refuse_taken(path: Path) -> None:
 
 def _diagnose(given: argparse.Namespace) -> None:
     from pytest_refinery.analysis.ports import Case
-    from pytest_refinery.analysis.schemas import Gap
+    from pytest_refinery.expectations.verdicts import CheckFailure
     from pytest_refinery.reports import text
     from pytest_refinery.traces import prompts
 
@@ -230,7 +230,7 @@ def _diagnose(given: argparse.Namespace) -> None:
         trace=trace,
         expect=given.expect,
         business_context=given.because,
-        failures=tuple(Gap(expected=given.expect, actual=was) for was in given.was),
+        failures=tuple(CheckFailure(check="assertion", expected=given.expect, actual=was) for was in given.was),
         prompts=prompts.extract(trace),
         prompt_files=wiring.read_prompt_files(given.prompts, base=here, root=here),
     )

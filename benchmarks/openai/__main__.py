@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from benchmarks import big_traces, machine
 from pytest_refinery import wiring
 from pytest_refinery.analysis.ports import Case
-from pytest_refinery.analysis.schemas import Gap
+from pytest_refinery.expectations.verdicts import CheckFailure
 from pytest_refinery.settings import Settings
 from pytest_refinery.sources.json_files import JsonFiles
 from pytest_refinery.traces import prompts
@@ -115,7 +115,10 @@ def _cut(trace: Trace, runs: int) -> Trace:
 def measure(trace: Trace, name: str, settings: Settings) -> Measured:
     """Diagnose a trace once, with nothing known from before."""
     case = Case(
-        trace=trace, expect=EXPECT, failures=(Gap(expected=EXPECT, actual=WAS),), prompts=prompts.extract(trace)
+        trace=trace,
+        expect=EXPECT,
+        failures=(CheckFailure(check="assertion", expected=EXPECT, actual=WAS),),
+        prompts=prompts.extract(trace),
     )
     brain = RunReader(markers=(r"(?i)not found", r"(?i)\berror\b"))
     limiter: Literal["bucket", "sliding"] = "bucket" if settings.tpm_model == "bucket" else "sliding"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.history import Past
     from pytest_refinery.analysis.overview import Telling
     from pytest_refinery.analysis.records import ItemRecord, SessionPlan
-    from pytest_refinery.analysis.schemas import Diagnosis, StageReport
+    from pytest_refinery.analysis.schemas import StageReport
 
     Dollars = Callable[[str, int, int], float | None]
 
@@ -61,11 +61,11 @@ def ordered(records: Iterable[ItemRecord]) -> tuple[ItemRecord, ...]:
 
 
 def root_causes(items: Iterable[ItemRecord]) -> tuple[RootCause, ...]:
-    """Group the diagnosed failures by the words of their cause, the most frequent first."""
+    """Group the failures of which a cause was found by its words, the most frequent first."""
     groups: dict[tuple[str, str], list[ItemRecord]] = {}
     for item in items:
-        if item.diagnosis is not None:
-            key = (item.diagnosis.failure_type.value, _cause_key(item.diagnosis))
+        if item.diagnosis is not None and item.diagnosis.is_determined:
+            key = (item.diagnosis.kind, " ".join(item.diagnosis.shared_cause.casefold().split()))
             groups.setdefault(key, []).append(item)
     found = [
         RootCause(cause=_cause(members), failure_type=kind, nodeids=tuple(member.nodeid for member in members))
@@ -79,15 +79,11 @@ def by_frequency(causes: Iterable[RootCause]) -> tuple[RootCause, ...]:
     return tuple(sorted(causes, key=lambda cause: -len(cause.nodeids)))
 
 
-def _cause_key(diagnosis: Diagnosis) -> str:
-    return " ".join((diagnosis.cause or diagnosis.root_cause).casefold().split())
-
-
 def _cause(members: list[ItemRecord]) -> str:
-    diagnosis = members[0].diagnosis
-    if diagnosis is None:
+    found = members[0].diagnosis
+    if found is None:
         return ""
-    return diagnosis.root_cause if len(members) == 1 else diagnosis.cause or diagnosis.root_cause
+    return (found.root_cause or "") if len(members) == 1 else found.shared_cause
 
 
 def _beside(items: tuple[ItemRecord, ...], past: Past | None) -> tuple[ItemRecord, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import fixes, prompt_versions
+from pytest_refinery.analysis import candidates, fixes, prompt_versions
 from pytest_refinery.analysis.evidence import Verifier
 from pytest_refinery.analysis.job import TimedJob
 from pytest_refinery.analysis.ports import PreparingAnalyst
-from pytest_refinery.analysis.schemas import Conclusion, Confidence, Diagnosis, FailureType, Finding
+from pytest_refinery.analysis.schemas import Conclusion, Confidence, Diagnosis, Finding
 from pytest_refinery.analysis.stages import Stages, nobody_watches
 from pytest_refinery.digest import grouping, render
 
@@ -141,7 +141,9 @@ class Analysis:
             responsible_run_name=run.name if run else None,
             responsible_run_number=trace.numbers[run.id] if run else None,
             responsible_run_path=_path(trace, run) if run else (),
+            candidates=candidates.of(conclusion, findings, trace),
             confidence=conclusion.confidence if evidence and run else Confidence.LOW,
+            confidence_basis=conclusion.confidence_basis,
             evidence=evidence,
             gaps=stages.gaps.gaps,
             missing_context=stages.gaps.missing_context,
@@ -176,10 +178,7 @@ def _located(fix: SuggestedFix | None, case: Case) -> SuggestedFix | None:
 def _fallback(findings: Sequence[Finding]) -> Conclusion:
     """Conclude from stage 1 alone, where stage 3 gave no answer."""
     if not findings:
-        return Conclusion(
-            failure_type=FailureType.INFRASTRUCTURE,
-            root_cause="The cause was not found: the diagnosis is not complete.",
-        )
+        return Conclusion()
     top = max(findings, key=lambda finding: finding.weight)
     return Conclusion(
         failure_type=top.failure_type,

@@ -66,9 +66,9 @@ class Past(_Lenient):
 
 
 class _Diagnosis(_Lenient):
-    failure_type: str
+    failure_type: str | None
     cause: str = ""
-    root_cause: str
+    root_cause: str | None
     responsible_run_name: str | None = None
 
 
@@ -83,14 +83,14 @@ class _Report(_Lenient):
 
 
 def failure_of(item: ItemRecord | _Item) -> PastFailure | None:
-    """Return what the next run should know of an item, ``None`` where it was not diagnosed."""
+    """Return what the next run should know of an item, ``None`` where no cause was found."""
     found = item.diagnosis
-    if found is None:
+    if found is None or found.failure_type is None or not (words := found.cause or found.root_cause):
         return None
     return PastFailure(
         nodeid=item.nodeid,
         failure_type=str(found.failure_type),
-        cause=found.cause or found.root_cause,
+        cause=words,
         run=found.responsible_run_name,
     )
 
@@ -105,7 +105,7 @@ def remembered(items: Iterable[ItemRecord], before: Past | None) -> Past:
 
 def _settled(items: Iterable[ItemRecord]) -> set[str]:
     """Return the items of which this run knows whether and why they fail."""
-    return {item.nodeid for item in items if item.outcome == Outcome.PASSED or item.diagnosis is not None}
+    return {item.nodeid for item in items if item.outcome == Outcome.PASSED or failure_of(item)}
 
 
 def read_cached(content: object) -> Past | None:
@@ -114,7 +114,7 @@ def read_cached(content: object) -> Past | None:
         found = Past.model_validate(content)
     except ValidationError:
         return None
-    return found if found.schema_version == SCHEMA_VERSION else None
+    return found if found.schema_version <= SCHEMA_VERSION else None
 
 
 def read_report(text: str, *, name: str) -> Past:
@@ -128,8 +128,9 @@ def read_report(text: str, *, name: str) -> Past:
     except ValidationError as error:
         msg = f"{name} is not a report of pytest-refinery, so nothing was compared with it"
         raise ForeignReportError(msg) from error
-    if found.schema_version != SCHEMA_VERSION:
-        msg = f"{name} has schema_version {found.schema_version}, not {SCHEMA_VERSION}, so nothing was compared with it"
+    if found.schema_version > SCHEMA_VERSION:
+        known = f"schema_version {found.schema_version}, later than our {SCHEMA_VERSION}"
+        msg = f"{name} has {known}, so nothing was compared with it"
         raise ForeignReportError(msg)
     return Past(name=name, failures=tuple(filter(None, map(failure_of, found.expectations))))
 

@@ -117,4 +117,4 @@ def _most_common_type(members: Iterable[ItemRecord]) -> str:
 
 
 def _types(members: Iterable[ItemRecord]) -> Iterator[str]:
-    return (item.diagnosis.failure_type.value for item in members if item.diagnosis is not None)
+    return (item.diagnosis.kind for item in members if item.diagnosis is not None and item.diagnosis.is_determined)

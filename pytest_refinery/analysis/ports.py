@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from threading import Event
 
     from pytest_refinery.analysis.records import ItemRecord
-    from pytest_refinery.analysis.schemas import Conclusion, Evidence, Finding, Gap, GapAnalysis, GroupAnalysis
+    from pytest_refinery.analysis.schemas import Conclusion, Evidence, Finding, GapAnalysis, GroupAnalysis
     from pytest_refinery.digest.grouping import Group
+    from pytest_refinery.expectations.verdicts import CheckFailure
     from pytest_refinery.traces.model import Trace
     from pytest_refinery.traces.prompts import Prompt
 
@@ -31,7 +32,7 @@ class Case:
 
     Attributes:
         expect: What should have happened, in the expert's words.
-        failures: What the checks, the judge or the test's own assertion expected and found.
+        failures: What the checks, the judge or the test's own assertion objected to.
         prompts: What the agent was told, as read out of the trace.
         prompt_files: What the agent was told, as the repository has it.
         eval_files: How the agent is judged elsewhere, as the repository has it.
@@ -40,7 +41,7 @@ class Case:
     trace: Trace
     expect: str
     business_context: str = ""
-    failures: tuple[Gap, ...] = ()
+    failures: tuple[CheckFailure, ...] = ()
     prompts: tuple[Prompt, ...] = ()
     prompt_files: tuple[PromptFile, ...] = ()
     eval_files: tuple[PromptFile, ...] = ()

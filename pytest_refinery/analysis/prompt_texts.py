@@ -56,7 +56,7 @@ def fenced(title: str, data: str) -> str:
 
 def expectation(case: Case) -> str:
     """Return what was expected, and the success conditions that follow from it."""
-    conditions = dict.fromkeys([case.expect, *(gap.expected for gap in case.failures)])
+    conditions = dict.fromkeys([case.expect, *(failure.expected for failure in case.failures)])
     parts = [
         f"Expectation: {_line(case.expect)}",
         f"Why it matters: {_line(case.business_context)}" if case.business_context else "",
@@ -68,7 +68,7 @@ def expectation(case: Case) -> str:
 
 
 def _failures(case: Case) -> str:
-    found = "\n".join(f"- {_line(gap.actual)}" for gap in case.failures)
+    found = "\n".join(f"- {_line(failure.actual)}" for failure in case.failures)
     return f"What was found instead:\n{fenced('from the trace', found)}" if found else ""
 
 

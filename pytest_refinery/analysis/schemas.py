@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class FailureType(StrEnum):
@@ -57,6 +57,7 @@ class Finding(_Frozen):
     Attributes:
         what: One sentence that a domain expert understands.
         rule: The word for this kind of finding; findings of one rule and run are one finding.
+        explains: The labels of the failures that it explains (``CheckFailure.label``); empty where it is only noticed.
         weight: How likely this run is the decisive one, 0 to 1; comparable within one analyst.
         run_number: The run's 1-based place, set by code.
     """
@@ -66,6 +67,7 @@ class Finding(_Frozen):
     what: str
     failure_type: FailureType
     rule: str = ""
+    explains: tuple[str, ...] = ()
     weight: float = Field(default=0.5, ge=0, le=1)
     evidence: tuple[Evidence, ...] = ()
 
@@ -116,18 +118,42 @@ class SuggestedFix(_Frozen):
     diff: str = ""
 
 
+class Candidate(_Frozen):
+    """A run that may be the decisive one.
+
+    ``run_number`` (the run's 1-based place) and ``run_name`` are set by code, never by an analyst.
+
+    Attributes:
+        reason: Why it may be, in one sentence.
+        share: How likely, 0 to 1; comparable within one diagnosis.
+    """
+
+    run_id: str
+    run_number: int | None = None
+    run_name: str = ""
+    reason: str
+    share: float = Field(ge=0, le=1)
+
+
 class Conclusion(_Frozen):
     """Stage 3: the decisive run, which done right would have led to the expected outcome.
 
     ``cause`` says the cause in words that hold for every failure of its kind; failures are
-    grouped by it. ``root_cause`` says it for this case.
+    grouped by it. ``root_cause`` says it for this case. Both, and ``failure_type``, are empty where the cause was not
+    determined.
+
+    Attributes:
+        confidence_basis: What the confidence rests on, in a sentence.
+        candidates: The runs that may be decisive, the likeliest first.
     """
 
-    failure_type: FailureType
+    failure_type: FailureType | None = None
     cause: str = ""
-    root_cause: str
+    root_cause: str | None = None
     responsible_run_id: str | None = None
+    candidates: tuple[Candidate, ...] = ()
     confidence: Confidence = Confidence.LOW
+    confidence_basis: str = ""
     evidence: tuple[Evidence, ...] = ()
     affected_components: tuple[str, ...] = ()
     suggested_fix: SuggestedFix | None = None
@@ -175,9 +201,12 @@ class StalePrompt(_Frozen):
 class Diagnosis(_Frozen):
     """The result of the stages for one failed item.
 
-    ``partial`` gives the reason where something was missing, else ``None``.
+    ``partial`` gives the reason where something was missing, else ``None``. ``failure_type`` and ``root_cause`` are
+    ``None`` where the cause was not determined; then ``candidates`` are all that there is.
 
     Attributes:
+        candidates: The runs that may be decisive, the likeliest first, three at most.
+        confidence_basis: What the confidence rests on, in a sentence.
         responsible_run_path: The names of the runs around the responsible one, the outermost first.
         model: The model that the analyst asked, ``""`` where there was none.
         cached: Whether it was made in an earlier session; then ``stages`` says what it cost then.
@@ -185,14 +214,16 @@ class Diagnosis(_Frozen):
         notes: What went another way than planned, without anything missing; a sentence each.
     """
 
-    failure_type: FailureType
+    failure_type: FailureType | None
     cause: str = ""
-    root_cause: str
+    root_cause: str | None
     responsible_run_id: str | None
     responsible_run_name: str | None
     responsible_run_number: int | None = None
     responsible_run_path: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
     confidence: Confidence
+    confidence_basis: str = ""
     evidence: tuple[Evidence, ...] = ()
     gaps: tuple[Gap, ...] = ()
     missing_context: tuple[str, ...] = ()
@@ -209,3 +240,18 @@ class Diagnosis(_Frozen):
     stale_prompts: tuple[StalePrompt, ...] = ()
     notes: tuple[str, ...] = ()
     partial: str | None = None
+
+    @property
+    def is_determined(self) -> bool:
+        """Whether a cause was found."""
+        return self.root_cause is not None
+
+    @property
+    def kind(self) -> str:
+        """The failure type as a word, ``""`` where no cause was found."""
+        return self.failure_type.value if self.failure_type else ""
+
+    @property
+    def shared_cause(self) -> str:
+        """The cause in words that hold for every failure of its kind, ``""`` where none was found."""
+        return (self.cause or self.root_cause or "") if self.is_determined else ""

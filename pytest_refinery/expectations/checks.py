@@ -156,7 +156,8 @@ def _verdicts(check: Check, trace: Trace, *, custom: CustomChecks, import_from: 
     elif check.name == "python":
         yield code_check.run_target(check.argument, trace, import_from=import_from)
     elif check.name in custom:
-        yield code_check.run_function(check.name, partial(custom[check.name], trace, check.argument), trace)
+        call = partial(custom[check.name], trace, check.argument)
+        yield code_check.run_function(check.name, call, trace, argument=check.argument)
     else:
         msg = f"The check {check.name} is not registered here.{did_you_mean(check.name, custom)}"
         raise CheckError(msg)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_refinery.errors import CheckError, TargetError
 from pytest_refinery.expectations import targets
-from pytest_refinery.expectations.verdicts import Decision, Verdict, quoted, verdict
+from pytest_refinery.expectations.verdicts import Decision, Facts, Verdict, quoted, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,34 +26,38 @@ def run_target(target: str, trace: Trace, *, import_from: Sequence[Path]) -> Ver
         CheckError: It cannot be imported, or it broke.
     """
     function = _resolved(target, import_from=import_from)
-    return run_function(f"python {target}", partial(function, trace), trace)
+    found = run_function(f"python {target}", partial(function, trace), trace, argument=target)
+    return replace(found, failure=found.failure and replace(found.failure, check="python"))
 
 
-def run_function(name: str, call: Callable[[], object], trace: Trace) -> Verdict:
-    """Call a check's function and read its answer.
+def run_function(name: str, call: Callable[[], object], trace: Trace, *, argument: object) -> Verdict:
+    """Call a check's function and read its answer; ``argument`` is what the file gives the check.
 
     ``None`` and ``True`` pass; ``False``, a text and an ``AssertionError`` fail.
 
     Raises:
         CheckError: It raised anything else, or returned anything else.
     """
-    expected = f"{name} to hold"
     try:
         result = call()
-    except AssertionError as error:
-        return verdict(name, trace.root, Decision(passed=False, expected=expected, actual=_assertion(error)))
-    except Exception as error:
-        msg = f"The check {name} broke: {targets.raised(error, by=frozenset({__file__}))}."
-        raise CheckError(msg) from error
-    return verdict(name, trace.root, _read(result, name=name, expected=expected))
+    except AssertionError as failed:
+        passed, actual, error = False, _assertion(failed), str(failed) or None
+    except Exception as broken:
+        msg = f"The check {name} broke: {targets.raised(broken, by=frozenset({__file__}))}."
+        raise CheckError(msg) from broken
+    else:
+        passed, actual, error = _read(result, name=name)
+    facts = Facts(argument=argument, error=error)
+    return verdict(name, trace.root, Decision(passed, f"{name} to hold", actual, facts))
 
 
-def _read(result: object, *, name: str, expected: str) -> Decision:
+def _read(result: object, *, name: str) -> tuple[bool, str, str | None]:
+    """Return whether the check holds, what was there, and what the function says of it."""
     if result is None or isinstance(result, bool):
         passed = result is not False
-        return Decision(passed, expected, "true" if passed else "false")
+        return passed, "true" if passed else "false", None
     if isinstance(result, str):
-        return Decision(passed=False, expected=expected, actual=quoted(result))
+        return False, quoted(result), result
     if inspect.iscoroutine(result):
         result.close()
     msg = f"The check {name} returned {quoted(repr(result))}; it may return None, True, False or a text."

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pytest_refinery.errors import CheckError
 from pytest_refinery.expectations.demands import Demand
 from pytest_refinery.expectations.fields import Count, Omittable, OneOrMany, Regex, Seconds, TextValue, compiled, refuse
-from pytest_refinery.expectations.verdicts import Decision, Verdict, counted, quoted, verdict
+from pytest_refinery.expectations.verdicts import Decision, Facts, Verdict, counted, quoted, verdict
 from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import RunKind
 
@@ -73,7 +73,9 @@ def _few_errors(name: str, expected: str, failures: Sequence[tuple[Run, str]], *
     if not failures:
         return verdict(name, None, Decision(passed=True, expected=expected, actual="none"))
     run, error = failures[min(limit, len(failures) - 1)]
-    return verdict(name, run, Decision(len(failures) <= limit, expected, f"{len(failures):,}: {quoted(error)}"))
+    argument = "none" if name == "errors.none" else limit
+    facts = Facts(argument=argument, error=error, number=len(failures), limit=limit)
+    return verdict(name, run, Decision(len(failures) <= limit, expected, f"{len(failures):,}: {quoted(error)}", facts))
 
 
 def _no_such_error(pattern: str, failures: Sequence[tuple[Run, str]]) -> Verdict:
@@ -81,7 +83,9 @@ def _no_such_error(pattern: str, failures: Sequence[tuple[Run, str]]) -> Verdict
     for run, error in failures:
         if match := compiled(pattern).search(error):
             shown = quoted(error, at=match.start())
-            return verdict("errors.not_matches", run, Decision(passed=False, expected=expected, actual=shown))
+            facts = Facts(argument=pattern, text=match.group(), error=error)
+            decision = Decision(passed=False, expected=expected, actual=shown, facts=facts)
+            return verdict("errors.not_matches", run, decision)
     return verdict("errors.not_matches", None, Decision(passed=True, expected=expected, actual="none"))
 
 
@@ -99,9 +103,9 @@ class Runs(Demand):
         noun = f"{self.kind} run" if self.kind else "run"
         named = f" of {quoted(self.name)}" if self.name else ""
         expected = f"at most {counted(self.at_most, noun)}{named}"
-        yield verdict(
-            "runs.at_most", first_too_many, Decision(first_too_many is None, expected, f"{len(counted_runs):,}")
-        )
+        facts = Facts(argument=self.model_dump(exclude_unset=True), number=len(counted_runs), limit=self.at_most)
+        decision = Decision(first_too_many is None, expected, f"{len(counted_runs):,}", facts)
+        yield verdict("runs.at_most", first_too_many, decision)
 
 
 class Latency(Demand):
@@ -120,7 +124,8 @@ class Latency(Demand):
             raise CheckError(msg)
         slowest = max(trace.roots, key=lambda run: run.seconds or 0)
         expected = f"at most {self.seconds:g} seconds"
-        decision = Decision(trace.seconds <= self.seconds, expected, f"{trace.seconds:.3f} seconds")
+        facts = Facts(argument=self.seconds, number=trace.seconds, limit=self.seconds)
+        decision = Decision(trace.seconds <= self.seconds, expected, f"{trace.seconds:.3f} seconds", facts)
         yield verdict("latency.seconds", slowest, decision)
 
 
@@ -141,7 +146,8 @@ class Tokens(Demand):
         if total <= self.at_most and (silent or not used):
             raise CheckError(_unknown_usage(trace, silent=len(silent), llm_runs=len(used)))
         largest = max(used, key=lambda run_id: used[run_id] or 0)
-        decision = Decision(total <= self.at_most, f"at most {counted(self.at_most, 'token')}", f"{total:,}")
+        facts = Facts(argument=self.at_most, number=total, limit=self.at_most)
+        decision = Decision(total <= self.at_most, f"at most {counted(self.at_most, 'token')}", f"{total:,}", facts)
         yield verdict("tokens.at_most", trace.by_id[largest], decision)
 
 

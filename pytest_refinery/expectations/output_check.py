@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Annotated, Any
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, Field
 
 from pytest_refinery.expectations import answer_schema
 from pytest_refinery.expectations.demands import Demand
 from pytest_refinery.expectations.fields import Omittable, OneOrMany, Regex, TextValue, compiled, refuse
-from pytest_refinery.expectations.verdicts import Decision, Verdict, quoted, verdict
+from pytest_refinery.expectations.verdicts import Decision, Facts, Verdict, quoted, verdict
 from pytest_refinery.traces import answer
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _QUOTES_AND_DASHES = str.maketrans(
 )
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _TYPOGRAPHY = _QUOTES_AND_DASHES | _INVISIBLE
+Span: TypeAlias = tuple[int, int]
 _FENCE = re.compile(r"\A```\w*\n(?P<body>.*)\n```\Z", re.DOTALL)
 
 
@@ -62,7 +64,7 @@ class Output(Demand):
         found = answer.of(trace)
         for field, decide in _DECISIONS.items():
             for demanded in _each(getattr(self, field)):
-                decision = _undelivered(found) if found.text is None else decide(found.text, demanded)
+                decision = _undelivered(found, demanded) if found.text is None else decide(found.text, demanded)
                 yield verdict(f"output.{field}", found.run, decision)
 
 
@@ -72,44 +74,55 @@ def _each(demanded: object) -> tuple[object, ...]:
     return () if demanded is None else (demanded,)
 
 
-def _undelivered(found: Answer) -> Decision:
-    reason = f"none, because the run failed with {quoted(found.run.error)}" if found.run.error else "none"
-    return Decision(passed=False, expected="an answer", actual=reason)
+def _undelivered(found: Answer, demanded: object) -> Decision:
+    error = found.run.error
+    reason = f"none, because the run failed with {quoted(error)}" if error else "none"
+    return Decision(
+        passed=False, expected="an answer", actual=reason, facts=Facts(argument=demanded, error=error or None)
+    )
 
 
 def _contains(text: str, demanded: str) -> Decision:
-    is_there, shown = _looked_up(demanded, text)
-    return Decision(is_there, f"the answer to contain {quoted(demanded)}", shown)
+    expected = f"the answer to contain {quoted(demanded)}"
+    span = _span(demanded, text)
+    return Decision(span is not None, expected, _around(span, text), Facts(argument=demanded))
 
 
 def _not_contains(text: str, unwanted: str) -> Decision:
-    is_there, shown = _looked_up(unwanted, text)
-    return Decision(not is_there, f"the answer not to contain {quoted(unwanted)}", shown)
-
-
-def _looked_up(words: str, text: str) -> tuple[bool, str]:
-    is_there = folded(words) in folded(text)
-    return is_there, quoted(text, at=_place(words, text) if is_there else 0)
+    expected = f"the answer not to contain {quoted(unwanted)}"
+    span = _span(unwanted, text)
+    return Decision(span is None, expected, _around(span, text), Facts(argument=unwanted, text=_words(span, text)))
 
 
 def _matches(text: str, pattern: str) -> Decision:
-    is_there, shown = _searched(pattern, text)
-    return Decision(is_there, f"the answer to match {quoted(pattern)}", shown)
+    expected = f"the answer to match {quoted(pattern)}"
+    span = _match(pattern, text)
+    return Decision(span is not None, expected, _around(span, text), Facts(argument=pattern))
 
 
 def _not_matches(text: str, pattern: str) -> Decision:
-    is_there, shown = _searched(pattern, text)
-    return Decision(not is_there, f"the answer not to match {quoted(pattern)}", shown)
+    expected = f"the answer not to match {quoted(pattern)}"
+    span = _match(pattern, text)
+    return Decision(span is None, expected, _around(span, text), Facts(argument=pattern, text=_words(span, text)))
 
 
-def _searched(pattern: str, text: str) -> tuple[bool, str]:
+def _match(pattern: str, text: str) -> Span | None:
     match = compiled(pattern).search(text)
-    return match is not None, quoted(text, at=match.start() if match else 0)
+    return match.span() if match else None
+
+
+def _around(span: Span | None, text: str) -> str:
+    return quoted(text, at=span[0] if span else 0)
+
+
+def _words(span: Span | None, text: str) -> str | None:
+    return None if span is None else text[slice(*span)]
 
 
 def _equals(text: str, demanded: str) -> Decision:
     at = next((place for place, pair in enumerate(zip(text.strip(), demanded, strict=False)) if len(set(pair)) > 1), 0)
-    return Decision(text.strip() == demanded, f"the answer {quoted(demanded, at=at)}", quoted(text.strip(), at=at))
+    expected, actual = f"the answer {quoted(demanded, at=at)}", quoted(text.strip(), at=at)
+    return Decision(text.strip() == demanded, expected, actual, Facts(argument=demanded, text=text))
 
 
 def folded(text: str) -> str:
@@ -119,21 +132,32 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", plain).split())
 
 
-def _place(demanded: str, text: str) -> int:
-    """Return where ``demanded`` begins in the text as it was written; 0 where folding hides the place."""
-    words = r"\s+".join(map(re.escape, demanded.translate(_TYPOGRAPHY).split()))
+def _span(wanted: str, text: str) -> Span | None:
+    """Return where ``wanted`` stands in ``text`` as it was written, compared like ``folded``."""
+    if folded(wanted) not in folded(text):
+        return None
+    words = r"\s+".join(map(re.escape, wanted.translate(_TYPOGRAPHY).split()))
     match = re.search(words, text.translate(_QUOTES_AND_DASHES), re.IGNORECASE)
-    return match.start() if match else 0
+    return match.span() if match else _folded_span(folded(wanted), text)
+
+
+def _folded_span(wanted: str, text: str) -> Span:
+    """Return the shortest span around the first place whose folding hides where it is."""
+    places = range(len(text) + 1)
+    end = bisect_left(places, 1, key=lambda place: wanted in folded(text[:place]))
+    start = bisect_left(places, 1, hi=end, key=lambda place: wanted not in folded(text[place:end]))
+    return max(start - 1, 0), end
 
 
 def _meets(text: str, schema: dict[str, Any]) -> Decision:
     expected = "the answer to be JSON that meets the schema"
+    facts = Facts(argument=schema, text=text)
     try:
         value = json.loads(_unfenced(text))
     except (ValueError, RecursionError):
-        return Decision(passed=False, expected=expected, actual=f"no JSON: {quoted(text)}")
+        return Decision(passed=False, expected=expected, actual=f"no JSON: {quoted(text)}", facts=facts)
     violation = answer_schema.violation(value, schema)
-    return Decision(violation is None, expected, quoted(text) if violation is None else violation)
+    return Decision(violation is None, expected, quoted(text) if violation is None else violation, facts)
 
 
 def _unfenced(text: str) -> str:

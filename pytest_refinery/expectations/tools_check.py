@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pytest_refinery.expectations import tool_calls
 from pytest_refinery.expectations.demands import Demand
 from pytest_refinery.expectations.fields import Count, Omittable, OneOrMany, TextValue, refuse
-from pytest_refinery.expectations.verdicts import Decision, Verdict, counted, quoted, verdict
+from pytest_refinery.expectations.verdicts import Decision, Facts, ObjectedCall, Verdict, counted, quoted, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,12 +83,15 @@ class Tools(Demand):
 
 def _called(calls: Sequence[Call], name: str) -> _Decided:
     run = next((call.run for call in calls if call.name == name), None)
-    return run, Decision(run is not None, f"a call of {quoted(name)}", _summary(calls))
+    facts = Facts(argument=name, tool=name)
+    return run, Decision(run is not None, f"a call of {quoted(name)}", _summary(calls), facts)
 
 
 def _not_called(calls: Sequence[Call], name: str) -> _Decided:
-    run = next((call.run for call in calls if call.name == name), None)
-    return run, Decision(run is None, f"no call of {quoted(name)}", _summary(calls))
+    unwanted = [call for call in calls if call.name == name]
+    facts = Facts(argument=name, tool=name, calls=_objected(unwanted))
+    decision = Decision(not unwanted, f"no call of {quoted(name)}", _summary(calls), facts)
+    return (unwanted[0].run if unwanted else None), decision
 
 
 def _in_order(calls: Sequence[Call], names: Sequence[str]) -> _Decided:
@@ -97,7 +100,11 @@ def _in_order(calls: Sequence[Call], names: Sequence[str]) -> _Decided:
     for name in names:
         found = next((call for call in rest if call.name == name), None)
         if found is None:
-            return run, Decision(passed=False, expected=expected, actual=_out_of_order(name, run, calls))
+            # Those that came, but too early.
+            early = [call for call in calls if call.name == name]
+            facts = Facts(argument=list(names), tool=name, calls=_objected(early))
+            actual = _out_of_order(name, run, calls)
+            return run, Decision(passed=False, expected=expected, actual=actual, facts=facts)
         run = found.run
     return run, Decision(passed=True, expected=expected, actual=_sequence(calls))
 
@@ -107,17 +114,23 @@ def _out_of_order(name: str, last: Run | None, calls: Sequence[Call]) -> str:
     return f"no {quoted(name)}{after}; the calls were {_sequence(calls)}" if calls else "no tool call at all"
 
 
+def _objected(calls: Sequence[Call]) -> tuple[ObjectedCall, ...]:
+    return tuple(ObjectedCall(call.run.id, call.name, call.readings[-1]) for call in calls)
+
+
 def _arguments(calls: Sequence[Call], demanded: tuple[str, Mapping[str, Any]]) -> _Decided:
     name, subset = demanded
-    compared = [(_nearest(call, subset), call) for call in calls if call.name == name]
+    made = [call for call in calls if call.name == name]
+    compared = [(_nearest(call, subset), call) for call in made]
     expected = f"a call of {quoted(name)} with {_shown(subset)}"
+    facts = Facts(argument=dict(subset), tool=name, calls=_objected(made))
     if not compared:
-        return None, Decision(passed=False, expected=expected, actual=_summary(calls))
+        return None, Decision(passed=False, expected=expected, actual=_summary(calls), facts=facts)
     differences, call = min(compared, key=lambda pair: len(pair[0]))
     if not differences:
         return call.run, Decision(passed=True, expected=expected, actual=_shown(call.readings[0]))
     nearest = f"{counted(len(compared), 'call')}, at best with {'; '.join(differences)}"
-    return call.run, Decision(passed=False, expected=expected, actual=nearest)
+    return call.run, Decision(passed=False, expected=expected, actual=nearest, facts=facts)
 
 
 def _nearest(call: Call, subset: Mapping[str, Any]) -> list[str]:
@@ -151,7 +164,15 @@ def _at_most(calls: Sequence[Call], demanded: tuple[str, int]) -> _Decided:
     run = chosen[limit].run if len(chosen) > limit else None
     of_what = "" if name == ALL_TOOLS else f" of {quoted(name)}"
     expected = f"at most {counted(limit, 'tool call')}{of_what}"
-    return run, Decision(run is None, expected, f"{len(chosen):,}: {_sequence(chosen)}" if chosen else "none")
+    actual = f"{len(chosen):,}: {_sequence(chosen)}" if chosen else "none"
+    facts = Facts(
+        argument=limit,
+        tool=None if name == ALL_TOOLS else name,
+        calls=_objected(chosen[limit:]),
+        number=len(chosen),
+        limit=limit,
+    )
+    return run, Decision(run is None, expected, actual, facts)
 
 
 def _summary(calls: Sequence[Call]) -> str:

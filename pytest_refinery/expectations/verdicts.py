@@ -1,14 +1,93 @@
-"""What a check found, and how values are shown in it."""
+"""What a check found, as a record for reports and as data for analysts, and how values are shown in it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pytest_refinery.traces.model import Run
 
 _SHOWN = 300
+_LABEL = 60
+
+
+class Quote(NamedTuple):
+    """Words of one run, as they stand there."""
+
+    run_id: str
+    text: str
+
+
+class ObjectedCall(NamedTuple):
+    """A tool call that a check objects to: where it is, which tool, and its arguments as recorded."""
+
+    run_id: str
+    tool: str
+    arguments: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a check objects to, as data.
+
+    Attributes:
+        argument: What the file demands here, a JSON value: one text of ``contains``, the arguments of one tool, ...
+        text: The words objected to, exactly as they stand in the trace; ``None`` where something is missing.
+        calls: The calls objected to, in order: forbidden, too many, or with other arguments than demanded.
+        tool: The tool that the demand is about, ``None`` for all tools or none.
+        number: What was counted or measured.
+        limit: What was allowed.
+        error: What a failed run, or a function of the suite, says.
+        quotes: What a judge quotes from the trace.
+    """
+
+    argument: object = None
+    text: str | None = None
+    calls: tuple[ObjectedCall, ...] = ()
+    tool: str | None = None
+    number: float | None = None
+    limit: float | None = None
+    error: str | None = None
+    quotes: tuple[Quote, ...] = ()
+
+
+NO_FACTS = Facts()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckFailure(Facts):
+    """One thing that was found wrong about a trace, by a check, a judge or a test.
+
+    Attributes:
+        check: ``output.not_contains``, ``tools.at_most``, ``errors.none``, ``runs.at_most``, ``latency.seconds``,
+            ``tokens.at_most``, ``python``, the name of a custom check, ``agent`` (it raised), ``judge``, or
+            ``assertion`` (of a Python test, or of a person).
+        expected: What was expected, in words: ``the answer not to contain 'x'``.
+        actual: What was there, in words.
+        run_id: The run in which it was there, where one run can be named.
+    """
+
+    check: str
+    expected: str = ""
+    actual: str = ""
+    run_id: str | None = None
+
+    @property
+    def message(self) -> str:
+        """The failure as one sentence for people."""
+        return f"expected {self.expected}, was {self.actual}"
+
+    @property
+    def label(self) -> str:
+        """What ``Finding.explains`` calls it: ``output.contains 'x'``, ``tools.called search``, ``judge``."""
+        argument = "" if self.argument is None or self.argument == self.tool else _brief(self.argument)
+        return " ".join(filter(None, (self.check, self.tool, argument)))
+
+
+def _brief(argument: object) -> str:
+    shown = visible(repr(argument))
+    return shown if len(shown) <= _LABEL else f"{shown[:_LABEL]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +99,7 @@ class Verdict:
         expected: What was expected: ``the answer to contain 'x'``.
         actual: What was there.
         run_id: The run in which it was there, where one run can be named.
+        failure: The same as data, where the check failed; ``None`` where it passed or could not be decided.
     """
 
     name: str
@@ -28,6 +108,7 @@ class Verdict:
     actual: str
     run_id: str | None = None
     run_name: str | None = None
+    failure: CheckFailure | None = field(default=None, compare=False)
 
     @property
     def message(self) -> str:
@@ -42,12 +123,17 @@ class Decision(NamedTuple):
     passed: bool
     expected: str
     actual: str
+    facts: Facts = NO_FACTS
 
 
-def verdict(name: str, run: Run | None, decision: Decision) -> Verdict:
-    """Return the verdict of check ``name`` about ``run``."""
+def verdict(name: str, run: Run | None, decision: Decision, *, check: str | None = None) -> Verdict:
+    """Return the verdict of check ``name`` about ``run``; ``check`` is its name as data, where that differs."""
+    passed, expected, actual, facts = decision
     run_id, run_name = (None, None) if run is None else (run.id, run.name)
-    return Verdict(name, *decision, run_id, run_name)
+    failure = None
+    if not passed:
+        failure = CheckFailure(check=check or name, expected=expected, actual=actual, run_id=run_id, **vars(facts))
+    return Verdict(name, passed, expected, actual, run_id, run_name, failure)
 
 
 def quoted(text: str, *, at: int = 0) -> str:

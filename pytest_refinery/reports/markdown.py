@@ -11,6 +11,7 @@ from pytest_refinery.reports.text import (
     agent,
     analyst,
     by_rules,
+    candidate,
     changes,
     compared,
     has_changes,
@@ -131,8 +132,7 @@ def _item(item: ItemRecord) -> Iterator[str]:
 
 
 def _diagnosis(found: Diagnosis, *, shown: set[str]) -> Iterator[str]:
-    kind = found.failure_type.value.replace("_", " ")
-    yield f"**Root cause** ({kind}, confidence {found.confidence.value}): {markdown(found.root_cause)}"
+    yield from _root_cause(found)
     yield ""
     if found.responsible_run_id is not None:
         place = f"{found.responsible_run_number} of {found.coverage.runs_total}"
@@ -142,7 +142,7 @@ def _diagnosis(found: Diagnosis, *, shown: set[str]) -> Iterator[str]:
     for quote in found.evidence:
         yield f"> {markdown(shortened(quote.quote, most=_QUOTE_CHARACTERS))}"
         yield ">"
-        why = "" if quote.why in found.root_cause else f"{markdown(quote.why)} "
+        why = "" if quote.why in (found.root_cause or "") else f"{markdown(quote.why)} "
         yield f"> {why}(run {_code(quote.run_id)})"
         yield ""
     gaps = list(_gaps(found, shown))
@@ -156,6 +156,16 @@ def _diagnosis(found: Diagnosis, *, shown: set[str]) -> Iterator[str]:
         yield ""
     yield _cost(found)
     yield ""
+
+
+def _root_cause(found: Diagnosis) -> Iterator[str]:
+    if found.root_cause is None:
+        best = " Best candidates:\n" if found.candidates else ""
+        yield f"**Root cause:** not determined.{best}"
+        yield from (f"{place}. {markdown(candidate(each))}" for place, each in enumerate(found.candidates, start=1))
+    else:
+        kind = found.kind.replace("_", " ")
+        yield f"**Root cause** ({kind}, confidence {found.confidence.value}): {markdown(found.root_cause)}"
 
 
 def _gaps(found: Diagnosis, shown: set[str]) -> Iterator[str]:

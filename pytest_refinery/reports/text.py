@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         SessionRecord,
         SummaryRecord,
     )
-    from pytest_refinery.analysis.schemas import Diagnosis, Evidence, StageReport, StalePrompt, SuggestedFix
+    from pytest_refinery.analysis.schemas import Candidate, Diagnosis, Evidence, StageReport, StalePrompt, SuggestedFix
 
 _QUOTES = 3
 _QUOTE_CHARACTERS = 300
@@ -110,11 +110,28 @@ def diagnosis(found: Diagnosis, *, checks: Iterable[CheckRecord] = (), width: in
 
 
 def _cause(found: Diagnosis, width: int) -> list[str]:
-    kind = f"{found.failure_type.value.replace('_', ' ')}, confidence {found.confidence.value}"
+    if found.root_cause is None:
+        return _not_determined(found, width)
+    kind = f"{found.kind.replace('_', ' ')}, confidence {found.confidence.value}"
     return _field("root cause", f"{found.root_cause} ({kind})", width)
 
 
+def _not_determined(found: Diagnosis, width: int) -> list[str]:
+    best = " Best candidates:" if found.candidates else ""
+    return [
+        *_field("root cause", f"not determined.{best}", width),
+        *(text for each in found.candidates for text in _field("", candidate(each), width)),
+    ]
+
+
+def candidate(found: Candidate) -> str:
+    """Return which run may be the decisive one, and why."""
+    return f"step {found.run_number}, {name(found.run_name)}: {found.reason}"
+
+
 def _responsible(found: Diagnosis, width: int) -> list[str]:
+    if not found.is_determined:
+        return []
     if found.responsible_run_id is None:
         return _field("run", "no single run could be named", width)
     place = f"{found.responsible_run_number} of {found.coverage.runs_total}"
@@ -133,7 +150,7 @@ def path(found: Diagnosis) -> str:
 def _quote(found: Diagnosis, quote: Evidence, width: int, *, is_whole: bool) -> list[str]:
     text = quote.quote if is_whole else shortened(" ".join(quote.quote.split()), most=_QUOTE_CHARACTERS)
     is_elsewhere = quote.run_id != found.responsible_run_id
-    is_said = quote.why in found.root_cause
+    is_said = quote.why in (found.root_cause or "")
     why = f"{'' if is_said else quote.why}{f' (run {quote.run_number})' if is_elsewhere else ''}".strip()
     return [*_field("evidence", f'"{text}"', width), *(_field("", why, width) if why else ())]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.reports.escape import line, shortened
-from pytest_refinery.reports.text import changes
+from pytest_refinery.reports.text import candidate, changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -45,7 +45,9 @@ def _message(item: ItemRecord) -> Iterator[str]:
     if item.outcome == Outcome.FAILED:
         yield f"Not met: {item.expectation.expect}"
     if item.diagnosis:
-        yield f"Root cause: {item.diagnosis.root_cause}"
+        yield f"Root cause: {item.diagnosis.root_cause or 'not determined.'}"
+        if not item.diagnosis.is_determined:
+            yield from (f"Candidate: {candidate(each)}" for each in item.diagnosis.candidates)
         if item.diagnosis.suggested_fix:
             yield f"Fix: {_in_words(item.diagnosis.suggested_fix)}"
     if item.error:

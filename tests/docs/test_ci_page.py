@@ -52,6 +52,8 @@ def test_each_flag_of_ours_exists() -> None:
 
 
 def test_each_property_of_junit_is_one_that_is_written() -> None:
-    attach = Path(__file__).resolve().parents[2] / "pytest_refinery" / "integration" / "attach.py"
-    written = re.findall(r'_PREFIX}(\w+)"', attach.read_text(encoding="utf-8"))
+    sections = (
+        Path(__file__).resolve().parents[2] / "pytest_refinery" / "integration" / "reporting" / "report_sections.py"
+    )
+    written = re.findall(r'_PREFIX}(\w+)"', sections.read_text(encoding="utf-8"))
     assert set(re.findall(r"`refinery\.(\w+)`", PAGE)) == set(written)

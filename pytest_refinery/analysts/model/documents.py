@@ -59,7 +59,7 @@ def of_case(case: Case) -> Iterator[Document]:
     """Yield the files with what was expected, what was found, the prompts, and how the agent is judged elsewhere."""
     yield Document("expectations.md", prompt_texts.expectation(case), "expectations")
     if case.failures:
-        found = "\n".join(f"- expected {gap.expected}\n  was {gap.actual}" for gap in case.failures)
+        found = "\n".join(f"- expected {each.expected}\n  was {each.actual}" for each in case.failures)
         yield Document("evals.md", found, "evals")
     yield from _documents("prompt", case.prompt_files)
     for number, prompt in enumerate(prompt_versions.unwritten(case), start=1):

@@ -68,9 +68,9 @@ def _row(number: int, group: Group) -> str:
     known = {
         "group": number,
         "failures": len(group),
-        "failure_type": found.failure_type.value if found else "",
+        "failure_type": found.kind if found else "",
         "cause": _short(found.cause if found else ""),
-        "for_example": _short(found.root_cause if found else ""),
+        "for_example": _short((found.root_cause or "") if found else ""),
         "experienced": _short(found.executive_summary if found else ""),
         "expected": [_short(item.expectation.expect) for item in group[:_SHOWN]],
     }

@@ -124,8 +124,9 @@ def _properties(record: ItemRecord) -> Iterator[tuple[str, object]]:
     found = record.diagnosis
     if found is None:
         return
-    yield f"{_PREFIX}failure_type", found.failure_type.value
-    yield f"{_PREFIX}root_cause", printable(found.root_cause)
+    yield f"{_PREFIX}failure_type", found.kind
+    yield f"{_PREFIX}root_cause", printable(found.root_cause or "not determined")
+    yield f"{_PREFIX}candidates", printable("; ".join(map(text.candidate, found.candidates)))
     yield f"{_PREFIX}responsible_run_id", printable(found.responsible_run_id or "")
     yield f"{_PREFIX}responsible_run_name", printable(found.responsible_run_name or "")
     yield f"{_PREFIX}confidence", found.confidence.value

@@ -12,8 +12,8 @@ import pytest
 from pytest_refinery import wiring
 from pytest_refinery.analysis import trials
 from pytest_refinery.analysis.records import CheckRecord, Outcome
-from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.errors import RefineryError, Undecided
+from pytest_refinery.expectations.verdicts import CheckFailure
 from pytest_refinery.integration.running import evaluation
 from pytest_refinery.traces import inputs as trace_inputs
 from pytest_refinery.traces.recorder import Recorder
@@ -105,11 +105,9 @@ class AgentRun:
         check = CheckRecord(
             name="agent", passed=False, expected=_ANSWERS, actual=actual, run_id=root.id, run_name=root.name
         )
-        case = self.evaluation.case(trace)
-        return (
-            record.model_copy(update={"outcome": Outcome.FAILED, "checks": (check,)}),
-            replace(case, failures=(Gap(expected=_ANSWERS, actual=actual, run_id=root.id),)),
-        )
+        failure = CheckFailure(check="agent", expected=_ANSWERS, actual=actual, run_id=root.id, error=raised)
+        record = record.model_copy(update={"outcome": Outcome.FAILED, "checks": (check,)})
+        return record, replace(self.evaluation.case(trace), failures=(failure,))
 
 
 def prepared(expectation: Expectation, services: ItemServices, *, base: Path) -> AgentRun:

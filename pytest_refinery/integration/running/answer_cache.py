@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -84,7 +85,7 @@ def _content(case: Case) -> str:
         "trace": case.trace.model_dump(exclude={"source"}),
         "expect": case.expect,
         "business_context": case.business_context,
-        "failures": [gap.model_dump() for gap in case.failures],
+        "failures": [asdict(failure) for failure in case.failures],
         "prompt_files": [(file.path, file.text) for file in case.prompt_files],
         "eval_files": [(file.path, file.text) for file in case.eval_files],
     }

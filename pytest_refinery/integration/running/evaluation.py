@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.ports import Case
@@ -15,9 +15,9 @@ from pytest_refinery.analysis.records import (
     Outcome,
     TraceRecord,
 )
-from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.errors import Undecided
 from pytest_refinery.expectations import checks
+from pytest_refinery.expectations.verdicts import CheckFailure, Quote
 from pytest_refinery.traces import prompts
 
 if TYPE_CHECKING:
@@ -148,21 +148,16 @@ class Evaluation:
             self.services.pictures.draw(record, case)
         return record, replace(case, failures=failures) if record.outcome == Outcome.FAILED else None
 
-    def _checked(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[Gap, ...]]:
+    def _checked(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[CheckFailure, ...]]:
         results = checks.run_checks(
             self.expectation.checks, case.trace, custom=self.services.custom_checks, import_from=self.folders
         )
-        failures = tuple(
-            Gap(expected=result.expected, actual=result.actual, run_id=result.run_id)
-            for result in results
-            if not result.passed
-        )
-        outcome = Outcome.FAILED if failures else Outcome.PASSED
-        return record.model_copy(
-            update={"outcome": outcome, "checks": tuple(CheckRecord(**asdict(result)) for result in results)}
-        ), failures
+        outcome = Outcome.PASSED if all(result.passed for result in results) else Outcome.FAILED
+        shown = tuple(CheckRecord.model_validate(result, from_attributes=True) for result in results)
+        failures = tuple(result.failure for result in results if result.failure is not None)
+        return record.model_copy(update={"outcome": outcome, "checks": shown}), failures
 
-    def _judged(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[Gap, ...]]:
+    def _judged(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[CheckFailure, ...]]:
         self.refuse_undecidable()
         trials = 1 if case.trace.is_live else self.expectation.trials
         if self.services.is_planning:
@@ -171,8 +166,7 @@ class Evaluation:
         record = record.model_copy(update={"judge": found, "outcome": _OUTCOMES[found.verdict]})
         if found.verdict == JudgeVerdict.UNDECIDED:
             return record.model_copy(update={"error": f"The judge could not decide it. {_reasons(found)}"}), ()
-        run_id = found.quotes[0].run_id if found.quotes else None
-        return record, (Gap(expected=case.expect, actual=_reasons(found), run_id=run_id),)
+        return record, (_failure(found, case),)
 
 
 def judge(
@@ -186,6 +180,19 @@ def judge(
     evaluation = begin(expectation, services, base=base)
     trace = evaluation.recorded()
     return evaluation.decide(record.model_copy(update={"trace": trace_record(trace)}), trace)
+
+
+def _failure(found: JudgeRecord, case: Case) -> CheckFailure:
+    quotes = tuple(Quote(each.run_id, each.quote) for each in found.quotes)
+    first = quotes[0] if quotes else None
+    return CheckFailure(
+        check="judge",
+        expected=case.expect,
+        actual=_reasons(found),
+        run_id=first and first.run_id,
+        text=first and first.text,
+        quotes=quotes,
+    )
 
 
 def _reasons(found: JudgeRecord) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from pytest_refinery.analysis.ports import Case
 from pytest_refinery.analysis.records import ExpectationRecord, ItemRecord, Outcome
-from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.errors import RefineryError, did_you_mean
+from pytest_refinery.expectations.verdicts import CheckFailure
 from pytest_refinery.integration.fixture import trace_of
 from pytest_refinery.integration.running.evaluation import trace_record
 from pytest_refinery.traces import prompts as trace_prompts
@@ -109,7 +109,7 @@ class MarkedTest:
             trace=trace,
             expect=self.expect,
             business_context=self.business_context,
-            failures=(Gap(expected=self.expect, actual=_told(error)),),
+            failures=(CheckFailure(check="assertion", expected=self.expect, actual=_told(error), error=str(error)),),
             prompts=trace_prompts.extract(trace),
             prompt_files=prompt_files,
         )

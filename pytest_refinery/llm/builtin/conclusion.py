@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis.schemas import Conclusion, Confidence, Evidence, FailureType
+from pytest_refinery.analysis.schemas import Candidate, Conclusion, Evidence
 from pytest_refinery.llm.builtin import causes, fixes, ranking, words
 
 if TYPE_CHECKING:
@@ -20,13 +20,11 @@ def conclude(reading: Reading, ranked: Sequence[Ranked], weights: Weights) -> Co
     """Return the conclusion about the step with the highest probability."""
     if not ranked:
         return Conclusion(
-            failure_type=FailureType.INFRASTRUCTURE,
-            cause="The trace holds no messages.",
-            root_cause="The trace holds no messages, tool calls or outputs, so there is nothing to read a cause from.",
+            executive_summary="The trace holds no messages, tool calls or outputs, so there is nothing to read."
         )
     decisive = max(ranked, key=lambda candidate: candidate.probability)
     sign = decisive.signs[0] if decisive.signs else None
-    return _explained(reading, decisive, sign, weights) if sign else _unexplained(reading, decisive)
+    return _explained(reading, decisive, sign, weights) if sign else _unexplained(reading, ranked)
 
 
 def _explained(reading: Reading, decisive: Ranked, sign: Sign, weights: Weights) -> Conclusion:
@@ -45,21 +43,14 @@ def _explained(reading: Reading, decisive: Ranked, sign: Sign, weights: Weights)
     )
 
 
-def _unexplained(reading: Reading, decisive: Ranked) -> Conclusion:
-    step = decisive.step
-    said = words.quote(step.text) or next((call.name for call in step.calls), step.speaker)
+def _unexplained(reading: Reading, ranked: Sequence[Ranked]) -> Conclusion:
+    likeliest = sorted(ranked, key=lambda candidate: -candidate.probability)[:3]
     return Conclusion(
-        failure_type=FailureType.MODEL_LIMITATION,
-        cause="No rule recognised the mistake.",
-        root_cause=f"No rule recognised the mistake; {step.speaker} (step {step.number}) is where such failures "
-        f"most often begin.",
-        responsible_run_id=step.run_id,
-        confidence=Confidence.LOW,
-        evidence=(Evidence(run_id=step.run_id, quote=said, why="What was said there."),),
-        affected_components=(step.speaker,),
-        executive_summary=_summary(
-            reading, "The builtin analyst found no clear mistake; a person should read the step named.", ""
+        candidates=tuple(
+            Candidate(run_id=each.step.run_id, reason="No rule recognised a mistake.", share=each.probability)
+            for each in likeliest
         ),
+        executive_summary=_summary(reading, "No rule recognised a mistake; a person should read the steps named.", ""),
     )
 
 

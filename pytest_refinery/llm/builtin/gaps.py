@@ -32,7 +32,9 @@ def _gaps(reading: Reading, decisive: Ranked | None) -> tuple[Gap, ...]:
     run_id = decisive.step.run_id if decisive else None
     expected = reading.case.expect.strip() or "What the test asserts."
     if reading.case.failures:
-        return reading.case.failures
+        return tuple(
+            Gap(expected=each.expected, actual=each.actual, run_id=each.run_id) for each in reading.case.failures
+        )
     found = answer.of(reading.case.trace).text if reading.case.trace.runs else None
     said = words.quote(found) if found else "The trace ends without an answer."
     return (Gap(expected=expected, actual=said, run_id=run_id),)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pytest_refinery.analysis.engine import Engine, Limits
 from pytest_refinery.analysis.ports import PromptFile
 from pytest_refinery.analysis.schemas import Confidence, FailureType, Gap
+from pytest_refinery.expectations.verdicts import CheckFailure
 from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
 from pytest_refinery.traces.model import Run, Trace
 from tests.unit.llm.scenes import agent, case, did, group, system, talk, user
@@ -50,9 +51,9 @@ def test_groups_that_are_read_at_the_same_time_find_what_one_group_finds() -> No
 
 def test_where_no_rule_fits_the_report_says_so() -> None:
     diagnosis = Engine(BuiltinAnalyst(), Limits()).diagnose(case(talk(user("Hello."), agent("Good morning."))))
-    assert diagnosis.root_cause.startswith("No rule recognised the mistake")
+    assert diagnosis.root_cause is None
     assert diagnosis.confidence == Confidence.LOW
-    assert diagnosis.responsible_run_id == "1"
+    assert [each.run_id for each in diagnosis.candidates][:1] == ["1"]
 
 
 def test_a_trace_without_any_message_is_diagnosed_as_that() -> None:
@@ -66,7 +67,7 @@ def test_a_record_without_any_run_is_diagnosed_as_that() -> None:
     asked = case(Trace(id="t", name="t", runs=()))
     analyst = BuiltinAnalyst()
     concluded = analyst.conclude(asked, (), analyst.find_gaps(asked, ()))
-    assert concluded.cause == "The trace holds no messages."
+    assert concluded.root_cause is None
     assert concluded.responsible_run_id is None
 
 
@@ -91,13 +92,15 @@ def test_what_is_at_stake_stands_in_the_summary() -> None:
 
 
 def test_failed_checks_are_the_gaps() -> None:
-    failed = Gap(expected="no 'from now on'", actual="it is there", run_id="6")
+    failed = CheckFailure(check="output", expected="no 'from now on'", actual="it is there", run_id="6")
     asked = case(talk(*STORY), expect=EXPECT, failures=(failed,))
-    assert BuiltinAnalyst().find_gaps(asked, ()).gaps == (failed,)
+    assert BuiltinAnalyst().find_gaps(asked, ()).gaps == (
+        Gap(expected="no 'from now on'", actual="it is there", run_id="6"),
+    )
 
 
 def test_a_finding_that_the_engine_dropped_is_not_concluded_from() -> None:
     asked = case(talk(*STORY), expect=EXPECT)
     analyst = BuiltinAnalyst()
     gaps = analyst.find_gaps(asked, ())
-    assert "promise" not in analyst.conclude(asked, (), gaps).root_cause
+    assert "promise" not in (analyst.conclude(asked, (), gaps).root_cause or "")

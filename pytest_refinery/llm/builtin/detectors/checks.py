@@ -13,11 +13,10 @@ from pytest_refinery.traces.model import RunKind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_refinery.analysis.schemas import Gap
+    from pytest_refinery.expectations.verdicts import CheckFailure
     from pytest_refinery.llm.builtin.reading import Reading
     from pytest_refinery.traces.conversation import Step
 
-_QUOTED = re.compile(r"'([^']{2,})'|\"([^\"]{2,})\"|“([^”]{2,})”")
 _SHOWN_OF_AN_ERROR = 100
 _TEXT_KEYS = ("page_content", "text", "content", "title")
 _SEARCHES = re.compile(r"search|retrieve|retrieval|look_?up|query|article|document|knowledge|faq|wiki", re.IGNORECASE)
@@ -25,32 +24,32 @@ _SEARCHES = re.compile(r"search|retrieve|retrieval|look_?up|query|article|docume
 
 def failed_checks(reading: Reading) -> Iterator[Sign]:
     """Point at the answers that a check has found wrong."""
-    for gap, step in _checked(reading):
+    for failure, step in _checked(reading):
         if step.role == "assistant":
-            said = _objected(step.text, gap) or words.nearest(step.text, reading.expected) or step.speaker
+            said = _objected(step.text, failure) or words.nearest(step.text, reading.expected) or step.speaker
             yield Sign(
                 step=step,
                 rule="failed_check",
-                what=f"The answer is “{words.shown(said)}”, but a check {_demanded(gap)}.",
+                what=f"The answer is “{words.shown(said)}”, but a check {_demanded(failure)}.",
                 failure_type=FailureType.PROMPT_ISSUE,
                 quote=said,
             )
 
 
-def _demanded(gap: Gap) -> str:
-    return words.shown(gap.expected if gap.expected.startswith("expected") else f"expected {gap.expected}", limit=160)
+def _demanded(failure: CheckFailure) -> str:
+    return words.shown(f"expected {failure.expected}", limit=160)
 
 
 def checked_calls(reading: Reading) -> Iterator[Sign]:
     """Point at the step that made a call which a check has found wrong, unless what is wrong is that it failed."""
-    for gap, step in _checked(reading):
+    for failure, step in _checked(reading):
         caller = reading.caller(step)
-        if caller is not None and not _is_about_failure(gap, step):
+        if caller is not None and not _is_about_failure(failure, step):
             yield Sign(
                 step=caller,
                 rule="checked_call",
                 what=f"The call of {step.speaker} made here is not the expected one: "
-                f"{words.shown(gap.actual, limit=160)}.",
+                f"{words.shown(failure.actual, limit=160)}.",
                 failure_type=FailureType.PROMPT_ISSUE,
                 quote=step.speaker,
                 quoted=step,
@@ -58,15 +57,15 @@ def checked_calls(reading: Reading) -> Iterator[Sign]:
             )
 
 
-def _is_about_failure(gap: Gap, step: Step) -> bool:
+def _is_about_failure(failure: CheckFailure, step: Step) -> bool:
     first = step.text.strip().partition("\n")[0][:_SHOWN_OF_AN_ERROR]
-    return step.is_error and bool(first) and first in gap.actual
+    return step.is_error and bool(first) and first in failure.actual
 
 
 def first_said(reading: Reading) -> Iterator[Sign]:
     """Lead a figure in an answer that failed a check back to the agent's words where it first stands."""
-    for gap, step in _checked(reading):
-        for figure in words.figures(_objected(step.text, gap)):
+    for failure, step in _checked(reading):
+        for figure in words.figures(_objected(step.text, failure)):
             number = reading.figures[words.normal(figure)][0]
             origin = reading.steps[number - 1] if 0 < number < step.number else None
             if origin is not None and origin.role == "assistant":
@@ -118,43 +117,23 @@ def _is_search(reading: Reading, step: Step) -> bool:
 
 def _named(reading: Reading) -> list[str]:
     """Return the figures of the expectation, and what checks missed in an answer, in their own writing."""
-    missed = [
-        quoted
-        for gap in reading.case.failures
-        if "to contain" in gap.expected and "not to" not in gap.expected
-        for quoted in _quotations(gap.expected)
-    ]
+    missed = [str(failure.argument) for failure in reading.case.failures if failure.check == "output.contains"]
     return [*missed, *(found for found in words.figures(reading.case.expect) if len(found) > 1)]
 
 
-def _checked(reading: Reading) -> Iterator[tuple[Gap, Step]]:
+def _checked(reading: Reading) -> Iterator[tuple[CheckFailure, Step]]:
     """Yield each failed check with the step that it names; a root run stands for its last answer."""
     roots = {run.id for run in reading.case.trace.roots}
     last = next((step for step in reversed(reading.steps) if step.role == "assistant"), None)
-    for gap in reading.case.failures:
-        named = [step for step in reading.steps if step.run_id == gap.run_id and step.role in {"assistant", "tool"}]
+    for failure in reading.case.failures:
+        named = [step for step in reading.steps if step.run_id == failure.run_id and step.role in {"assistant", "tool"}]
         if named:
-            yield gap, named[-1]
-        elif gap.run_id in roots and last is not None:
-            yield gap, last
+            yield failure, named[-1]
+        elif failure.run_id in roots and last is not None:
+            yield failure, last
 
 
-def _objected(text: str, gap: Gap) -> str:
+def _objected(text: str, failure: CheckFailure) -> str:
     """Return the sentence of ``text`` that a check objects to, or an empty string."""
-    for quoted in _quotations(gap.expected):
-        place = text.lower().find(quoted.lower())
-        matched = _match(quoted, text) if place < 0 else None
-        if place >= 0 or matched is not None:
-            return words.quote(text, around=matched.start() if matched else place)
-    return ""
-
-
-def _match(pattern: str, text: str) -> re.Match[str] | None:
-    try:
-        return re.search(pattern, text)
-    except re.error:
-        return None
-
-
-def _quotations(text: str) -> list[str]:
-    return [next(filter(None, groups)) for groups in _QUOTED.findall(text)]
+    place = text.find(failure.text) if failure.text else -1
+    return words.quote(text, around=place) if place >= 0 else ""

@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_refinery.analysis.ports import PromptFile
-from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.analysts.model import documents
 from pytest_refinery.digest import grouping, render
 from pytest_refinery.digest.grouping import Group
+from pytest_refinery.expectations.verdicts import CheckFailure
 from pytest_refinery.traces.prompts import Prompt
 from tests.fakes import make_case
 from tests.openai_server import retrieval
 
+FAILED = CheckFailure(check="errors", expected="a", actual="b")
 GROUPS = grouping.group(render.digest(make_case("one", "two", "three").trace), group_size_runs=1)
 
 
@@ -46,7 +47,9 @@ def test_extensions_that_the_service_refuses_are_wrapped(path: str, name: str) -
 
 def test_a_case_adds_expectations_and_evals_and_no_empty_file() -> None:
     case = replace(
-        make_case("one"), failures=(Gap(expected="a", actual="b"),), prompt_files=(PromptFile("empty.md", " \n"),)
+        make_case("one"),
+        failures=(FAILED,),
+        prompt_files=(PromptFile("empty.md", " \n"),),
     )
     assert [(each.name, each.role) for each in documents.of_case(case)] == [
         ("expectations.md", "expectations"),

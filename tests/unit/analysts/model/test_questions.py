@@ -8,18 +8,18 @@ import pytest
 
 from pytest_refinery.analysis import prompt_texts
 from pytest_refinery.analysis.ports import PromptFile
-from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.analysts.model.models import abilities
 from pytest_refinery.analysts.model.queries import Search, filters_for
 from pytest_refinery.analysts.model.questions import ModelOptions, Questions
 from pytest_refinery.digest import grouping, render
+from pytest_refinery.expectations.verdicts import CheckFailure
 from pytest_refinery.traces.prompts import Prompt
 from tests.fakes import make_case, make_finding
 
 CASE = replace(
     make_case("one", "two", "three", "four"),
     business_context="Clients believed it.",
-    failures=(Gap(expected="the answer to contain 'x'", actual="it said 'y'"),),
+    failures=(CheckFailure(check="output.contains", expected="the answer to contain 'x'", actual="it said 'y'"),),
     prompt_files=(PromptFile("prompts/system.md", "You are a broker's assistant."),),
     prompts=(Prompt(kind="system", text="You are a broker's assistant.", run_ids=("r1",)),),
 )
