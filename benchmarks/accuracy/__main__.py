@@ -1,7 +1,8 @@
 """Measures how right an analyst is about labelled traces, beside the floor of trivial rules.
 
 ``python -m benchmarks.accuracy --data PATH`` prints the page about traces that people have labelled, with
-``--set planted`` about planted errors; ``--write`` puts it into ``benchmarks/results``.
+``--set planted`` about planted errors, with ``--set german`` about those in German. ``--write`` puts it
+into ``benchmarks/results``.
 """
 
 from __future__ import annotations
@@ -43,13 +44,18 @@ def main() -> None:
 def _cases(chosen: argparse.Namespace) -> list[Labelled]:
     if chosen.set == "labelled":
         return data_sets.read(chosen.data, kind=chosen.kind)
+    if chosen.set == "german":
+        return planted.read_german(form=chosen.format)
     return planted.read(chosen.data, chosen=chosen.half, form=chosen.format)
 
 
 def _about(chosen: argparse.Namespace) -> list[str]:
-    recorded = f"Support conversations recorded as {chosen.kind}."
-    made = f"Half '{chosen.half}', seed {planted.SEED}, as {chosen.format} files."
-    return [f"{machine.sentence()}. {recorded if chosen.set == 'labelled' else made}", "", _READING]
+    made = {
+        "labelled": f"Support conversations recorded as {chosen.kind}.",
+        "planted": f"Half '{chosen.half}', seed {planted.SEED}, as {chosen.format} files.",
+        "german": f"Conversations written in German, as {chosen.format} files.",
+    }
+    return [f"{machine.sentence()}. {made[chosen.set]}", "", _READING]
 
 
 def _variant(chosen: argparse.Namespace) -> list[str]:
@@ -62,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--analyst", default="builtin", choices=("builtin", "openai"))
     parser.add_argument("--data", type=Path, required=True, help="the folder with langsmith_tau and who_and_when")
-    parser.add_argument("--set", choices=("labelled", "planted"), default="labelled")
+    parser.add_argument("--set", choices=("labelled", "planted", "german"), default="labelled")
     parser.add_argument("--half", choices=planted.HALVES, default=planted.HALVES[0], help="of the planted errors")
     parser.add_argument("--format", choices=list(FORMATS), default="transcript", help="of the planted errors")
     parser.add_argument("--kind", choices=("nested", "turns"), default="nested", help="how tau was recorded")

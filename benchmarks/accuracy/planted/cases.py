@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from benchmarks.accuracy.labelled import Labelled
-from benchmarks.accuracy.planted import answers, calls, expectations, formats, talks
+from benchmarks.accuracy.planted import answers, calls, expectations, formats, german, talks
 from pytest_refinery.expectations.checks import Check
 from pytest_refinery.sources.json_files import JsonFiles
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SEED = 20261130
 DATA_SET = "planted"
+GERMAN = "planted, German"
 HALVES = ("development", "other")
 KINDS: Mapping[str, Plant] = {
     "wrong argument": calls.wrong_argument,
@@ -67,6 +68,11 @@ def read(data: Path, *, chosen: str = "development", form: str = "transcript", s
     """Return the cases of a half as an analyst is asked about them."""
     found = planted(talks.passing(data / "tau_passing"), seed=seed)
     return [labelled(name, case, form=form) for name, case in found if half(name.partition(", ")[2]) == chosen]
+
+
+def read_german(*, form: str = "transcript") -> list[Labelled]:
+    """Return the cases in German as an analyst is asked about them."""
+    return [labelled(name, case, form=form, data_set=GERMAN) for name, case in german.planted()]
 
 
 def labelled(name: str, planted: Planted, *, form: str = "transcript", data_set: str = DATA_SET) -> Labelled:

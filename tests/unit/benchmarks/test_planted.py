@@ -142,6 +142,21 @@ def test_every_case_fails_a_check_of_its_own(development: list[Labelled]) -> Non
     assert [one.name for one in development if not one.failures] == []
 
 
+def test_each_german_conversation_carries_every_kind_and_fails_its_checks() -> None:
+    found = cases.read_german()
+    assert {one.kind for one in found} == set(cases.KINDS) - {"omitted item"}
+    assert [one.name for one in found if not one.failures] == []
+    assert {one.speakers[one.decisive] for one in found if one.decisive is not None} == {"Assistant"}
+
+
+def test_a_german_error_stands_nowhere_before_its_step() -> None:
+    for one in cases.read_german():
+        if one.kind == "wrong figure" and one.decisive is not None:
+            (wrong,) = one.checks[-1].argument.not_contains
+            assert wrong in one.texts[one.decisive]
+            assert wrong not in " ".join(one.texts[: one.decisive])
+
+
 def test_the_known_step_is_one_of_the_agent(development: list[Labelled]) -> None:
     speakers = {one.speakers[one.decisive] for one in development if one.decisive is not None}
     assert speakers == {"Assistant"}
