@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.ports import Case
-from pytest_refinery.analysis.schemas import Gap
 from pytest_refinery.expectations.checks import Check, run_checks
 from pytest_refinery.traces import prompts
 
 if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import PromptFile
     from pytest_refinery.analysis.schemas import Confidence
+    from pytest_refinery.expectations.verdicts import CheckFailure
     from pytest_refinery.traces.model import Trace
 
 
@@ -67,13 +67,10 @@ class Labelled:
         return self.run_ids.index(run_id) if run_id in self.run_ids and run_id is not None else None
 
     @cached_property
-    def failures(self) -> tuple[Gap, ...]:
+    def failures(self) -> tuple[CheckFailure, ...]:
         """What the checks objected to, as a run of the plugin finds it."""
-        return tuple(
-            Gap(expected=verdict.expected, actual=verdict.actual, run_id=verdict.run_id)
-            for verdict in run_checks(self.checks, self.trace)
-            if not verdict.passed
-        )
+        verdicts = run_checks(self.checks, self.trace)
+        return tuple(verdict.failure for verdict in verdicts if verdict.failure is not None)
 
     def case(self, mode: Mode) -> Case:
         """Return what the analyst is asked in ``mode``."""

@@ -33,18 +33,18 @@ def ask_one(engine: Engine, case: Labelled, mode: Mode = Mode.CHECKS) -> Answer:
 
 
 def _answer(case: Labelled, diagnosis: Diagnosis, *, seconds: float) -> Answer:
-    step = case.place(diagnosis.responsible_run_id)
+    step = case.place(diagnosis.responsible_run_id) if diagnosis.is_determined else None
     quotes = [evidence for finding in diagnosis.findings for evidence in finding.evidence]
     return Answer(
         step=step,
         agent=case.speakers[step] if step is not None else None,
-        is_determined=diagnosis.responsible_run_id is not None,
+        is_determined=diagnosis.is_determined,
         candidates=tuple(case.place(run_id) for run_id in _shown(diagnosis)),
         confidence=diagnosis.confidence,
         rule=_rule(diagnosis),
         doubts_expectation=_first_rule(diagnosis) == DOUBT,
         fix=diagnosis.suggested_fix.after if diagnosis.suggested_fix else "",
-        said=diagnosis.root_cause,
+        said=diagnosis.root_cause or "",
         tokens=sum(stage.input_tokens + stage.output_tokens for stage in diagnosis.stages),
         seconds=seconds,
         coverage=diagnosis.coverage.percentage / 100,
@@ -55,9 +55,8 @@ def _answer(case: Labelled, diagnosis: Diagnosis, *, seconds: float) -> Answer:
 
 
 def _shown(diagnosis: Diagnosis) -> list[str]:
-    """Return the runs that the report shows: the responsible one, then the next best findings."""
-    ranked = sorted(diagnosis.findings, key=lambda finding: -finding.weight)
-    named = [diagnosis.responsible_run_id, *(finding.run_id for finding in ranked)]
+    """Return the runs that the report shows: the responsible one, then the other candidates."""
+    named = [diagnosis.responsible_run_id, *(candidate.run_id for candidate in diagnosis.candidates)]
     return list(dict.fromkeys(run_id for run_id in named if run_id))[:SHOWN]
 
 
