@@ -38,6 +38,7 @@ types: $(VENV)/.dev ## mypy, strict
 
 imports: $(VENV)/.dev ## who may import whom
 	$(BIN)/lint-imports
+	$(BIN)/lint-imports importlinter-types.toml
 
 coverage: $(VENV)/.tests ## the test suite with the branches it misses
 	@$(PYTEST) -n auto --cov --cov-report=term-missing $(ARGS)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery import options, wiring
 from pytest_refinery.errors import RefineryError, TraceError
+from pytest_refinery.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +119,7 @@ def _budget(given: argparse.Namespace) -> None:
 
     settings = options.read_environment()
     settings = replace(settings, model=given.model or settings.model)
-    ledger = wiring.build_ledger(settings, tell=lambda sentence: print(sentence, file=sys.stderr))
+    ledger = wiring.build(settings, wiring.Hooks(show=lambda sentence: print(sentence, file=sys.stderr))).ledger
     if given.reset:
         ledger.reset()
     print(messages.page(settings.model, ledger.status()), end="")
@@ -167,7 +168,7 @@ def _trace_of(given: argparse.Namespace, here: Path, target: Path) -> tuple[Trac
 
     source = here / given.trace
     if source.is_file() or langsmith.read_reference(given.trace) is None:
-        trace = wiring.build_source().load(given.trace, base=here)
+        trace = wiring.build(Settings()).source.load(given.trace, base=here)
         if source.resolve().is_relative_to(here.resolve()):
             return trace, source, None
         return trace, target.with_name(target.name + "".join(source.suffixes[-2:])), source.read_bytes()
@@ -190,7 +191,7 @@ def _write(path: Path, content: bytes, *, may_overwrite: bool = False) -> None:
 
 
 def _downloaded(given: argparse.Namespace) -> Download:
-    found = wiring.build_langsmith(options.read_environment()).download(given.trace, project=given.project)
+    found = wiring.build(options.read_environment()).langsmith.download(given.trace, project=given.project)
     if found.doubt:
         _say(f"warning: {found.doubt}")
     return found
@@ -223,9 +224,9 @@ def _diagnose(given: argparse.Namespace) -> None:
     from pytest_refinery.reports import text
     from pytest_refinery.traces import prompts
 
-    settings = options.read_environment()
+    services = wiring.build(options.read_environment(), wiring.Hooks(show=_say))
     here = Path.cwd()
-    trace = wiring.build_source().load(given.trace, base=here)
+    trace = services.source.load(given.trace, base=here)
     case = Case(
         trace=trace,
         expect=given.expect,
@@ -234,7 +235,5 @@ def _diagnose(given: argparse.Namespace) -> None:
         prompts=prompts.extract(trace),
         prompt_files=wiring.read_prompt_files(given.prompts, base=here, root=here),
     )
-    analyst = wiring.build_analyst(settings.analyst, settings, tell=_say)
-    engine = wiring.build_engine(settings, analyst, watch=_say)
-    found = engine.diagnose(case)
+    found = services.engine.diagnose(case)
     print(found.model_dump_json(indent=2) if given.json else text.diagnosis(found, width=_WIDTH, is_whole=True))

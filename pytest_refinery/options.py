@@ -7,6 +7,7 @@ workers, and a wrong one gets the same message wherever it was written.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -72,75 +73,38 @@ def _switch(text: str) -> bool:
     raise ValueError(msg)
 
 
-def _count(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) > 0:
+def _whole(text: str, *, least: int = 1, most: int | None = None) -> int:
+    if text.isascii() and text.isdigit() and least <= int(text) <= (int(text) if most is None else most):
         return int(text)
-    msg = "is not a whole number above 0"
+    bounds = f"from {least} to {most}" if most else f"of at least {least}" if least > 1 else "above 0"
+    msg = f"is not a whole number {bounds}"
+    raise ValueError(msg)
+
+
+def _number(text: str, *, least: float = 0.0, most: float = math.inf, what: str = "number") -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if least <= number <= most and number < math.inf:
+        return number
+    bounds = f"from {least:g} to {most:g}" if most < math.inf else f"of at least {least:g}"
+    msg = f"is not a {what} {bounds}"
     raise ValueError(msg)
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if 0 < seconds < float("inf"):
+    seconds = _number(text, what="number of seconds")
+    if seconds:
         return seconds
     msg = "is not a number of seconds above 0"
     raise ValueError(msg)
 
 
-def _results(text: str) -> int:
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_RESULTS:
-        return int(text)
-    msg = f"is not a whole number from 1 to {_MOST_RESULTS}"
-    raise ValueError(msg)
-
-
-def _output_tokens(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) >= _LEAST_OUTPUT_TOKENS:
-        return int(text)
-    msg = f"is not a whole number of at least {_LEAST_OUTPUT_TOKENS}"
-    raise ValueError(msg)
-
-
-def _pause(text: str) -> float:
-    return 0.0 if text.strip() in {"0", "0.0"} else _seconds(text)
-
-
-def _temperature(text: str) -> float:
-    try:
-        temperature = float(text)
-    except ValueError:
-        temperature = -1.0
-    if 0 <= temperature <= _HIGHEST_TEMPERATURE:
-        return temperature
-    msg = f"is not a number from 0 to {_HIGHEST_TEMPERATURE}"
-    raise ValueError(msg)
-
-
-def _none_of(text: str, words: tuple[str, ...]) -> str:
-    return f"is none of {', '.join(words)}.{did_you_mean(text, words)}"
-
-
-def _context(text: str) -> str:
-    if text in _CONTEXTS:
+def _one_of(text: str, *, words: tuple[str, ...]) -> str:
+    if text in words:
         return text
-    msg = _none_of(text, _CONTEXTS)
-    raise ValueError(msg)
-
-
-def _record(text: str) -> str:
-    if text in _RECORD_MODES:
-        return text
-    msg = _none_of(text, _RECORD_MODES)
-    raise ValueError(msg)
-
-
-def _tpm_model(text: str) -> str:
-    if text in _TPM_MODELS:
-        return text
-    msg = _none_of(text, _TPM_MODELS)
+    msg = f"is none of {', '.join(words)}.{did_you_mean(text, words)}"
     raise ValueError(msg)
 
 
@@ -221,7 +185,7 @@ OPTIONS = (
     Option(
         name="context",
         help="How the model gets the trace: file_search (a hosted vector store), inline (in the prompt) or auto.",
-        parse=_context,
+        parse=partial(_one_of, words=_CONTEXTS),
         flag="--refinery-context",
         metavar="WAY",
         variable="REFINERY_CONTEXT",
@@ -233,7 +197,7 @@ OPTIONS = (
             "What becomes of an item's HTTP requests, in VCR's words: auto (replay where there is a cassette, else go "
             "live and record nothing), none (replay only, no network), once, new_episodes or all."
         ),
-        parse=_record,
+        parse=partial(_one_of, words=_RECORD_MODES),
         flag="--refinery-record",
         metavar="MODE",
         variable="REFINERY_RECORD",
@@ -308,7 +272,7 @@ OPTIONS = (
     Option(
         name="max_diagnoses",
         help="Diagnose at most this many failures of a session, over all workers.",
-        parse=_count,
+        parse=_whole,
         flag="--refinery-max-diagnoses",
         metavar="N",
         variable="REFINERY_MAX_DIAGNOSES",
@@ -317,7 +281,7 @@ OPTIONS = (
     Option(
         name="max_tokens",
         help="Tokens that a session may use at most, over all workers.",
-        parse=_count,
+        parse=_whole,
         flag="--refinery-max-tokens",
         metavar="N",
         variable="REFINERY_MAX_TOKENS",
@@ -342,7 +306,7 @@ OPTIONS = (
     Option(
         name="tpm",
         help="Tokens per minute that all workers together may use.",
-        parse=_count,
+        parse=_whole,
         flag="--refinery-tpm",
         metavar="N",
         variable="REFINERY_TPM",
@@ -351,7 +315,7 @@ OPTIONS = (
     Option(
         name="rpm",
         help="Requests per minute that all workers together may send.",
-        parse=_count,
+        parse=_whole,
         flag="--refinery-rpm",
         metavar="N",
         variable="REFINERY_RPM",
@@ -360,7 +324,7 @@ OPTIONS = (
     Option(
         name="tpm_model",
         help="How the service counts: bucket (refilled continuously, as OpenAI), sliding (safe everywhere) or auto.",
-        parse=_tpm_model,
+        parse=partial(_one_of, words=_TPM_MODELS),
         variable="REFINERY_TPM_MODEL",
         default="auto",
     ),
@@ -388,49 +352,49 @@ OPTIONS = (
     Option(
         name="group_size_runs",
         help="Runs in a group, instead of groups by tokens.",
-        parse=_count,
+        parse=_whole,
         variable="REFINERY_GROUP_SIZE_RUNS",
         default="by tokens",
     ),
     Option(
         name="group_tokens",
         help="Tokens in a group at most.",
-        parse=_count,
+        parse=_whole,
         variable="REFINERY_GROUP_TOKENS",
         default="what fits the limit, 20000 at most",
     ),
     Option(
         name="max_num_results",
         help="Results of a file search at most, 1 to 50; a stage after the first takes no more than 3.",
-        parse=_results,
+        parse=partial(_whole, most=_MOST_RESULTS),
         variable="REFINERY_MAX_NUM_RESULTS",
         default="what covers the group",
     ),
     Option(
         name="max_output_tokens_stage1",
         help="Output tokens of a stage-1 answer at most.",
-        parse=_output_tokens,
+        parse=partial(_whole, least=_LEAST_OUTPUT_TOKENS),
         variable="REFINERY_MAX_OUTPUT_TOKENS_STAGE1",
         default="sized to the group",
     ),
     Option(
         name="max_output_tokens_other",
         help="Output tokens of any other answer at most.",
-        parse=_output_tokens,
+        parse=partial(_whole, least=_LEAST_OUTPUT_TOKENS),
         variable="REFINERY_MAX_OUTPUT_TOKENS_OTHER",
         default="1200",
     ),
     Option(
         name="inter_group_sleep_s",
         help="Seconds between two groups, which are then read one after the other.",
-        parse=_pause,
+        parse=partial(_number, what="number of seconds"),
         variable="REFINERY_INTER_GROUP_SLEEP_S",
         default="0: the budget paces",
     ),
     Option(
         name="temperature",
         help="How freely the model answers, 0 to 2; not sent to models that refuse it.",
-        parse=_temperature,
+        parse=partial(_number, most=_HIGHEST_TEMPERATURE),
         variable="REFINERY_TEMPERATURE",
         default="0.2",
     ),

@@ -1,4 +1,4 @@
-"""Settings -> engine; the only module that names concrete adapters."""
+"""From settings to services; the only module that names concrete adapters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import sys
 import time
 from contextlib import nullcontext
-from functools import cache, partial
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_refinery.analysis.engine import Engine
-    from pytest_refinery.analysis.ports import Analyst, PreparingAnalyst, PromptFile, TokenBudget
+    from pytest_refinery.analysis.ports import Analyst, AnswerCache, Case, PreparingAnalyst, PromptFile, TokenBudget
     from pytest_refinery.analysts.model.analyst import OpenAIAnalyst
     from pytest_refinery.analysts.model.openai_service import OpenAIService
     from pytest_refinery.analysts.model.stale_resources import StaleResources
@@ -51,14 +52,217 @@ _VARIABLES = (
 )
 
 
-def _nobody_listens(_: str) -> None:
-    """Tell nobody."""
+def _ignore(_: object) -> None:
+    """Do nothing."""
 
 
-def build_engine(
-    settings: Settings, analyst: Analyst | PreparingAnalyst, *, watch: Callable[[str], None] = _nobody_listens
-) -> Engine:
-    """Return the engine that diagnoses with ``analyst`` under the limits of the settings."""
+def _nothing(*_: object) -> None:
+    """Return nothing."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a front end gives the services: the parts that its plugins offer, its display, its folders.
+
+    Attributes:
+        analyst: Returns the analyst that a plugin offers under a name, ``None`` where none does.
+        trace_source: Returns the source that a plugin offers for a reference, ``None`` where none does.
+        answer_cache: Returns where answers of earlier sessions are kept, given a text that differs wherever they might.
+        show: Shows what is being done, and why it takes its time.
+        count_tokens: Counts the tokens of each request of this process.
+        trace_folder: Returns the folder where fetched traces are kept, if they are; called when the first is wanted.
+        shared_folder: Returns the folder that the workers of one session share, ``None`` in a process alone.
+    """
+
+    analyst: Callable[[str], Analyst | PreparingAnalyst | None] = _nothing
+    trace_source: Callable[[str], TraceSource | None] = _nothing
+    answer_cache: Callable[[str], AnswerCache | None] = _nothing
+    show: Callable[[str], None] = _ignore
+    count_tokens: Callable[[int], None] = _ignore
+    trace_folder: Callable[[], Path | None] = _nothing
+    shared_folder: Callable[[], Path | None] = _nothing
+
+
+_NO_HOOKS = Hooks()
+
+
+def build(settings: Settings, hooks: Hooks = _NO_HOOKS) -> Services:
+    """Return the services of a process: the one entry for settings. Nothing is made before it is asked for."""
+    return Services(settings, hooks)
+
+
+class Services:
+    """All that needs the settings of a run; each part is made on first use.
+
+    Attributes:
+        asks_in_order: Whether equal requests have to be sent one after the other.
+        is_replaying: Whether no request is sent.
+    """
+
+    asks_in_order = False
+    is_replaying = False
+
+    def __init__(self, settings: Settings, hooks: Hooks, *, budget: Callable[[], TokenBudget] | None = None) -> None:
+        self._settings = settings
+        self._hooks = hooks
+        self._shared_budget = budget or cache(lambda: _build_budget(settings, self.ledger, hooks))
+
+    def with_plugins(
+        self,
+        analyst: Callable[[str], Analyst | PreparingAnalyst | None],
+        trace_source: Callable[[str], TraceSource | None],
+    ) -> Services:
+        """Return services with the parts that other plugins offer, and the same budget."""
+        hooks = replace(self._hooks, analyst=analyst, trace_source=trace_source)
+        return Services(self._settings, hooks, budget=self._shared_budget)
+
+    def while_open(self, tape: Tape) -> Services:
+        """Return the services of an item whose cassette is open."""
+        services = _ReplayingServices if tape.is_replaying else _RecordingServices
+        return services(self._settings, self._hooks, tape, self._shared_budget)
+
+    @cached_property
+    def analyst(self) -> Analyst | PreparingAnalyst:
+        """Who answers the stages of a diagnosis.
+
+        Raises:
+            ConfigurationError: There is none of the name that the settings say.
+        """
+        return self._hooks.analyst(self._settings.analyst) or self._own_analyst()
+
+    def _own_analyst(self) -> Analyst | PreparingAnalyst:
+        return _build_analyst(self._settings, self._shared_budget, _store_index)
+
+    @cached_property
+    def source(self) -> TraceSource:
+        """Where traces come from: a source that a plugin offers, local files, LangSmith."""
+        return self._build_source()
+
+    def _build_source(self) -> TraceSource:
+        from pytest_refinery.sources.by_reference import ByReference
+        from pytest_refinery.sources.json_files import JsonFiles
+
+        return _OfferedOrOwn(self._hooks.trace_source, ByReference(JsonFiles(), lambda: self.langsmith))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What diagnoses, under the limits of the settings."""
+        return _build_engine(self._settings, self.analyst, watch=self._hooks.show)
+
+    @cached_property
+    def cache(self) -> AnswerCache | None:
+        """The answers of earlier sessions, for an analyst whose answers cost something."""
+        from pytest_refinery.analysis.ports import PreparingAnalyst
+
+        analyst, settings = self.analyst, self._settings
+        if not isinstance(analyst, PreparingAnalyst):
+            return None
+        cut = (settings.group_tokens, settings.group_size_runs, settings.disable_chunking)
+        return self._hooks.answer_cache(f"{analyst.name} {analyst.model} {analyst.fingerprint} {cut}")
+
+    def as_sent(self, case: Case) -> Case:
+        """Return a case as the analyst may see it."""
+        return case
+
+    @property
+    def tokens_per_minute(self) -> int:
+        """The limit of the account, as far as it is known."""
+        return self._shared_budget().largest_request
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger of the account and model: in Redis, else in a file, else in this process.
+
+        Raises:
+            ConfigurationError: The settings name Redis, and its client is not installed.
+        """
+        return _build_ledger(self._settings, tell=self._hooks.show)
+
+    @cached_property
+    def langsmith(self) -> LangSmith:
+        """The source of LangSmith's traces."""
+        return self._build_langsmith()
+
+    def _build_langsmith(self) -> LangSmith:
+        return _build_langsmith(self._settings, keep_in=self._hooks.trace_folder)
+
+    def open_cassette(
+        self, path: Path, mode: str, *, about: str, callables: Iterable[Callable[[str], str | None]]
+    ) -> AbstractContextManager[Tape]:
+        """Return what opens a cassette for the item ``about``; ``callables`` take out what no cassette may hold."""
+        from pytest_refinery.cassettes import recorder
+        from pytest_refinery.scrubbing.scrubber import Scrubber
+
+        settings = self._settings
+        scrubber = Scrubber(patterns=settings.scrub, callables=tuple(callables), personal=settings.scrub_personal)
+        return recorder.use(path, mode, about=about, scrubber=scrubber)
+
+    def offline(self, *, about: str) -> AbstractContextManager[NetworkBlock]:
+        """Return what blocks the network, but for the hosts that the settings allow."""
+        from pytest_refinery.cassettes.network_block import offline
+
+        return offline(about=about, allowed_hosts=self._settings.allowed_hosts)
+
+
+class _RecordingServices(Services):
+    """Services that know nothing yet, so that a recording holds all that a replay asks."""
+
+    asks_in_order = True
+
+    def __init__(self, settings: Settings, hooks: Hooks, tape: Tape, budget: Callable[[], TokenBudget]) -> None:
+        hooks = replace(hooks, answer_cache=_nothing, trace_folder=_nothing)
+        super().__init__(settings, hooks, budget=budget)
+        self._tape = tape
+        self._describe()
+
+    def _describe(self) -> None:
+        """Let the cassette say what a replay has to know."""
+        self._tape.metadata = _recording_metadata_of(self.analyst, self._shared_budget)
+
+    def _own_analyst(self) -> Analyst | PreparingAnalyst:
+        return _build_analyst(self._settings, self._shared_budget, partial(_store_index, begins_anew=True))
+
+    def _build_source(self) -> TraceSource:
+        from pytest_refinery.cassettes.tape import RecordedTraces
+
+        return RecordedTraces(super()._build_source(), self._tape)
+
+    def as_sent(self, case: Case) -> Case:
+        """Return a case without what the cassette will not hold: what is asked next depends on it."""
+        return replace(case, trace=self._tape.scrubber.trace(case.trace))
+
+
+class _ReplayingServices(_RecordingServices):
+    """Services that ask what the cassette holds: they need no key, cost nothing and wait for nothing."""
+
+    is_replaying = True
+
+    def _describe(self) -> None:
+        from pytest_refinery.cassettes import cassette_file
+
+        self._recorded = cassette_file.recording_metadata(self._tape.path)
+        self._settings = replace(self._settings, inter_group_sleep_s=0.0)
+
+    def _own_analyst(self) -> Analyst | PreparingAnalyst:
+        return _build_replaying_analyst(self._settings, self._recorded)
+
+    def _build_langsmith(self) -> LangSmith:
+        return _build_replaying_langsmith(self._recorded)
+
+
+class _OfferedOrOwn:
+    """Loads a trace from the source that a plugin offers for it, or from our own."""
+
+    def __init__(self, offered: Callable[[str], TraceSource | None], own: TraceSource) -> None:
+        self._offered = offered
+        self._own = own
+
+    def load(self, reference: str, *, base: Path, project: str | None = None) -> Trace:
+        source = self._offered(reference) or self._own
+        return source.load(reference, base=base, project=project)
+
+
+def _build_engine(settings: Settings, analyst: Analyst | PreparingAnalyst, *, watch: Callable[[str], None]) -> Engine:
     from pytest_refinery.analysis.engine import Engine, Limits
 
     limits = Limits(
@@ -71,39 +275,25 @@ def build_engine(
     return Engine(analyst, limits, watch=watch)
 
 
-def build_analyst(
-    name: str,
-    settings: Settings | None = None,
-    *,
-    tell: Callable[[str], None] = _nobody_listens,
-    budget: Callable[[], TokenBudget] | None = None,
-    is_recorded: bool = False,
+def _build_analyst(
+    settings: Settings, budget: Callable[[], TokenBudget], index: Callable[[], Index]
 ) -> Analyst | PreparingAnalyst:
-    """Return one of our own analysts.
-
-    Args:
-        name: One of ``ANALYSTS``.
-        settings: Those of the run.
-        tell: Hears why the analyst waits, if it does.
-        budget: Returns the budget that it shares; by default it has one of its own.
-        is_recorded: Whether it is to ask all that it would ask on a machine that knows nothing yet.
-
-    Raises:
-        ConfigurationError: There is none of this name.
-    """
+    name = settings.analyst
     if name not in ANALYSTS:
         msg = f"There is no analyst {name!r}.{did_you_mean(name, ANALYSTS)} There are: {', '.join(ANALYSTS)}."
         raise ConfigurationError(msg)
     if name == "openai" or (name == "auto" and os.environ.get("OPENAI_API_KEY")):
-        settings = settings or Settings()
-        shared = budget() if budget else build_budget(settings, tell=tell)
-        return _openai(settings, _service(), shared, _store_index(begins_anew=is_recorded))
+        return _openai(settings, _service(), budget(), index())
+    return _rules()
+
+
+def _rules() -> Analyst:
     from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
 
     return BuiltinAnalyst()
 
 
-def recording_metadata_of(analyst: Analyst | PreparingAnalyst, budget: Callable[[], TokenBudget]) -> RecordingMetadata:
+def _recording_metadata_of(analyst: Analyst | PreparingAnalyst, budget: Callable[[], TokenBudget]) -> RecordingMetadata:
     """Return what a replay of what ``analyst`` is about to ask has to know."""
     from pytest_refinery.cassettes.cassette_file import RecordingMetadata
 
@@ -113,24 +303,12 @@ def recording_metadata_of(analyst: Analyst | PreparingAnalyst, budget: Callable[
     return RecordingMetadata(analyst.name, budget().largest_request, variables)
 
 
-def metadata_of_cassette(path: Path) -> RecordingMetadata:
-    """Return what a replay of a cassette has to know."""
-    from pytest_refinery.cassettes import cassette_file
-
-    return cassette_file.recording_metadata(path)
-
-
-def build_replaying_analyst(name: str, settings: Settings, metadata: RecordingMetadata) -> Analyst | PreparingAnalyst:
-    """Return the analyst that asked what a cassette holds: it needs no key, costs nothing and waits for nothing.
-
-    Raises:
-        ConfigurationError: There is none of this name.
-    """
+def _build_replaying_analyst(settings: Settings, metadata: RecordingMetadata) -> Analyst | PreparingAnalyst:
     from pytest_refinery.analysts.model.store_index import NoIndex
     from pytest_refinery.budget.unmetered import UnmeteredBudget
 
-    if (metadata.analyst if name == "auto" else name) != "openai":
-        return build_analyst("builtin" if name == "auto" else name)
+    if (metadata.analyst if settings.analyst == "auto" else settings.analyst) != "openai":
+        return _rules()
     service = _service(api_key=_NO_KEY, base_url=metadata.variables.get("OPENAI_BASE_URL", _OPENAI))
     budget = UnmeteredBudget(metadata.tokens_per_minute)
     return _openai(settings, service, budget, NoIndex(), sleep=lambda *_: None)
@@ -204,32 +382,17 @@ def _account(*, model: str) -> str:
     return locations.account(base_url=base_url, model=model, key=os.environ.get("OPENAI_API_KEY", ""))
 
 
-def build_budget(
-    settings: Settings,
-    *,
-    tell: Callable[[str], None],
-    meter: Callable[[int], None] = lambda _: None,
-    shared_folder: Path | None = None,
-) -> TokenBudget:
-    """Return the budget that all processes share which use the same account and model.
-
-    ``meter`` hears the tokens of each request of this process.
-    """
+def _build_budget(settings: Settings, ledger: Ledger, hooks: Hooks) -> TokenBudget:
     from pytest_refinery.budget.session_cap import SessionTokenCap
     from pytest_refinery.budget.token_budget import SharedBudget
 
-    budget = SharedBudget(build_ledger(settings, tell=tell), tell=tell, meter=meter)
+    budget = SharedBudget(ledger, tell=hooks.show, meter=hooks.count_tokens)
     if settings.max_tokens is None:
         return budget
-    return SessionTokenCap(budget, settings.max_tokens, folder=shared_folder)
+    return SessionTokenCap(budget, settings.max_tokens, folder=hooks.shared_folder())
 
 
-def build_ledger(settings: Settings, *, tell: Callable[[str], None]) -> Ledger:
-    """Return the ledger of the account and model: in Redis, else in a file, else in this process.
-
-    Raises:
-        ConfigurationError: The settings name Redis, and its client is not installed.
-    """
+def _build_ledger(settings: Settings, *, tell: Callable[[str], None]) -> Ledger:
     name = _account(model=settings.model)
     limits = _limits(settings)
     on_this_machine = _build_file_ledger(name, limits, tell)
@@ -293,59 +456,33 @@ def build_prices() -> Callable[[str, int, int], float | None]:
     return models.dollars
 
 
-def build_source(settings: Settings | None = None, *, keep_in: Callable[[], Path | None] = lambda: None) -> TraceSource:
-    """Return the source of traces: local files, and LangSmith.
+def _build_langsmith(settings: Settings, *, keep_in: Callable[[], Path | None]) -> LangSmith:
+    from pytest_refinery.sources import langsmith
 
-    Args:
-        settings: Those of the run.
-        keep_in: Returns the folder where fetched traces are kept, if they are; called when the first is wanted.
-    """
-    from pytest_refinery.sources.by_reference import ByReference
-    from pytest_refinery.sources.json_files import JsonFiles
+    account = langsmith.from_environment(os.environ)
+    connect = partial(
+        langsmith.Service,
+        wire=langsmith.HttpTransport(),
+        pace=_build_pace(account),
+        patience_seconds=settings.fetch_timeout,
+    )
+    folder = keep_in()
+    return langsmith.LangSmith(account, connect, cache=langsmith.TraceCache(folder) if folder else None)
 
-    return ByReference(JsonFiles(), lambda: build_langsmith(settings, keep_in=keep_in))
 
-
-def build_replaying_source(metadata: RecordingMetadata) -> TraceSource:
-    """Return the source whose requests a cassette holds: it needs no key and waits for nothing."""
+def _build_replaying_langsmith(metadata: RecordingMetadata) -> LangSmith:
     from pytest_refinery.budget.unmetered import NoPacing
     from pytest_refinery.sources import langsmith
-    from pytest_refinery.sources.by_reference import ByReference
-    from pytest_refinery.sources.json_files import JsonFiles
 
     account = langsmith.from_environment({**metadata.variables, "LANGSMITH_API_KEY": _NO_KEY})
-    patience = Settings().fetch_timeout
     connect = partial(
         langsmith.Service,
         wire=langsmith.HttpTransport(),
         pace=NoPacing(),
-        patience_seconds=patience,
-        sleep=lambda _: None,
+        patience_seconds=Settings().fetch_timeout,
+        sleep=_ignore,
     )
-    return ByReference(JsonFiles(), lambda: langsmith.LangSmith(account, connect))
-
-
-def open_cassette(
-    path: Path, mode: str, settings: Settings, *, about: str, callables: Iterable[Callable[[str], str | None]]
-) -> AbstractContextManager[Tape]:
-    """Return what opens a cassette for the item ``about``; ``callables`` take out what no cassette may hold."""
-    from pytest_refinery.cassettes import recorder
-    from pytest_refinery.scrubbing.scrubber import Scrubber
-
-    scrubber = Scrubber(patterns=settings.scrub, callables=tuple(callables), personal=settings.scrub_personal)
-    return recorder.use(path, mode, about=about, scrubber=scrubber)
-
-
-def as_recorded(source: TraceSource, tape: Tape) -> TraceSource:
-    """Return a source whose traces are without what the cassette that they come through will not hold."""
-    from pytest_refinery.cassettes.tape import RecordedTraces
-
-    return RecordedTraces(source, tape)
-
-
-def trace_as_recorded(trace: Trace, tape: Tape) -> Trace:
-    """Return a trace without what the cassette will not hold of it when a model is asked about it."""
-    return tape.scrubber.trace(trace)
+    return langsmith.LangSmith(account, connect)
 
 
 def in_front_of_other_cassettes() -> AbstractContextManager[None]:
@@ -355,28 +492,6 @@ def in_front_of_other_cassettes() -> AbstractContextManager[None]:
     from pytest_refinery.cassettes import recorder
 
     return recorder.in_front()
-
-
-def offline(settings: Settings, *, about: str) -> AbstractContextManager[NetworkBlock]:
-    """Return what blocks the network, but for the hosts that the settings allow."""
-    from pytest_refinery.cassettes.network_block import offline
-
-    return offline(about=about, allowed_hosts=settings.allowed_hosts)
-
-
-def build_langsmith(
-    settings: Settings | None = None, *, keep_in: Callable[[], Path | None] = lambda: None
-) -> LangSmith:
-    """Return the source of LangSmith's traces; the arguments are those of ``build_source``."""
-    from pytest_refinery.sources import langsmith
-
-    account = langsmith.from_environment(os.environ)
-    patience = (settings or Settings()).fetch_timeout
-    connect = partial(
-        langsmith.Service, wire=langsmith.HttpTransport(), pace=_build_pace(account), patience_seconds=patience
-    )
-    folder = keep_in()
-    return langsmith.LangSmith(account, connect, cache=langsmith.TraceCache(folder) if folder else None)
 
 
 def _build_pace(account: Account) -> RequestPace:

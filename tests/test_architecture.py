@@ -5,14 +5,17 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pytest_refinery"
 KNOWS_PYTEST = {"__init__", "cli", "hookspecs", "integration", "options", "plugin"}
 
 
-def test_no_room_imports_what_it_must_not() -> None:
+@pytest.mark.parametrize("config", ["pyproject.toml", "importlinter-types.toml"])
+def test_no_room_imports_what_it_must_not(config: str) -> None:
     lint_imports = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([lint_imports, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([lint_imports, "--no-cache", config], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

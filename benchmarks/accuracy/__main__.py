@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _engine(analyst: str) -> Engine:
     settings = options.read_environment()
-    return wiring.build_engine(settings, wiring.build_analyst(analyst, settings))
+    return wiring.build(replace(settings, analyst=analyst)).engine
 
 
 def measured(engine: Engine, analyst: str, cases: Sequence[Labelled], modes: Sequence[Mode]) -> report.Results:

@@ -13,7 +13,7 @@ import math
 import os
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -127,7 +127,7 @@ def measure(trace: Trace, name: str, settings: Settings) -> Measured:
         OpenAIServer(tpm=LIMIT, tpm_model=limiter, brain=brain, latency_seconds=0.05) as server,
     ):
         os.environ |= {"OPENAI_BASE_URL": server.base_url, "XDG_CACHE_HOME": cache}
-        engine = wiring.build_engine(settings, wiring.build_analyst("openai", settings))
+        engine = wiring.build(replace(settings, analyst="openai")).engine
         started = time.perf_counter()
         found = engine.diagnose(case)
         seconds = time.perf_counter() - started

@@ -10,8 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from threading import Event
 
-    from pytest_refinery.analysis.records import ItemRecord
-    from pytest_refinery.analysis.schemas import Conclusion, Evidence, Finding, GapAnalysis, GroupAnalysis
+    from pytest_refinery.analysis.records import ItemRecord, JudgeRecord
+    from pytest_refinery.analysis.schemas import (
+        Conclusion,
+        Diagnosis,
+        Evidence,
+        Finding,
+        GapAnalysis,
+        GroupAnalysis,
+    )
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.expectations.verdicts import CheckFailure
     from pytest_refinery.traces.model import Trace
@@ -365,4 +372,24 @@ class TokenEstimator(Protocol):
 
     def learn_refusal(self, *, counted: int, max_output_tokens: int, requested: int) -> None:
         """Take note of what a refusal says was requested: some services reserve ``max_output_tokens`` whole."""
+        ...
+
+
+class AnswerCache(Protocol):
+    """Keeps what an analyst answered in earlier sessions."""
+
+    def diagnosis(self, case: Case) -> Diagnosis | None:
+        """Return the diagnosis of a case, marked as cached."""
+        ...
+
+    def keep_diagnosis(self, case: Case, found: Diagnosis) -> None:
+        """Keep a diagnosis if it is whole."""
+        ...
+
+    def verdict(self, case: Case, *, trials: int, pass_rate: float) -> JudgeRecord | None:
+        """Return the judge's verdict on a case, marked as cached."""
+        ...
+
+    def keep_verdict(self, case: Case, found: JudgeRecord) -> None:
+        """Keep a verdict if it is one."""
         ...

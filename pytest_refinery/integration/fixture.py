@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery import wiring
+from pytest_refinery.integration.item_records import SOURCE
 from pytest_refinery.integration.workers import trace_folder
+from pytest_refinery.settings import Settings
 from pytest_refinery.traces.model import RunKind, Trace
 from pytest_refinery.traces.recorder import Recorder
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.source import TraceSource
 
 _KEY = pytest.StashKey["UsedTrace"]()
-# Who loads traces while the item's cassette is open.
-TAPED_SOURCE: pytest.StashKey[TraceSource] = pytest.StashKey()
 
 
 class UsedTrace:
@@ -44,8 +44,7 @@ class UsedTrace:
         Raises:
             TraceError: It cannot be read.
         """
-        keep_in = partial(trace_folder, self._item.config)
-        source = self._item.stash.get(TAPED_SOURCE, None) or wiring.build_source(keep_in=keep_in)
+        source = self._item.stash.get(SOURCE, None) or _own_source(self._item.config)
         return self.use(source.load(os.fspath(trace), base=self._base, project=project))
 
     def use(self, trace: Trace) -> Trace:
@@ -75,6 +74,11 @@ class UsedTrace:
     def trace(self) -> Trace | None:
         """The trace in use: the one loaded or handed over, else what was recorded so far."""
         return self._trace or self._recorder.trace()
+
+
+def _own_source(config: pytest.Config) -> TraceSource:
+    hooks = wiring.Hooks(trace_folder=partial(trace_folder, config))
+    return wiring.build(Settings(), hooks).source
 
 
 def trace_of(item: pytest.Item) -> Trace | None:

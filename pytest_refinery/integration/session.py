@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import traceback
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_refinery.errors import RefineryError, Undecided
+from pytest_refinery.integration.item_records import record_of, store_record
 from pytest_refinery.integration.reporting import report_sections
-from pytest_refinery.integration.reporting.progress import ProgressOfWorkers
+from pytest_refinery.integration.reporting.failure_summary import Summarizer
+from pytest_refinery.integration.reporting.pictures import PictureCollector
+from pytest_refinery.integration.reporting.progress import Progress, ProgressOfWorkers
 from pytest_refinery.integration.reporting.summary import Summary
 from pytest_refinery.integration.running import marked_tests
 from pytest_refinery.integration.running.item_services import ItemServices
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_refinery.settings import Settings
+    from pytest_refinery.wiring import Services
 
 _SUFFIXES = (".refinery.yaml", ".refinery.yml")
 
@@ -31,20 +36,31 @@ def start(config: pytest.Config, settings: Settings) -> None:
     Raises:
         ConfigurationError: Nobody offers the analyst that was asked for.
     """
-    services = ItemServices(config, settings)
-    config.pluginmanager.register(RefinerySession(services), "refinery-session")
+    progress = Progress(config)
+    pictures = PictureCollector(is_wanted=settings.report is not None)
+    services = ItemServices(config, settings, display=progress, pictures=pictures)
+    config.pluginmanager.register(RefinerySession(services, pictures), "refinery-session")
     if not hasattr(config, "workerinput"):
         workers = SharedFolder()
-        config.pluginmanager.register(Summary(config, settings, services, workers), "refinery-summary")
+        whole = cache(partial(_services_of_session, services, workers))
+        summarizer = Summarizer(config, settings, progress)
+        summary = Summary(config, settings, whole, pictures.take_spent, summarizer)
+        config.pluginmanager.register(summary, "refinery-summary")
         config.pluginmanager.register(workers, "refinery-workers")
         config.pluginmanager.register(ProgressOfWorkers(config, workers), "refinery-progress")
+
+
+def _services_of_session(services: ItemServices, workers: SharedFolder) -> Services:
+    """Return the services of the process; on the controller of workers, those that count their tokens, too."""
+    return services.build_again(workers.path) if workers.path else services.usual
 
 
 class RefinerySession:
     """Collects expectations and keeps a record of every item that has one."""
 
-    def __init__(self, services: ItemServices) -> None:
+    def __init__(self, services: ItemServices, pictures: PictureCollector) -> None:
         self._services = services
+        self._pictures = pictures
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> ExpectationFile | None:
         """Collect expectation files, and no other YAML."""
@@ -55,23 +71,23 @@ class RefinerySession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Begin to fetch what this item and the next ones need; others run it."""
-        self._services.read_ahead(item, nextitem)
+        self._services.prefetch(item, nextitem)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Start each attempt, reruns too, with a fresh record."""
         if isinstance(item, ExpectationItem):
-            report_sections.keep(item, item.blank_record())
+            store_record(item, item.blank_record())
         elif (mark := marked_tests.read(item)) is not None:
-            report_sections.keep(item, mark.blank_record())
-        with self._services.cassette.faithfully():
+            store_record(item, mark.blank_record())
+        with self._services.cassette.undecided_on_miss():
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> None:
         """Open the cassette of a test before the first fixture of its own: wider ones belong to no test."""
         if fixturedef.scope == "function" and isinstance(request.node, pytest.Item):
-            self._services.cassette.begin(request.node)
+            self._services.begin(request.node)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -80,23 +96,23 @@ class RefinerySession:
         if mark is None:
             return (yield)
         try:
-            self._services.cassette.begin(item)
-            with self._services.cassette.faithfully():
+            self._services.begin(item)
+            with self._services.cassette.undecided_on_miss():
                 result = yield
         except pytest.exit.Exception:
             raise
         except Undecided as error:
-            report_sections.keep(item, mark.undecided(error, report_sections.record_of(item)))
+            store_record(item, mark.undecided(error, record_of(item)))
             raise
         except (Exception, pytest.fail.Exception) as error:
-            report_sections.keep(item, mark.explain(error, report_sections.record_of(item), self._services))
+            store_record(item, mark.explain(error, record_of(item), self._services))
             raise
-        report_sections.keep(item, mark.passed(report_sections.record_of(item)))
+        store_record(item, mark.passed(record_of(item)))
         return result
 
     def pytest_keyboard_interrupt(self) -> None:
         """Write no cassette of an item that was interrupted."""
-        self._services.cassette.spoil("the run was interrupted")
+        self._services.cassette.discard("the run was interrupted")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what became of the cassette of an item that was interrupted: it has no report."""
@@ -121,9 +137,9 @@ class RefinerySession:
                 # An error; and pytest knows none but those of setup and teardown.
                 report.when = "setup"
         report_sections.to_report(item, call, report)
-        if report_sections.tape_to_report(item, report):
+        if report_sections.cassette_to_report(item, report):
             self._services.cassette.lost = ""
-        self._services.pictures.to_report(report)
+        self._pictures.to_report(report)
         return report
 
 

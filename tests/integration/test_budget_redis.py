@@ -112,7 +112,7 @@ def test_a_server_that_is_not_there_is_out_of_reach_for_every_question() -> None
 
 def test_the_setting_leads_to_redis(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    ledger = wiring.build_ledger(Settings(budget_url=url, tpm=77), tell=pytest.fail)
+    ledger = wiring.build(Settings(budget_url=url, tpm=77), wiring.Hooks(show=pytest.fail)).ledger
     assert ledger.poll(Request("a", 77, 1)).is_granted
     assert ledger.status().limit_tokens == 77
     assert list(tmp_path.rglob("budget-*.json")) == []

@@ -27,7 +27,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ledger_of(**settings: object) -> Ledger:
-    return wiring.build_ledger(Settings(**settings), tell=pytest.fail)  # type: ignore[arg-type]
+    return wiring.build(Settings(**settings), wiring.Hooks(show=pytest.fail)).ledger  # type: ignore[arg-type]
 
 
 def test_the_limits_are_those_of_the_settings() -> None:
@@ -73,7 +73,7 @@ def test_a_cache_directory_that_cannot_be_written_leaves_each_process_its_own(
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache / "file"))
     monkeypatch.setenv("LOCALAPPDATA", str(cache / "file"))
     said: list[str] = []
-    ledger = wiring.build_ledger(Settings(tpm=10), tell=said.append)
+    ledger = wiring.build(Settings(tpm=10), wiring.Hooks(show=said.append)).ledger
     assert ledger.poll(Request("a", 10, 1)).is_granted
     assert not ledger.poll(Request("b", 10, 1)).is_granted
     assert len(said) == 1

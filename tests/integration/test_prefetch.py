@@ -19,6 +19,7 @@ import threading
 from pathlib import Path
 
 from pytest_refinery import wiring
+from pytest_refinery.settings import Settings
 from pytest_refinery.errors import TraceError
 
 AT_ONCE, FETCHED = {at_once}, Path(__file__).with_name("fetched.txt")
@@ -36,7 +37,7 @@ class Service:
         assert enough.wait(20)
         if "gone" in reference:
             raise TraceError(f"{{reference}}: there is no such trace.")
-        return wiring.build_source().load("sweep.json", base=Path(__file__).parent)
+        return wiring.build(Settings()).source.load("sweep.json", base=Path(__file__).parent)
 
 
 def pytest_refinery_trace_source(reference):
@@ -98,7 +99,7 @@ def test_reports_are_the_same_as_one_after_the_other(
 def test_items_about_one_trace_share_its_fetch(pytester: pytest.Pytester, write: Callable[..., None]) -> None:
     write(*(("service:one", GOOD) for _ in range(5)))
     pytester.runpytest("--refinery").assert_outcomes(passed=5)
-    assert fetched(pytester) == ["refinery-read-ahead service:one"]
+    assert fetched(pytester) == ["refinery-prefetch service:one"]
 
 
 def test_no_more_than_a_few_are_fetched_ahead(pytester: pytest.Pytester, write: Callable[..., None]) -> None:
@@ -135,7 +136,7 @@ def test_local_files_skipped_items_and_what_a_test_stands_before_are_not_fetched
     )
     names = ("many.refinery.yaml", "test_python.py", "zz.refinery.yaml")
     pytester.runpytest("--refinery", *names).assert_outcomes(passed=4, skipped=1)
-    assert fetched(pytester) == ["refinery-read-ahead service:a", "refinery-read-ahead service:behind"]
+    assert fetched(pytester) == ["refinery-prefetch service:a", "refinery-prefetch service:behind"]
 
 
 def test_nothing_is_fetched_while_a_cassette_is_open_or_an_agent_runs(
@@ -151,7 +152,7 @@ def test_nothing_is_fetched_while_a_cassette_is_open_or_an_agent_runs(
         "    assert 'service:d' not in Path('fetched.txt').read_text()\n    return {'output': 'cash sweep'}\n"
     )
     pytester.runpytest("--refinery").assert_outcomes(passed=4)
-    assert "refinery-read-ahead service:b" in fetched(pytester)
+    assert "refinery-prefetch service:b" in fetched(pytester)
     (pytester.path / "fetched.txt").unlink()
     pytester.runpytest("--refinery", "--refinery-record", "all")
     assert {line.partition(" ")[0] for line in fetched(pytester)} == {"MainThread"}
@@ -160,7 +161,7 @@ def test_nothing_is_fetched_while_a_cassette_is_open_or_an_agent_runs(
 def test_a_rerun_fetches_anew(pytester: pytest.Pytester, write: Callable[..., None]) -> None:
     write(("service:gone", GOOD))
     pytester.runpytest("--refinery", "--reruns", "1").assert_outcomes(errors=1)
-    assert fetched(pytester) == ["refinery-read-ahead service:gone", "MainThread service:gone"]
+    assert fetched(pytester) == ["refinery-prefetch service:gone", "MainThread service:gone"]
 
 
 def test_a_fetch_that_hangs_does_not_keep_the_run_alive(pytester: pytest.Pytester, write: Callable[..., None]) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from pytest_refinery.analysis import overview
+from pytest_refinery.analysis import overview, plans
 from pytest_refinery.analysis.job import TimedJob
 from pytest_refinery.analysis.overview import Overview
+from pytest_refinery.analysis.ports import Summariser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_refinery.analysis.overview import Telling
-    from pytest_refinery.analysis.ports import Summariser
-    from pytest_refinery.analysis.records import ItemRecord
+    from pytest_refinery.analysis.records import ItemRecord, PlanRecord
     from pytest_refinery.integration.reporting.progress import Progress
+    from pytest_refinery.settings import Settings
+    from pytest_refinery.wiring import Services
 
 _KEY = "refinery/summary"
 
@@ -27,20 +29,29 @@ _KEY = "refinery/summary"
 class Summarizer:
     """Asks a summariser, or finds in pytest's cache what it said of the same failures."""
 
-    def __init__(self, config: pytest.Config, progress: Progress, *, seconds: float) -> None:
+    def __init__(self, config: pytest.Config, settings: Settings, progress: Progress) -> None:
         self._cache: pytest.Cache | None = getattr(config, "cache", None)
+        self._settings = settings
         self._progress = progress
-        self._seconds = seconds
 
-    def tell(self, summariser: Summariser, failures: Sequence[ItemRecord]) -> Telling:
-        """Return what the failures have in common."""
+    def run(self, services: Services, failures: Sequence[ItemRecord]) -> Telling | None:
+        """Return what the failures have in common, ``None`` where no model is to be asked.
+
+        Where traffic is recorded or replayed none is: there is no cassette of a session.
+        """
+        summarizer, settings = services.analyst, self._settings
+        if not isinstance(summarizer, Summariser) or settings.plan or settings.record != "auto":
+            return None
+        return self._ask(summarizer, failures)
+
+    def _ask(self, summariser: Summariser, failures: Sequence[ItemRecord]) -> Telling:
         key = _key(summariser, failures)
         kept = self._kept(key)
         if kept is not None:
             return overview.recalled(summariser.model, kept)
         with self._progress.about("summary"):
             self._progress.show(f"what {len(failures)} failures have in common")
-            telling = overview.tell(summariser, failures, TimedJob(self._seconds))
+            telling = overview.tell(summariser, failures, TimedJob(self._settings.timeout))
         if self._cache is not None and telling.overview is not None:
             self._cache.set(_KEY, {"key": key, "overview": telling.overview.model_dump(mode="json")})
         return telling
@@ -53,6 +64,13 @@ class Summarizer:
             return Overview.model_validate(kept.get("overview"))
         except ValidationError:
             return None
+
+
+def plan(analyst: object, failures: int) -> PlanRecord | None:
+    """Return what a summary of so many failures would cost, ``None`` where there would be none."""
+    if failures < overview.FEWEST or not isinstance(analyst, Summariser):
+        return None
+    return plans.of(analyst.forecast_summary(failures))
 
 
 def _key(summariser: Summariser, failures: Sequence[ItemRecord]) -> str:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-import pytest
-
 from pytest_refinery.analysis.ports import Spending
+from pytest_refinery.integration.item_records import ENDS_THE_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    import pytest
+
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.records import ItemRecord, Report
-
-_ENDS_THE_RUN = (KeyboardInterrupt, SystemExit, pytest.exit.Exception)
 
 
 class PictureCollector:
@@ -42,7 +41,7 @@ class PictureCollector:
             return
         try:
             self._pictures[record.nodeid] = _picture(record, case)
-        except _ENDS_THE_RUN:
+        except ENDS_THE_RUN:
             raise
         except BaseException:  # noqa: BLE001  (pytest-timeout raises anywhere; the item stands without a picture)
             return

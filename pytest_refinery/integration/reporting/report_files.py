@@ -1,4 +1,4 @@
-"""The files that a run leaves behind. What cannot be written is told in a sentence, and nothing else comes of it."""
+"""The files that a run writes, and those that its patch changes. What cannot be written is reported in a sentence."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_refinery import shared_file
+from pytest_refinery.reports.patch import Original
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+
+    from pytest_refinery.reports.patch import NamedFix
 
 
 def write(folder: Path, files: Mapping[str, Callable[[], str | None]]) -> tuple[list[Path], list[str]]:
@@ -50,3 +53,30 @@ def append(path: Path, text: str) -> str | None:
     except OSError as error:
         return f"could not write to {path}: {error.strerror or error}"
     return None
+
+
+def read_originals(fixes: Iterable[NamedFix], *, root: Path) -> dict[str, Original]:
+    """Return the files that ``fixes`` change, by their names there, which are relative to ``root``.
+
+    Files outside the repository, or outside ``root`` where there is none, are left out, and so is what is no text.
+    """
+    top = _top(root.resolve())
+    names = {named.fix.file for named in fixes if named.fix.file}
+    found = {name: _original((root / name).resolve(), top) for name in sorted(names)}
+    return {name: original for name, original in found.items() if original is not None}
+
+
+def _top(root: Path) -> Path:
+    """Return the folder that patches are relative to: the repository's, else ``root``."""
+    return next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+
+
+def _original(path: Path, top: Path) -> Original | None:
+    if not path.is_relative_to(top):
+        return None
+    try:
+        # Bytes: reading text would turn the ends of lines into others.
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return Original(path.relative_to(top).as_posix(), text)

@@ -1,61 +1,39 @@
-"""Where a record is put on an item and on pytest's reports, and nowhere else."""
+"""Where a record is put on pytest's reports and into its JUnit file, and nowhere else."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, cast
+from xml.etree.ElementTree import Element
 
-import pytest
-
-from pytest_refinery.analysis.records import ItemRecord, Outcome
-from pytest_refinery.analysis.tapes import TapeRecord
-from pytest_refinery.errors import ExpectationFailed
+from pytest_refinery.analysis.records import Outcome
+from pytest_refinery.integration.item_records import find_record, store_record, take_cassette_record
 from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import text
-from pytest_refinery.reports.escape import line, printable
+from pytest_refinery.reports.escape import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-_RECORD = pytest.StashKey[ItemRecord]()
-_TAPE = pytest.StashKey[TapeRecord]()
+    import pytest
+
+    from pytest_refinery.analysis.records import ItemRecord
+
 _PREFIX = "refinery."
 TITLE = "refinery diagnosis"
 
 
-def keep(item: pytest.Item, record: ItemRecord) -> None:
-    """Keep the record of the item's current attempt, and its properties for JUnit."""
-    item.stash[_RECORD] = record
-    # On the item, not on a report: JUnit reads the properties of the later teardown report.
-    others = [pair for pair in item.user_properties if not str(pair[0]).startswith(_PREFIX)]
-    item.user_properties[:] = [*others, *_properties(record)]
-
-
-def record_of(item: pytest.Item) -> ItemRecord:
-    """Return the record of the item's current attempt."""
-    return item.stash[_RECORD]
-
-
-def keep_tape(item: pytest.Item, record: TapeRecord) -> None:
-    """Keep what came of the item's cassette."""
-    item.stash[_TAPE] = record
-
-
-def failure(item: pytest.Item) -> ExpectationFailed:
-    """Return the exception of an expectation that does not hold."""
-    record = record_of(item)
-    said = text.verdict(record, width=columns(item.config))
-    return ExpectationFailed(f"not met: {line(record.expectation.expect)}", said)
-
-
 def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """Put the record on the report that settles the item: of its call, or of a setup that ended it."""
-    record = item.stash.get(_RECORD, None)
+    record = find_record(item)
     if record is None or report.when == "teardown" or (report.when == "setup" and report.passed):
         return
     if report.when == "setup" or (report.skipped and record.outcome == Outcome.UNDECIDED):
         record = _not_run(record, call, report)
-        keep(item, record)
+        store_record(item, record)
+    # On the item, not on this report: JUnit reads the properties of the later teardown report.
+    others = [pair for pair in item.user_properties if not str(pair[0]).startswith(_PREFIX)]
+    item.user_properties[:] = [*others, *_properties(record)]
     # A plain dict: xdist ships report attributes as JSON.
     cast("Any", report).refinery = _encodable(record.model_dump(mode="json"))
     section = "\n".join(_section(item, record))
@@ -65,14 +43,12 @@ def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.Tes
         _add_extra(report, text.whole(record))
 
 
-def tape_to_report(item: pytest.Item, report: pytest.TestReport) -> bool:
+def cassette_to_report(item: pytest.Item, report: pytest.TestReport) -> bool:
     """Put what came of the item's cassette on the report of its end; tell whether it is there now."""
-    record = item.stash.get(_TAPE, None)
-    if record is None or report.when != "teardown":
-        return False
-    cast("Any", report).refinery_tape = record.model_dump(mode="json")
-    del item.stash[_TAPE]
-    return True
+    record = take_cassette_record(item) if report.when == "teardown" else None
+    if record is not None:
+        cast("Any", report).refinery_tape = record.model_dump(mode="json")
+    return record is not None
 
 
 def _encodable(data: object) -> object:
@@ -132,3 +108,25 @@ def _properties(record: ItemRecord) -> Iterator[tuple[str, object]]:
     yield f"{_PREFIX}confidence", found.confidence.value
     yield f"{_PREFIX}coverage", found.coverage.percentage
     yield f"{_PREFIX}analyst", found.analyst
+
+
+class JUnit:
+    """The JUnit file of a run, where it writes one.
+
+    pytest has no other way: its own ``system-out`` holds captured output alone, and that only with ``junit_logging``.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def add_output(self, report: pytest.TestReport, text: Callable[[], str]) -> None:
+        """Add a text to the item that ``report`` is about, before its teardown is reported."""
+        file = self._file()
+        if file is not None:
+            output = Element("system-out")
+            output.text = text()
+            file.node_reporter(report).append(output)
+
+    def _file(self) -> Any:  # noqa: ANN401  (private to pytest)
+        plugins = self._config.pluginmanager.get_plugins()
+        return next((plugin for plugin in plugins if type(plugin).__name__ == "LogXML"), None)

@@ -12,37 +12,48 @@ from pytest_refinery import wiring
 from pytest_refinery.analysis import compiling, history, overview, plans, tapes
 from pytest_refinery.analysis.records import ItemRecord, Outcome
 from pytest_refinery.analysis.tapes import TapeRecord
-from pytest_refinery.integration.reporting import colours, github, originals, report_files, report_sections
-from pytest_refinery.integration.reporting.earlier_runs import EarlierRuns
-from pytest_refinery.integration.reporting.junit import JUnit
+from pytest_refinery.integration.reporting import colours, failure_summary, github, report_files
 from pytest_refinery.integration.reporting.pictures import PictureStore
+from pytest_refinery.integration.reporting.report_sections import TITLE, JUnit
 from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import escape, markdown, patch, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pytest_refinery.analysis.history import Past
     from pytest_refinery.analysis.overview import Telling
     from pytest_refinery.analysis.records import Report, SessionPlan
-    from pytest_refinery.integration.running.item_services import ItemServices
-    from pytest_refinery.integration.workers import SharedFolder
+    from pytest_refinery.integration.reporting.failure_summary import Summarizer
     from pytest_refinery.settings import Settings
+    from pytest_refinery.wiring import Services
 
 _QUIETEST = -1
+_FAILURES_KEY = "refinery/failures"
 
 
 class Summary:
-    """Gathers the records that reports bring, from this process or from workers."""
+    """Gathers the records that reports bring, from this process or from workers.
+
+    Args:
+        services: Returns those of the whole session.
+        spent: Returns what this process spent and when, and no report carried.
+    """
 
     def __init__(
-        self, config: pytest.Config, settings: Settings, services: ItemServices, workers: SharedFolder
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        services: Callable[[], Services],
+        spent: Callable[[], list[tuple[float, int]]],
+        summarizer: Summarizer,
     ) -> None:
         self._config = config
         self._settings = settings
         self._services = services
-        self._workers = workers
+        self._spent = spent
+        self._summarizer = summarizer
         self._folder = config.invocation_params.dir / settings.report if settings.report else None
         self._earlier = EarlierRuns(config, self._folder, shown=settings.report or "")
         self._junit = JUnit(config)
@@ -72,7 +83,7 @@ class Summary:
         self._failing.add(report.nodeid)
         self._junit.add_output(report, partial(text.whole, record))
         if self._config.pluginmanager.hasplugin("terminalreporter"):
-            colours.paint(report, report_sections.TITLE)
+            colours.paint(report, TITLE)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         """Compile the report and write its files."""
@@ -84,7 +95,7 @@ class Summary:
             plugin_version=version("pytest-refinery"),
             dollars=wiring.build_prices(),
             plan=self._plan(),
-            telling=None if exitstatus == pytest.ExitCode.INTERRUPTED else self._telling(),
+            telling=None if exitstatus == pytest.ExitCode.INTERRUPTED else self._summary_result(),
             past=self._past(),
             replayed={nodeid for nodeid, tape in self._tapes.items() if tape.is_replayed},
         )
@@ -98,13 +109,13 @@ class Summary:
             self._problems.append(str(error))
             return None
 
-    def _telling(self) -> Telling | None:
+    def _summary_result(self) -> Telling | None:
         """Return what a model says of all failures together, ``None`` where none is to be asked."""
         failures = compiling.ordered(record for record in self._records.values() if record.diagnosis is not None)
         if len(failures) < overview.FEWEST or any(tape.played for tape in self._tapes.values()):
             return None
         try:
-            return self._services.told(failures, shared_folder=self._workers.path)
+            return self._summarizer.run(self._services(), failures)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (the run is over and its outcome stands)
             why = f"{type(error).__name__}: {error}".removesuffix(": ")
             self._problems.append(f"the causes are grouped by their words alone: {why}")
@@ -117,19 +128,19 @@ class Summary:
             return None
         dollars = wiring.build_prices()
         failures = sum(record.outcome == Outcome.FAILED for record in self._records.values())
-        summary = self._services.planned_summary(failures)
+        summary = failure_summary.plan(self._services().analyst, failures)
         return plans.session(planned, model=self._settings.model, limit=self._limit(), dollars=dollars, summary=summary)
 
     def _limit(self) -> int:
         """Return the tokens per minute of the account, as far as they are known."""
-        return wiring.build_budget(self._settings, tell=lambda _: None).largest_request
+        return self._services().tokens_per_minute
 
     def _write(self, report: Report) -> None:
         problem = github.summarise(report)
         self._problems += [problem] if problem else []
         if self._folder is None:
             return
-        self._pictures.take_spent(self._services.pictures.take_spent())
+        self._pictures.take_spent(self._spent())
         files: dict[str, Callable[[], str | None]] = {
             "report.json": lambda: report.model_dump_json(indent=2) + "\n",
             "report.md": partial(markdown.render, report),
@@ -142,7 +153,7 @@ class Summary:
     def _patch(self, report: Report) -> str | None:
         """Return the suggested changes of prompt files as a patch, ``None`` where there are none."""
         fixes = tuple(patch.fixes_in(report))
-        merged = patch.merged(fixes, originals.read(fixes, root=self._config.rootpath))
+        merged = patch.merged(fixes, report_files.read_originals(fixes, root=self._config.rootpath))
         self._problems += merged.left_out
         return merged.text or None
 
@@ -166,3 +177,41 @@ class Summary:
             terminalreporter.write_line(f"cassettes: {found}")
         for problem in (*self._problems, *tapes.problems(self._tapes.values())):
             terminalreporter.write_line(f"warning: {escape.line(problem)}", yellow=True)
+
+
+class EarlierRuns:
+    """The run that this one is compared with: that of the report in ``folder`` if there is one, else the last one.
+
+    Args:
+        shown: How to call the folder.
+    """
+
+    def __init__(self, config: pytest.Config, folder: Path | None, *, shown: str = "") -> None:
+        self._cache: pytest.Cache | None = getattr(config, "cache", None)
+        self._report = folder / "report.json" if folder else None
+        self._shown = f"the earlier {shown}/report.json"
+
+    def to_compare(self) -> Past | None:
+        """Return what is known of that run, ``None`` where there was none.
+
+        Raises:
+            ForeignReportError: The folder holds a ``report.json`` that cannot be used.
+        """
+        if self._report is None or not self._report.is_file():
+            return self._last()
+        try:
+            content = self._report.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            msg = f"{self._shown} cannot be read ({error.strerror}), so nothing was compared with it"
+            raise history.ForeignReportError(msg) from error
+        return history.read_report(content, name=self._shown)
+
+    def remember(self, items: Iterable[ItemRecord]) -> None:
+        """Keep what the next run should know; a worker or a run without a cache keeps nothing."""
+        if self._cache is not None:
+            known = history.remembered(items, self._last())
+            self._cache.set(_FAILURES_KEY, known.model_dump(mode="json"))
+
+    def _last(self) -> Past | None:
+        content = self._cache.get(_FAILURES_KEY, None) if self._cache else None
+        return None if content is None else history.read_cached(content)

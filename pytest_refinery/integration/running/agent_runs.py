@@ -1,4 +1,4 @@
-"""An expectation whose agent is run anew: called, listened to, and judged on the trace that this makes."""
+"""An expectation whose agent is re-run: called, traced, and judged on the trace that this makes."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ class AgentRun:
         return trace, error
 
     def _decided(self, record: ItemRecord, trace: Trace, error: BaseException | None) -> tuple[ItemRecord, Case | None]:
-        record = record.model_copy(update={"trace": evaluation.trace_record(trace, is_anew=True)})
+        record = record.model_copy(update={"trace": evaluation.trace_record(trace, is_rerun=True)})
         if error is not None:
             return self._raised(record, trace, error)
         try:
-            return self.evaluation.decide(record, trace)
+            return self.evaluation.run(record, trace)
         except RefineryError as reason:
             return record.model_copy(update={"outcome": Outcome.UNDECIDED, "error": str(reason)}), None
 

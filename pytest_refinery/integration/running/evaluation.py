@@ -60,7 +60,7 @@ def blank_record(expectation: Expectation, *, nodeid: str, file: str) -> ItemRec
     )
 
 
-def trace_record(trace: Trace, *, is_anew: bool = False) -> TraceRecord:
+def trace_record(trace: Trace, *, is_rerun: bool = False) -> TraceRecord:
     """Return what a report says of a trace."""
     return TraceRecord(
         id=trace.id,
@@ -69,7 +69,7 @@ def trace_record(trace: Trace, *, is_anew: bool = False) -> TraceRecord:
         format=trace.format,
         runs=len(trace.runs),
         notes=trace.notes,
-        is_anew=is_anew,
+        is_anew=is_rerun,
     )
 
 
@@ -133,7 +133,7 @@ class Evaluation:
             eval_files=self.eval_files,
         )
 
-    def decide(self, record: ItemRecord, trace: Trace) -> tuple[ItemRecord, Case | None]:
+    def run(self, record: ItemRecord, trace: Trace) -> tuple[ItemRecord, Case | None]:
         """Return the record with its verdict, and the case to diagnose where the expectation does not hold.
 
         Where the judge could not tell, the record's outcome is undecided, and its ``error`` says why.
@@ -145,7 +145,7 @@ class Evaluation:
         record, failures = self._checked(record, case) if self.expectation.checks else self._judged(record, case)
         if record.outcome == Outcome.UNDECIDED:
             # A failed one is drawn with its diagnosis.
-            self.services.pictures.draw(record, case)
+            self.services.draw(record, case)
         return record, replace(case, failures=failures) if record.outcome == Outcome.FAILED else None
 
     def _checked(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[CheckFailure, ...]]:
@@ -161,8 +161,8 @@ class Evaluation:
         self.refuse_undecidable()
         trials = 1 if case.trace.is_live else self.expectation.trials
         if self.services.is_planning:
-            return self.services.planned_judge(record, case, trials=trials), ()
-        found = self.services.judged(record.nodeid, case, trials=trials, pass_rate=self.expectation.pass_rate)
+            return self.services.plan_judge(record, case, trials=trials), ()
+        found = self.services.judge(record.nodeid, case, trials=trials, pass_rate=self.expectation.pass_rate)
         record = record.model_copy(update={"judge": found, "outcome": _OUTCOMES[found.verdict]})
         if found.verdict == JudgeVerdict.UNDECIDED:
             return record.model_copy(update={"error": f"The judge could not decide it. {_reasons(found)}"}), ()
@@ -172,14 +172,14 @@ class Evaluation:
 def judge(
     expectation: Expectation, record: ItemRecord, services: ItemServices, *, base: Path
 ) -> tuple[ItemRecord, Case | None]:
-    """Return the verdict on the recorded trace of an expectation; see ``Evaluation.decide``.
+    """Return the verdict on the recorded trace of an expectation; see ``Evaluation.run``.
 
     Raises:
         RefineryError: The expectation cannot be decided.
     """
     evaluation = begin(expectation, services, base=base)
     trace = evaluation.recorded()
-    return evaluation.decide(record.model_copy(update={"trace": trace_record(trace)}), trace)
+    return evaluation.run(record.model_copy(update={"trace": trace_record(trace)}), trace)
 
 
 def _failure(found: JudgeRecord, case: Case) -> CheckFailure:

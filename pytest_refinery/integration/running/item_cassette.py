@@ -13,49 +13,37 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-import pytest
-
-from pytest_refinery import wiring
 from pytest_refinery.analysis import tapes
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.analysis.tapes import TapeRecord
 from pytest_refinery.errors import CassetteError, Undecided
-from pytest_refinery.integration.fixture import TAPED_SOURCE
-from pytest_refinery.integration.reporting import report_sections
-from pytest_refinery.integration.running.items import ExpectationItem
+from pytest_refinery.integration.item_records import ENDS_THE_RUN, SOURCE, record_of, store_cassette_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from pytest_refinery.analysis.ports import Analyst, PreparingAnalyst
+    import pytest
+
     from pytest_refinery.cassettes.network_block import NetworkBlock
     from pytest_refinery.cassettes.tape import Tape
     from pytest_refinery.settings import Settings
-    from pytest_refinery.traces.source import TraceSource
+    from pytest_refinery.wiring import Services
 
-_ENDS_THE_RUN = (KeyboardInterrupt, SystemExit, pytest.exit.Exception)
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 _LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
-class Services:
-    """Who loads the traces and answers the questions of an item while its cassette is open."""
-
-    analyst: Analyst | PreparingAnalyst
-    source: TraceSource
-
-
-@dataclass(frozen=True)
 class OpenCassette:
-    """One attempt of an item while its cassette is open.
+    """The cassette of an item while it is open.
 
     Attributes:
+        services: Who loads the item's traces and answers its questions meanwhile.
         block: Of the network, where the item has none.
     """
 
     tape: Tape
-    means: Services
+    services: Services
     block: NetworkBlock | None
 
     @property
@@ -68,23 +56,18 @@ class OpenCassette:
 class ItemCassette:
     """Opens the cassettes of a process, one at a time.
 
-    Args:
-        means: Returns who asks while a cassette is open.
-
     Attributes:
-        take: The one that is under way, if one is.
         lost: Why a recording was not written that the last item had to break off, ``""`` where none was.
     """
 
-    def __init__(self, config: pytest.Config, settings: Settings, means: Callable[[Tape], Services]) -> None:
-        self.take: OpenCassette | None = None
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.lost = ""
+        self._open: OpenCassette | None = None
         self._item: pytest.Item | None = None
-        self._spoilt = ""
+        self._discarded = ""
         self._config = config
         self._settings = settings
-        self._means = means
-        self._open = ExitStack()
+        self._closing = ExitStack()
 
     def path_of(self, item: pytest.Item) -> Path:
         """Return the cassette of an item, whether there is one or not."""
@@ -93,12 +76,12 @@ class ItemCassette:
         # Files outside of the suite's root have their cassettes below it too.
         parts = ["_" if part in {"..", "/", "//"} else part.replace(":", "_") for part in PurePosixPath(file).parts]
         default = folder.joinpath(*parts, f"{_file_name(name)}.yaml")
-        chosen: Path | None = self._config.hook.pytest_refinery_cassette(item=item, default=default)
+        chosen: Path | None = item.ihook.pytest_refinery_cassette(item=item, default=default)
         return default if chosen is None else self._config.rootpath / chosen
 
-    def is_taped(self, item: pytest.Item) -> bool:
+    def is_in_use(self, item: pytest.Item) -> bool:
         """Tell whether an item records or replays."""
-        return _is_ours(item) and self._mode(self.path_of(item)) is not None
+        return self._mode(self.path_of(item)) is not None
 
     def _mode(self, path: Path) -> str | None:
         wanted = self._settings.record
@@ -106,13 +89,13 @@ class ItemCassette:
             return "none" if path.exists() else None
         return wanted
 
-    def begin(self, item: pytest.Item) -> None:
+    def begin(self, item: pytest.Item, services: Services) -> None:
         """Open the cassette of an item, if it has one and it is not open yet; it is closed when the item ends.
 
         Raises:
             CassetteError: It cannot be used.
         """
-        if self.take is not None or not _is_ours(item):
+        if self._open is not None:
             return
         self._item = item
         path = self.path_of(item)
@@ -121,70 +104,69 @@ class ItemCassette:
             return
         # Before fixtures that others share are ended, and after the item's own, whatever comes in between.
         item.addfinalizer(partial(self._end, item))
-        scrub = partial(_scrubbed, self._config)
-        tape = self._open.enter_context(
-            wiring.open_cassette(path, mode, self._settings, about=item.nodeid, callables=[scrub])
-        )
-        is_offline = self._settings.record == "none"
-        block = wiring.offline(self._settings, about=item.nodeid) if is_offline else None
-        self.take = OpenCassette(tape, self._means(tape), self._open.enter_context(block) if block else None)
-        item.stash[TAPED_SOURCE] = self.take.means.source
+        scrub = partial(_scrubbed, item)
+        with ExitStack() as stack:
+            tape = stack.enter_context(services.open_cassette(path, mode, about=item.nodeid, callables=[scrub]))
+            is_offline = self._settings.record == "none"
+            block = stack.enter_context(services.offline(about=item.nodeid)) if is_offline else None
+            self._open = OpenCassette(tape, services.while_open(tape), block)
+            self._closing = stack.pop_all()
+
+    @property
+    def services(self) -> Services | None:
+        """Who answers while a cassette is open, ``None`` where none is."""
+        return self._open.services if self._open else None
 
     def set_trial(self, number: int) -> None:
         """Keep the requests of one trial of an agent apart from those of others; 0 for what belongs to none."""
-        if self.take is not None:
-            self.take.tape.trial = number
-
-    @property
-    def is_replaying(self) -> bool:
-        """Whether no request is sent now."""
-        return self.take is not None and self.take.tape.is_replaying
+        if self._open is not None:
+            self._open.tape.trial = number
 
     @property
     def faults(self) -> tuple[str, ...]:
         """What the open cassette could not answer; a sentence each, with paths below the suite's root."""
         root = f"{self._config.rootpath}{os.sep}"
-        return tuple(fault.replace(root, "") for fault in self.take.faults) if self.take else ()
+        return tuple(fault.replace(root, "") for fault in self._open.faults) if self._open else ()
 
-    def spoil(self, why: str) -> None:
+    def discard(self, why: str) -> None:
         """Write nothing of what is being recorded, because of ``why``."""
-        if self.take is not None:
-            self.take.tape.discard()
-            self._spoilt = why
-            self.lost = self._trouble(self.take.tape)
+        if self._open is not None:
+            self._open.tape.discard()
+            self._discarded = why
+            self.lost = self._trouble(self._open.tape)
 
     def _end(self, item: pytest.Item) -> None:
-        take, self.take = self.take, None
-        self._open.close()
-        if take is None:
+        ended, self._open = self._open, None
+        self._closing.close()
+        if ended is None:
             return
-        del item.stash[TAPED_SOURCE]
-        unused = take.tape.unused if _is_whole(item) and not take.faults else ()
+        del item.stash[SOURCE]
+        unused = ended.tape.unused if _is_whole(item) and not ended.faults else ()
         record = TapeRecord(
             nodeid=item.nodeid,
-            path=self._shown(take.tape.path),
-            played=take.tape.played,
-            recorded=take.tape.recorded,
+            path=self._shown(ended.tape.path),
+            played=ended.tape.played,
+            recorded=ended.tape.recorded,
             unused=unused,
-            trouble=take.tape.trouble or self._trouble(take.tape),
+            trouble=ended.tape.trouble or self._trouble(ended.tape),
         )
-        self._spoilt = ""
-        report_sections.keep_tape(item, record)
+        self._discarded = ""
+        store_cassette_record(item, record)
         if unused and self._settings.strict_cassettes:
-            msg = f"{next(tapes.problems([record]))}. Record it anew, or leave --refinery-strict-cassettes away."
+            msg = f"{next(tapes.problems([record]))}. Record it again, or leave --refinery-strict-cassettes away."
             raise CassetteError(msg)
 
     def _trouble(self, tape: Tape) -> str:
-        if not self._spoilt or not tape.recorded:
+        if not self._discarded or not tape.recorded:
             return ""
-        return f"The cassette {self._shown(tape.path)} was not written: {self._spoilt}. What was there stays."
+        return f"The cassette {self._shown(tape.path)} was not written: {self._discarded}. What was there stays."
 
     def _shown(self, path: Path) -> str:
         root = self._config.rootpath
         return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
     @contextmanager
-    def faithfully(self) -> Iterator[None]:
+    def undecided_on_miss(self) -> Iterator[None]:
         """Let what happens inside be undecided where the recording does not cover it: its outcome means nothing.
 
         Libraries and agents pass over such errors, or wrap them in their own.
@@ -194,7 +176,7 @@ class ItemCassette:
         """
         try:
             yield
-        except _ENDS_THE_RUN:
+        except ENDS_THE_RUN:
             raise
         except BaseException as error:
             self._refuse(error)
@@ -215,13 +197,9 @@ class ItemCassette:
         return sentence.format(cassette=self._shown(self.path_of(item)), command=command)
 
 
-def _is_ours(item: pytest.Item) -> bool:
-    return isinstance(item, ExpectationItem) or item.get_closest_marker("refinery") is not None
-
-
 def _is_whole(item: pytest.Item) -> bool:
     """Tell whether an item has come to all that it would ask: what it did not come to is not unused."""
-    record = report_sections.record_of(item)
+    record = record_of(item)
     if record.diagnosis is not None:
         return record.diagnosis.partial is None
     return record.outcome is Outcome.PASSED
@@ -247,9 +225,9 @@ def _file_name(name: str) -> str:
     return f"{plain[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _scrubbed(config: pytest.Config, text: str) -> str | None:
+def _scrubbed(item: pytest.Item, text: str) -> str | None:
     """Let each hook take out of a text what no cassette may hold."""
-    for implementation in config.hook.pytest_refinery_scrub.get_hookimpls():
+    for implementation in item.ihook.pytest_refinery_scrub.get_hookimpls():
         found = implementation.function(text=text)
         text = text if found is None else str(found)
     return text

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_refinery.errors import ExpectationFailed, ExpectationFileError, RefineryError, Undecided
-from pytest_refinery.integration.reporting import report_sections
+from pytest_refinery.integration.item_records import record_of, store_record
+from pytest_refinery.integration.running.item_services import custom_checks
+from pytest_refinery.integration.running.prefetch import Reference
 from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import text
+from pytest_refinery.reports.escape import line as printable_line
 from pytest_refinery.reports.escape import printable
 
 if TYPE_CHECKING:
@@ -39,9 +43,10 @@ class ExpectationFile(pytest.File):
         from pytest_refinery.expectations import loader
 
         try:
-            found = loader.load(self.path, custom=self._services.custom_checks)
+            found = loader.load(self.path, custom=custom_checks(self))
         except ExpectationFileError as error:
             raise self.CollectError(str(error)) from error
+        self._services.add(self)
         for tag in sorted({tag for expectation in found for tag in expectation.tags}):
             # --strict-markers would refuse a mark that nobody has declared.
             self.config.addinivalue_line("markers", f"{tag}: a tag of expectation files.")
@@ -69,13 +74,21 @@ class ExpectationItem(pytest.Item):
 
     @property
     def runs_agent(self) -> bool:
-        """Whether an agent is run anew for it."""
-        return self._services.runs_agent(self.expectation)
+        """Whether an agent is re-run for it."""
+        return self._services.agent_of(self.expectation) is not None
 
     @cached_property
-    def may_be_read_ahead(self) -> bool:
+    def may_be_prefetched(self) -> bool:
         """Whether its trace is a recorded one, and no cassette holds what is asked for it."""
-        return not self.runs_agent and not self._services.cassette.is_taped(self)
+        return not self.runs_agent and not self._services.cassette.is_in_use(self)
+
+    @property
+    def remote_trace(self) -> Reference | None:
+        """What has to be fetched for it; a local file takes work, not a wait."""
+        written, base = self.expectation.trace, self.path.parent
+        if written is None or os.path.exists(base / written):  # noqa: PTH110  (False for any text)
+            return None
+        return Reference(written, base, self.expectation.project)
 
     def blank_record(self) -> ItemRecord:
         """Return the record as long as nothing is known."""
@@ -92,8 +105,8 @@ class ExpectationItem(pytest.Item):
         base = self.path.parent
         from pytest_refinery.integration.running import agent_runs, evaluation
 
-        self._services.cassette.begin(self)
-        record = report_sections.record_of(self)
+        self._services.begin(self)
+        record = record_of(self)
         if self.runs_agent:
             self._agent = agent_runs.prepared(self.expectation, self._services, base=base)
             if self._services.is_planning:
@@ -105,7 +118,7 @@ class ExpectationItem(pytest.Item):
     def _settle(self, record: ItemRecord) -> None:
         from pytest_refinery.analysis.records import Outcome
 
-        report_sections.keep(self, record)
+        store_record(self, record)
         if record.outcome == Outcome.SKIPPED:
             pytest.skip(record.error or "")
         if record.outcome == Outcome.UNDECIDED:
@@ -119,14 +132,19 @@ class ExpectationItem(pytest.Item):
             RefineryError: What the agent did cannot be decided.
         """
         if self._agent is not None:
-            with self._services.cassette.faithfully():
-                record, self._case = self._agent.decide(report_sections.record_of(self), self._services)
+            with self._services.cassette.undecided_on_miss():
+                record, self._case = self._agent.decide(record_of(self), self._services)
             self._settle(record)
         if self._case is None:
             return
-        record = self._services.diagnosed(report_sections.record_of(self), self._case)
-        report_sections.keep(self, record)
-        raise report_sections.failure(self)
+        record = self._services.diagnose(self, record_of(self), self._case)
+        store_record(self, record)
+        raise self._failure()
+
+    def _failure(self) -> ExpectationFailed:
+        record = record_of(self)
+        headline = f"not met: {printable_line(record.expectation.expect)}"
+        return ExpectationFailed(headline, text.verdict(record, width=columns(self.config)))
 
     def teardown(self) -> None:
         """Let go of the trace."""

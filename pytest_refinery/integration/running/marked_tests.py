@@ -109,11 +109,11 @@ class MarkedTest:
             trace=trace,
             expect=self.expect,
             business_context=self.business_context,
-            failures=(CheckFailure(check="assertion", expected=self.expect, actual=_told(error), error=str(error)),),
+            failures=(CheckFailure(check="assertion", expected=self.expect, actual=_message(error), error=str(error)),),
             prompts=trace_prompts.extract(trace),
             prompt_files=prompt_files,
         )
-        return services.diagnosed(record, case)
+        return services.diagnose(self.item, record, case)
 
     def _with_trace(self, record: ItemRecord, outcome: Outcome) -> ItemRecord:
         trace = trace_of(self.item)
@@ -123,6 +123,6 @@ class MarkedTest:
         return record.model_copy(update=known)
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """Return what a failed assertion says."""
     return f"{type(error).__name__}: {error}"[:_FAILURE_CHARACTERS]

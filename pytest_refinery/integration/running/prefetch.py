@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import Future
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, NamedTuple
-
-from pytest_refinery.integration.running.items import ExpectationItem
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +19,21 @@ if TYPE_CHECKING:
 # (benchmarks/results/scale.md), and most traces have a few hundred at most.
 _ITEMS_AHEAD = 16
 _RUNS_AHEAD = 5_000
+
+
+@runtime_checkable
+class Prefetchable(Protocol):
+    """An item whose trace can be fetched ahead of its turn."""
+
+    @property
+    def may_be_prefetched(self) -> bool:
+        """Whether its trace is a recorded one, and no cassette holds what is asked for it."""
+        ...
+
+    @property
+    def remote_trace(self) -> Reference | None:
+        """What has to be fetched for it, ``None`` where that is nothing."""
+        ...
 
 
 class Reference(NamedTuple):
@@ -55,8 +67,7 @@ class Prefetch:
     def before(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Begin what ``item`` and those behind it need, and let go of all else."""
         coming = (item, *islice(self._after(item, nextitem), _ITEMS_AHEAD))
-        recorded = [each for each in takewhile(_is_recorded, coming) if isinstance(each, ExpectationItem)]
-        wanted = list(dict.fromkeys(reference for each in recorded if (reference := _remote(each))))
+        wanted = list(dict.fromkeys(filter(None, map(_remote, takewhile(_is_recorded, coming)))))
         self._begun = {reference: self._begun[reference] for reference in wanted if reference in self._begun}
         for reference in wanted:
             if reference not in self._begun and self._runs() < _RUNS_AHEAD:
@@ -68,7 +79,7 @@ class Prefetch:
         try:
             return future.result() if future else None
         except BaseException:
-            # A rerun of the item fetches it anew.
+            # A rerun of the item fetches it again.
             self._begun.pop(reference, None)
             raise
 
@@ -95,16 +106,12 @@ class Prefetch:
 
 
 def _is_recorded(item: pytest.Item) -> bool:
-    return isinstance(item, ExpectationItem) and item.may_be_read_ahead
+    return isinstance(item, Prefetchable) and item.may_be_prefetched
 
 
-def _remote(item: ExpectationItem) -> Reference | None:
-    """Return what has to be fetched for an item; a local file takes work, not a wait."""
-    written, base = item.expectation.trace, item.path.parent
+def _remote(item: pytest.Item) -> Reference | None:
     is_skipped = any(item.get_closest_marker(name) for name in ("skip", "skipif"))
-    if written is None or is_skipped or os.path.exists(base / written):  # noqa: PTH110  (False for any text)
-        return None
-    return Reference(written, base, item.expectation.project)
+    return item.remote_trace if isinstance(item, Prefetchable) and not is_skipped else None
 
 
 def _queue_of_worker(config: pytest.Config) -> Sequence[int] | None:
@@ -128,5 +135,5 @@ def _begun(load: Callable[[Reference], Trace], reference: Reference) -> Future[T
         except BaseException as error:  # noqa: BLE001  (raised where the trace is wanted)
             future.set_exception(error)
 
-    threading.Thread(target=fetch, name="refinery-read-ahead", daemon=True).start()
+    threading.Thread(target=fetch, name="refinery-prefetch", daemon=True).start()
     return future

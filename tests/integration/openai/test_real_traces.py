@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +41,7 @@ def case(runs: int) -> Case:
 
 def diagnosed(server: OpenAIServer, account: pytest.MonkeyPatch, runs: int, settings: Settings) -> Diagnosis:
     account.setenv("OPENAI_BASE_URL", server.base_url)
-    return wiring.build_engine(settings, wiring.build_analyst("openai", settings)).diagnose(case(runs))
+    return wiring.build(replace(settings, analyst="openai")).engine.diagnose(case(runs))
 
 
 @pytest.mark.parametrize(("runs", "groups"), [(7, 1), (14, 3), (35, 6)])

@@ -8,9 +8,9 @@ import pytest
 from benchmarks.accuracy import data_sets, floors, metrics, report, support, teams, trial
 from benchmarks.accuracy.labelled import Answer, Labelled, Mode
 from pytest_refinery import wiring
-from pytest_refinery.analysis.engine import Engine, Limits
 from pytest_refinery.analysis.schemas import Confidence
 from pytest_refinery.expectations.checks import Check
+from pytest_refinery.settings import Settings
 from pytest_refinery.traces.model import Run, Trace
 from tests.data_paths import require
 
@@ -151,7 +151,7 @@ def test_each_mode_gives_its_own_sentence() -> None:
 
 
 def test_an_analyst_is_asked_through_the_engine() -> None:
-    found = trial.ask_one(Engine(wiring.build_analyst("builtin"), Limits()), labelled())
+    found = trial.ask_one(wiring.build(Settings(analyst="builtin")).engine, labelled())
     assert (found.coverage, found.tokens) == (1.0, 0)
     assert found.verified == found.quotes
     assert len(found.candidates) <= 3

@@ -68,7 +68,7 @@ def test_whatever_goes_wrong_while_drawing_costs_the_picture_and_nothing_else(mo
     assert not hasattr(call, "refinery_picture")
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), pytest.exit.Exception("enough")])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), pytest.exit.Exception("enough")])
 def test_what_ends_the_run_ends_the_drawing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     monkeypatch.setattr(pictures, "draw", raising(error))
     with pytest.raises(type(error)):

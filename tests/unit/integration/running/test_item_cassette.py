@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_refinery.errors import ConfigurationError
 from pytest_refinery.integration.running.item_cassette import ItemCassette
 from pytest_refinery.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ROOT = Path("/suite")
 _IDS = st.text(st.characters(codec="utf-8"), min_size=1)
@@ -22,14 +24,17 @@ _IDS = st.text(st.characters(codec="utf-8"), min_size=1)
 _IDS_OF_A_FILE = st.sampled_from([".", ":"]).map(lambda other: _IDS.filter(lambda name: other not in name))
 
 
-def cassette(choose: Callable[..., Path | None] = lambda **_: None, **settings: Any) -> ItemCassette:  # noqa: ANN401
-    config: Any = SimpleNamespace(rootpath=ROOT, hook=SimpleNamespace(pytest_refinery_cassette=choose))
-    return ItemCassette(config, Settings(**settings), lambda _: pytest.fail("nothing is opened here"))
+def an_item(nodeid: str, choose: Callable[..., Path | None] = lambda **_: None) -> Any:  # noqa: ANN401
+    return SimpleNamespace(nodeid=nodeid, ihook=SimpleNamespace(pytest_refinery_cassette=choose))
+
+
+def cassette(**settings: Any) -> ItemCassette:  # noqa: ANN401
+    config: Any = SimpleNamespace(rootpath=ROOT)
+    return ItemCassette(config, Settings(**settings))
 
 
 def path_of(nodeid: str, **settings: Any) -> str:  # noqa: ANN401
-    item: Any = SimpleNamespace(nodeid=nodeid)
-    return cassette(**settings).path_of(item).relative_to(ROOT).as_posix()
+    return cassette(**settings).path_of(an_item(nodeid)).relative_to(ROOT).as_posix()
 
 
 def test_an_item_has_a_file_below_the_path_of_its_own() -> None:
@@ -40,8 +45,8 @@ def test_an_item_has_a_file_below_the_path_of_its_own() -> None:
 
 
 def test_a_hook_chooses_another_relative_to_the_root() -> None:
-    item: Any = SimpleNamespace(nodeid="a.refinery.yaml::one")
-    assert cassette(lambda **_: Path("else/where.yaml")).path_of(item) == ROOT / "else" / "where.yaml"
+    item = an_item("a.refinery.yaml::one", lambda **_: Path("else/where.yaml"))
+    assert cassette().path_of(item) == ROOT / "else" / "where.yaml"
 
 
 @given(_IDS_OF_A_FILE.flatmap(lambda ids: st.lists(ids, min_size=2, max_size=2, unique=True)))
@@ -57,3 +62,30 @@ def test_whatever_an_item_is_called_its_cassette_is_below_the_folder(name: str, 
     assert ".." not in found.parts
     assert len(found.name) < 130
     assert not found.name.endswith((".refinery.yaml", ".refinery.yml"))
+
+
+class Opened:
+    """Stands for services of which those of an open cassette cannot be built."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+
+    @contextmanager
+    def open_cassette(self, path: Path, mode: str, **_: object) -> Iterator[object]:
+        self.is_open = True
+        try:
+            yield SimpleNamespace(path=path, mode=mode)
+        finally:
+            self.is_open = False
+
+    def while_open(self, tape: object) -> object:
+        raise ConfigurationError(f"no analyst for {tape}")
+
+
+def test_a_cassette_is_closed_again_where_the_services_cannot_be_built() -> None:
+    item, services, opening = an_item("a.refinery.yaml::one"), Opened(), cassette(record="all")
+    item.addfinalizer = [].append
+    with pytest.raises(ConfigurationError):
+        opening.begin(item, services)  # type: ignore[arg-type]
+    assert not services.is_open
+    assert opening.services is None
