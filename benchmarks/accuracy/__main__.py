@@ -85,7 +85,8 @@ def _engine(analyst: str) -> Engine:
 
 def measured(engine: Engine, analyst: str, cases: Sequence[Labelled], modes: Sequence[Mode]) -> report.Results:
     """Return what the analyst of ``engine`` says about the cases in each mode."""
-    return report.Results(analyst, cases, {mode: trial.ask(engine, cases, mode) for mode in modes})
+    answers = {mode: trial.ask(engine, cases, mode) for mode in modes}
+    return report.Results(analyst, cases, answers)
 
 
 def _write(name: str, results: report.Results, page: str) -> None:

@@ -12,6 +12,8 @@ from pytest_refinery.expectations.checks import Check, run_checks
 from pytest_refinery.traces import prompts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_refinery.analysis.ports import PromptFile
     from pytest_refinery.analysis.schemas import Confidence
     from pytest_refinery.expectations.verdicts import CheckFailure
@@ -69,8 +71,7 @@ class Labelled:
     @cached_property
     def failures(self) -> tuple[CheckFailure, ...]:
         """What the checks objected to, as a run of the plugin finds it."""
-        verdicts = run_checks(self.checks, self.trace)
-        return tuple(verdict.failure for verdict in verdicts if verdict.failure is not None)
+        return failures(self.checks, self.trace)
 
     def case(self, mode: Mode) -> Case:
         """Return what the analyst is asked in ``mode``."""
@@ -84,6 +85,11 @@ class Labelled:
         )
 
 
+def failures(checks: Iterable[Check], trace: Trace) -> tuple[CheckFailure, ...]:
+    """Return what checks object to in a trace."""
+    return tuple(verdict.failure for verdict in run_checks(checks, trace) if verdict.failure is not None)
+
+
 @dataclass(frozen=True)
 class Answer:
     """What an analyst, or a trivial rule, says about one labelled trace.
@@ -93,7 +99,7 @@ class Answer:
         is_determined: Whether a run was named at all.
         candidates: The steps that were shown, the likeliest first; at most three.
         rule: The rule that the cause rests on, ``""`` where an analyst names none.
-        fix: The text that a fix would add, ``""`` without one.
+        fix: What a fix would add, without the text that is there; ``""`` without one.
         doubts_expectation: Whether it says that the expectation may be wrong.
         verified: How many quotes were found in the trace again, of ``quotes``.
         coverage: The share of the runs that were read, 0 to 1.

@@ -53,8 +53,10 @@ def distance(case: Labelled, answer: Answer) -> float:
 
 
 def is_right(case: Labelled, answer: Answer) -> bool:
-    """Tell whether the answer names the decisive step."""
-    return answer.step is not None and answer.step == case.decisive
+    """Tell whether the answer names the decisive step, or doubts an expectation that is wrong."""
+    if case.decisive is None:
+        return answer.doubts_expectation
+    return answer.step == case.decisive
 
 
 def _is_within_three(case: Labelled, answer: Answer) -> float:

@@ -23,11 +23,15 @@ _RULED = "|---|---|---|---|---|---|"
 
 @dataclass(frozen=True)
 class Results:
-    """What an analyst said about the cases, in each mode that was asked."""
+    """What an analyst said about the cases, in each mode that was asked.
+
+    ``left_out`` are its answers in the main mode with a confidence that rests on the other data sets alone.
+    """
 
     analyst: str
     cases: Sequence[Labelled]
     answers: Mapping[Mode, Sequence[Answer]]
+    left_out: Sequence[Answer] = ()
 
     def of(self, places: Sequence[int], mode: Mode) -> tuple[list[Labelled], list[Answer]]:
         """Return the cases at ``places`` and the answers to them."""
@@ -193,10 +197,20 @@ def _monotone(figures: Mapping[Mode, Mapping[str, Figure]]) -> str:
 def _confidence(results: Results) -> Iterator[str]:
     mode = _main(results)
     yield from (f"## Confidence, in the mode {mode}", "", "| | said | right | precision |", "|---|---|---|---|")
+    arms = {"as shipped": results.answers[mode], "its data set left out": results.left_out}
     for name, places in by_data_set(results.cases).items():
-        for level, found in sorted(metrics.by_confidence(*results.of(places, mode)).items()):
-            yield f"| {name}: {level} | {found.said} | {found.right} | {100 * found.share:.0f} % |"
+        cases = [results.cases[place] for place in places]
+        for arm, answers in arms.items():
+            if answers:
+                yield from _levels(f"{name}, {arm}", cases, [answers[place] for place in places])
     yield ""
+
+
+def _levels(name: str, cases: Sequence[Labelled], answers: Sequence[Answer]) -> Iterator[str]:
+    found = metrics.by_confidence(cases, answers)
+    for level in Confidence:
+        if level in found:
+            yield f"| {name}: {level} | {found[level].said} | {found[level].right} | {100 * found[level].share:.0f} % |"
 
 
 def _rules(results: Results) -> Iterator[str]:

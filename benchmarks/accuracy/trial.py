@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from benchmarks.accuracy.labelled import Labelled
     from pytest_refinery.analysis.engine import Engine
-    from pytest_refinery.analysis.schemas import Diagnosis
+    from pytest_refinery.analysis.schemas import Diagnosis, SuggestedFix
 
 SHOWN = 3
 # The rule that says that the records contradict the expectation.
@@ -43,7 +43,7 @@ def _answer(case: Labelled, diagnosis: Diagnosis, *, seconds: float) -> Answer:
         confidence=diagnosis.confidence,
         rule=_rule(diagnosis),
         doubts_expectation=_first_rule(diagnosis) == DOUBT,
-        fix=diagnosis.suggested_fix.after if diagnosis.suggested_fix else "",
+        fix=_added(diagnosis.suggested_fix) if diagnosis.suggested_fix else "",
         said=diagnosis.root_cause or "",
         tokens=sum(stage.input_tokens + stage.output_tokens for stage in diagnosis.stages),
         seconds=seconds,
@@ -52,6 +52,11 @@ def _answer(case: Labelled, diagnosis: Diagnosis, *, seconds: float) -> Answer:
         verified=sum(evidence.verified for evidence in quotes),
         notes=(diagnosis.partial,) if diagnosis.partial else (),
     )
+
+
+def _added(fix: SuggestedFix) -> str:
+    """Return what a fix adds to the text that is there."""
+    return fix.after.replace(fix.before, "").strip() if fix.before else fix.after
 
 
 def _shown(diagnosis: Diagnosis) -> list[str]:

@@ -67,8 +67,9 @@ def test_a_case_about_which_nothing_was_said_is_wrong_everywhere() -> None:
     assert set(found.values()) == {0.0}
 
 
-def test_a_step_where_nothing_is_to_blame_is_never_right() -> None:
+def test_where_nothing_is_to_blame_only_a_doubt_about_the_expectation_is_right() -> None:
     assert not metrics.is_right(labelled(None), answer(None))
+    assert metrics.is_right(labelled(None), answer(1, doubts_expectation=True))
     assert metrics.METRICS["in three"](labelled(None), answer(1, candidates=(1, None))) == 0.0
 
 
@@ -165,7 +166,7 @@ def test_the_page_has_each_data_set_the_floor_each_mode_and_no_words_of_a_trace(
     assert "## made (1 traces)" in page
     assert "| floor: random |" in page
     assert "| **rules, empty** |" in page
-    assert "| made: low | 1 | 0 | 0 % |" in page
+    assert "| made, as shipped: low | 1 | 0 | 0 % |" in page
     assert "1 fixes were suggested; 1 carried" in page
     assert "secret" not in page
 
