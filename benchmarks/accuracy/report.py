@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.accuracy import floors, metrics
 from benchmarks.accuracy.labelled import Mode
@@ -77,7 +77,7 @@ def _mode(cases: Sequence[Labelled], answers: Sequence[Answer]) -> dict[str, obj
     }
 
 
-def asdict_all(figures: Mapping[str, Figure] | Mapping[str, Precision]) -> dict[str, dict[str, float]]:
+def asdict_all(figures: Mapping[Any, Figure] | Mapping[Any, Precision]) -> dict[str, dict[str, float]]:
     """Return the figures as plain data."""
     return {str(name): asdict(figure) for name, figure in figures.items()}
 

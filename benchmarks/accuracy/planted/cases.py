@@ -102,5 +102,7 @@ _SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant", "tool
 def _loaded(text: str) -> Trace:
     """Return the trace of a file with this text: what users have is a file, and its format has to be recognised."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "trace.json").write_text(text, encoding="utf-8")
-        return JsonFiles().load("trace.json", base=Path(folder))
+        # Spans stand one to a line.
+        name = "trace.jsonl" if text.startswith('{"name"') else "trace.json"
+        Path(folder, name).write_text(text, encoding="utf-8")
+        return JsonFiles().load(name, base=Path(folder))

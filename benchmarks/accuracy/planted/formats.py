@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.accuracy.planted.talks import Message
 
@@ -84,7 +84,84 @@ def _run(name: str, place: int, title: str, kind: str, parent: str | None) -> di
     }
 
 
+def otel(messages: Sequence[Message], name: str) -> tuple[str, list[str | None]]:
+    """Return OpenTelemetry spans by the conventions for generative AI, as the SDK's console exporter writes them."""
+    spans: list[dict[str, Any]] = []
+    ids: list[str | None] = [None] * len(messages)
+    first = [_parts(message) for message in messages if message["role"] == "user"][:1]
+    about = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "support_agent"}
+    spoken = {"gen_ai.input.messages": first, "gen_ai.output.messages": [_parts(messages[_last_answer(messages)])]}
+    spans.append(_span(name, 0, "invoke_agent support_agent", {**about, **_dumped(spoken)}))
+    for place, message in enumerate(messages, start=1):
+        if attributes := _span_attributes(message, messages[: place - 1]):
+            spans.append(_span(name, place, " ".join(attributes.pop("title")), attributes))
+            ids[place - 1] = spans[-1]["context"]["span_id"]
+    return "\n".join(json.dumps(span, ensure_ascii=False) for span in spans), ids
+
+
+def _last_answer(messages: Sequence[Message]) -> int:
+    return max(place for place, message in enumerate(messages) if message["role"] == "assistant")
+
+
+def _span_attributes(message: Message, before: Sequence[Message]) -> dict[str, Any]:
+    if message["role"] == "assistant":
+        system = [{"type": "text", "content": each["content"]} for each in before if each["role"] == "system"]
+        told = [_parts(each) for each in before if each["role"] != "system"]
+        spoken = {"system_instructions": system, "input.messages": told, "output.messages": [_parts(message)]}
+        named = {f"gen_ai.{key}": value for key, value in spoken.items()}
+        return {"title": ("chat", "small"), "gen_ai.operation.name": "chat", **_dumped(named)}
+    if message["role"] == "tool":
+        called = {
+            "gen_ai.tool.name": message["name"],
+            "gen_ai.tool.call.arguments": json.dumps(_arguments(before, message["tool_call_id"])),
+            "gen_ai.tool.call.result": message["content"],
+        }
+        return {"title": ("execute_tool", message["name"]), "gen_ai.operation.name": "execute_tool", **called}
+    return {}
+
+
+def _parts(message: Message) -> dict[str, Any]:
+    if message["role"] == "tool":
+        response = {"type": "tool_call_response", "id": message["tool_call_id"], "response": message["content"]}
+        return {"role": "tool", "parts": [response]}
+    text = [{"type": "text", "content": message["content"]}] if message["content"] else []
+    calls = [
+        {
+            "type": "tool_call",
+            "id": call["id"],
+            "name": call["function"]["name"],
+            "arguments": json.loads(call["function"]["arguments"]),
+        }
+        for call in message.get("tool_calls") or ()
+    ]
+    return {"role": message["role"], "parts": [*text, *calls]}
+
+
+def _dumped(attributes: Mapping[str, object]) -> dict[str, str]:
+    return {key: json.dumps(value, ensure_ascii=False) for key, value in attributes.items()}
+
+
+def _span(name: str, place: int, title: str, attributes: Mapping[str, object]) -> dict[str, Any]:
+    own, root = (uuid5(NAMESPACE_URL, f"{name}/{at}").hex for at in (place, 0))
+    failed = str(attributes.get("gen_ai.tool.call.result", "")).startswith("Error")
+    start = _START + timedelta(seconds=place)
+    return {
+        "name": title,
+        "context": {"trace_id": f"0x{root}", "span_id": f"0x{own[:16]}", "trace_state": "[]"},
+        "kind": "SpanKind.INTERNAL",
+        "parent_id": f"0x{root[:16]}" if place else None,
+        "start_time": start.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "end_time": (start + timedelta(seconds=0.5)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "status": {"status_code": "ERROR" if failed else "UNSET"},
+        "attributes": dict(attributes),
+        "events": [],
+        "links": [],
+        "resource": {"attributes": {"service.name": "support"}, "schema_url": ""},
+    }
+
+
 FORMATS: dict[str, Callable[[Sequence[Message], str], tuple[str, list[str | None]]]] = {
     "transcript": transcript,
     "langsmith": langsmith,
+    "otel": otel,
 }
