@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_refinery.errors import ConfigurationError, did_you_mean
-from pytest_refinery.settings import Settings
+from pytest_refinery.settings import DEFAULT_MODEL, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
+_APIS = ("auto", "responses", "chat")
+_EFFORTS = ("none", "low", "medium", "high")
 _CONTEXTS = ("auto", "file_search", "inline")
 _TPM_MODELS = ("auto", "sliding", "bucket")
 _RECORD_MODES = ("auto", "none", "once", "new_episodes", "all")
@@ -180,7 +182,28 @@ OPTIONS = (
         flag="--refinery-model",
         metavar="NAME",
         variable="REFINERY_MODEL",
-        default="gpt-5.4-mini",
+        default=DEFAULT_MODEL,
+    ),
+    Option(
+        name="api",
+        help=(
+            "The protocol in which the model is asked: responses, chat (Chat Completions, as most services and local "
+            "servers have it) or auto."
+        ),
+        parse=partial(_one_of, words=_APIS),
+        flag="--refinery-api",
+        metavar="API",
+        variable="REFINERY_API",
+        default="auto: responses, and chat where the service does not have it",
+    ),
+    Option(
+        name="effort",
+        help="How hard a model that can think shall think: none, low, medium or high.",
+        parse=partial(_one_of, words=_EFFORTS),
+        flag="--refinery-effort",
+        metavar="EFFORT",
+        variable="REFINERY_EFFORT",
+        default="low for the diagnosis stage and the judge, else as little as the model can",
     ),
     Option(
         name="context",
@@ -289,12 +312,27 @@ OPTIONS = (
     ),
     Option(
         name="timeout",
-        help="Seconds that one diagnosis may take; what was found until then is shown.",
+        help=(
+            "Seconds that one diagnosis may work, without the time that it waits for others; what was found until then "
+            "is shown."
+        ),
         parse=_seconds,
         flag="--refinery-timeout",
         metavar="SECONDS",
         variable="REFINERY_TIMEOUT",
         default="300",
+    ),
+    Option(
+        name="max_wait",
+        help=(
+            "Seconds that one diagnosis may wait for others, which use the same limit; then what is missing is left to "
+            "the rules."
+        ),
+        parse=_seconds,
+        flag="--refinery-max-wait",
+        metavar="SECONDS",
+        variable="REFINERY_MAX_WAIT",
+        default="twice of what is foreseen when it begins to wait, 120 at least",
     ),
     Option(
         name="fetch_timeout",
@@ -360,6 +398,8 @@ OPTIONS = (
         name="group_tokens",
         help="Tokens in a group at most.",
         parse=_whole,
+        flag="--refinery-group-tokens",
+        metavar="N",
         variable="REFINERY_GROUP_TOKENS",
         default="what fits the limit, 20000 at most",
     ),

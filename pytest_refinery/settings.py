@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+# OpenAI's page of models (November 2026): the current one for work that is sensitive to cost.
+DEFAULT_MODEL = "gpt-6-luna"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -14,7 +17,9 @@ class Settings:
 
     refinery: bool = False
     analyst: str = "auto"
-    model: str = "gpt-5.4-mini"
+    model: str = DEFAULT_MODEL
+    api: str = "auto"
+    effort: str | None = None
     context: str = "auto"
     record: str = "auto"
     cassettes: str = "cassettes"
@@ -29,6 +34,7 @@ class Settings:
     max_diagnoses: int | None = None
     max_tokens: int | None = None
     timeout: float = 300.0
+    max_wait: float | None = None
     fetch_timeout: float = 120.0
     tpm: int | None = None
     rpm: int | None = None

@@ -15,7 +15,7 @@ from pytest_refinery.errors import AgentError, ConfigurationError, did_you_mean
 from pytest_refinery.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -270,6 +270,7 @@ def _build_engine(settings: Settings, analyst: Analyst | PreparingAnalyst, *, wa
         group_size_runs=settings.group_size_runs,
         disable_chunking=settings.disable_chunking,
         timeout_seconds=settings.timeout,
+        max_wait_seconds=settings.max_wait,
         pause_seconds=settings.inter_group_sleep_s,
     )
     return Engine(analyst, limits, watch=watch)
@@ -283,7 +284,7 @@ def _build_analyst(
         msg = f"There is no analyst {name!r}.{did_you_mean(name, ANALYSTS)} There are: {', '.join(ANALYSTS)}."
         raise ConfigurationError(msg)
     if name == "openai" or (name == "auto" and os.environ.get("OPENAI_API_KEY")):
-        return _openai(settings, _service(), budget(), index())
+        return _openai(settings, _service(), budget(), index(), refills=_refills(settings, os.environ))
     return _rules()
 
 
@@ -311,7 +312,8 @@ def _build_replaying_analyst(settings: Settings, metadata: RecordingMetadata) ->
         return _rules()
     service = _service(api_key=_NO_KEY, base_url=metadata.variables.get("OPENAI_BASE_URL", _OPENAI))
     budget = UnmeteredBudget(metadata.tokens_per_minute)
-    return _openai(settings, service, budget, NoIndex(), sleep=lambda *_: None)
+    refills = _refills(settings, metadata.variables)
+    return _openai(settings, service, budget, NoIndex(), refills=refills, sleep=lambda *_: None)
 
 
 def _openai(
@@ -320,9 +322,11 @@ def _openai(
     budget: TokenBudget,
     index: Index,
     *,
+    refills: bool,
     sleep: Callable[..., object] | None = None,
 ) -> OpenAIAnalyst:
     from pytest_refinery.analysts.model.analyst import OpenAIAnalyst
+    from pytest_refinery.analysts.model.model_clients import OpenAIProtocols
     from pytest_refinery.analysts.model.questions import ModelOptions
     from pytest_refinery.analysts.model.rate_limited_client import RateLimitedClient
     from pytest_refinery.analysts.model.vector_stores import VectorStores
@@ -331,6 +335,7 @@ def _openai(
     options = ModelOptions(
         model=settings.model,
         temperature=settings.temperature,
+        effort=settings.effort,
         max_num_results=settings.max_num_results,
         max_output_tokens_stage1=settings.max_output_tokens_stage1,
         max_output_tokens_other=settings.max_output_tokens_other,
@@ -342,8 +347,15 @@ def _openai(
         max_num_results=settings.max_num_results,
         sleep=sleep or time.sleep,
     )
-    client = RateLimitedClient(service, budget, Estimates(reserves_output=settings.reserves_output), sleep=sleep)
-    return OpenAIAnalyst(client, options, None if settings.context == "inline" else stores)
+    client = RateLimitedClient(
+        OpenAIProtocols(service, settings.api),
+        budget,
+        Estimates(reserves_output=settings.reserves_output),
+        effort=settings.effort,
+        sleep=sleep,
+    )
+    has_no_stores = settings.context == "inline" or settings.api == "chat"
+    return OpenAIAnalyst(client, options, None if has_no_stores else stores, refills=refills)
 
 
 def _service(*, api_key: str | None = None, base_url: str | None = None) -> Callable[[], OpenAIService]:
@@ -409,15 +421,20 @@ def _limits(settings: Settings) -> Limits:
     from pytest_refinery.budget.window import Limits, WindowAlgorithm
 
     # OpenAI's own refusals are those of a bucket; of others we know nothing.
-    auto = WindowAlgorithm.TRUSTED_BUCKET if _is_openai() else WindowAlgorithm.SLIDING
+    auto = WindowAlgorithm.TRUSTED_BUCKET if _is_openai(os.environ) else WindowAlgorithm.SLIDING
     model = auto if settings.tpm_model == "auto" else WindowAlgorithm(settings.tpm_model)
     return Limits(tokens=settings.tpm, requests=settings.rpm, model=model)
 
 
-def _is_openai() -> bool:
+def _refills(settings: Settings, variables: Mapping[str, str]) -> bool:
+    """Tell whether the limit is a bucket that is refilled all the time, at the service that the variables name."""
+    return settings.tpm_model == "bucket" or (settings.tpm_model == "auto" and _is_openai(variables))
+
+
+def _is_openai(variables: Mapping[str, str]) -> bool:
     from urllib.parse import urlsplit
 
-    return urlsplit(os.environ.get("OPENAI_BASE_URL") or _OPENAI).hostname == "api.openai.com"
+    return urlsplit(variables.get("OPENAI_BASE_URL") or _OPENAI).hostname == "api.openai.com"
 
 
 def _build_file_ledger(name: str, limits: Limits, tell: Callable[[str], None]) -> Ledger:

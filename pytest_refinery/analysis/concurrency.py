@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SHORTEST_LOOK = 0.01
+
 
 class CutShort(Exception):  # noqa: N818  (what happened, not an error of somebody's)
     """The deadline came before the answer."""
@@ -44,17 +46,25 @@ def run_all(
         threading.Thread(target=work, name="refinery-stage", daemon=True).start()
     pending = set(range(len(calls)))
     try:
-        while pending:
-            try:
-                index, result = results.get(timeout=max(0.0, seconds_left()))
-            except queue.Empty:
-                break
-            pending.discard(index)
-            yield index, result
+        while pending and (found := _next(results, seconds_left)):
+            pending.discard(found[0])
+            yield found
     finally:
         is_over.set()
     for index in sorted(pending):
         yield index, CutShort()
+
+
+def _next(
+    results: queue.SimpleQueue[tuple[int, T | Exception]], seconds_left: Callable[[], float]
+) -> tuple[int, T | Exception] | None:
+    """Return what finishes next, ``None`` when the time is up; it may stand still meanwhile."""
+    while True:
+        try:
+            return results.get(timeout=max(_SHORTEST_LOOK, seconds_left()))
+        except queue.Empty:
+            if seconds_left() <= 0:
+                return None
 
 
 def _outcome(call: Callable[[], T]) -> T | Exception:

@@ -66,7 +66,7 @@ def _judgements(judge: Judge, case: Case, job: TimedJob, trials: int, at_once: i
         for _, result in run_all(calls, workers=at_once, seconds_left=job.seconds_left):
             found.append(_failed(result, job) if isinstance(result, Exception) else result)
     finally:
-        job.cancelled.set()
+        job.finish()
     return found
 
 

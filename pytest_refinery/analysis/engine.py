@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Run, Trace
 
 _GROUP_TOKENS = 20_000
-# An analyst stops a little before the end, to say why.
-_LAST_SECOND = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,13 +30,15 @@ class Limits:
     """How a trace is cut, and how long its diagnosis may take.
 
     ``group_size_runs`` takes precedence over ``group_tokens``, ``disable_chunking`` over both. Without
-    ``group_tokens`` a group may be as large as the analyst's calls.
+    ``group_tokens`` a group may be as large as the analyst's calls. The time in which a diagnosis waits for others is
+    no part of ``timeout_seconds``; ``max_wait_seconds`` bounds it, by default twice of what is foreseen at first.
     """
 
     group_tokens: int | None = None
     group_size_runs: int | None = None
     disable_chunking: bool = False
     timeout_seconds: float = 300.0
+    max_wait_seconds: float | None = None
     pause_seconds: float = 0.0
 
 
@@ -59,7 +59,7 @@ class Engine:
     def begin(self, case: Case) -> Analysis:
         """Cut the trace into groups and return the analysis of it, ready to run."""
         digest, groups = self._cut(case)
-        job = TimedJob(self._limits.timeout_seconds)
+        job = TimedJob(self._limits.timeout_seconds, max_wait=self._limits.max_wait_seconds)
         verifier = Verifier(case.trace, shown={entry.run_id: entry.text for entry in digest.entries})
         stages = self._stages(case, groups, job)
         return Analysis(case, stages, verifier, job, analyst=self._analyst.name, model=self.model)
@@ -77,7 +77,9 @@ class Engine:
 
     def _cut(self, case: Case) -> tuple[Digest, tuple[Group, ...]]:
         digest = render.digest(case.trace)
-        fitting = self._analyst.group_tokens if isinstance(self._analyst, PreparingAnalyst) else _GROUP_TOKENS
+        fitting = (
+            self._analyst.group_tokens(digest.tokens) if isinstance(self._analyst, PreparingAnalyst) else _GROUP_TOKENS
+        )
         groups = grouping.group(
             digest,
             group_tokens=self._limits.group_tokens or fitting,
@@ -121,7 +123,7 @@ class Analysis:
     @property
     def ran_out_of_time(self) -> bool:
         """Whether something is missing because the time was up."""
-        return bool(self._stages.missing) and self._job.seconds_left() < _LAST_SECOND
+        return bool(self._stages.missing) and self._job.is_out_of_time
 
     def so_far(self, interruption: str | None = None) -> Diagnosis:
         """Return the diagnosis as far as it has come; ``interruption`` says what cut it short."""

@@ -51,7 +51,7 @@ def tell(summariser: Summariser, failures: Sequence[ItemRecord], job: TimedJob) 
         )
     finally:
         # Also after Ctrl-C: a thread that still waits for the budget gives up its place.
-        job.cancelled.set()
+        job.finish()
     problem = _problem(answer, failures, job)
     found = None if problem or isinstance(answer, Exception) else checked(answer, failures)
     cost = _cost(job, job.clock() - started)

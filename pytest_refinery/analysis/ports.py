@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from threading import Event
 
     from pytest_refinery.analysis.records import ItemRecord, JudgeRecord
@@ -89,6 +90,51 @@ class Stage(StrEnum):
     SUMMARY = "session summary"
 
 
+@dataclass(frozen=True)
+class ModelAnswer:
+    """What a model answered to one question.
+
+    Attributes:
+        text: What it wrote: one JSON object that fits the schema, as far as the model obeys.
+        input_tokens: Those of the question as the service counts them; ``None`` where it does not say.
+        output_tokens: Those of the answer, what the model thought with included; ``None`` where it does not say.
+        is_cut_off: Whether it ended because it had reached ``max_output_tokens``.
+    """
+
+    text: str
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    is_cut_off: bool = False
+
+
+class ModelClient(Protocol):
+    """Asks a language model; a plugin offers one with the hook ``pytest_refinery_model_client``."""
+
+    def ask(
+        self,
+        *,
+        instructions: str,
+        input: str,  # noqa: A002  (the SDK's word)
+        schema: Mapping[str, object],
+        max_output_tokens: int,
+        timeout: float,
+    ) -> ModelAnswer:
+        """Ask one question, once; called from several threads.
+
+        Args:
+            instructions: The system prompt.
+            input: The question, with the data it is about.
+            schema: The JSON Schema of the answer, in the strict form: every key required, no others.
+            max_output_tokens: The tokens that the answer may have at most.
+            timeout: The seconds that it may take at most.
+
+        Raises:
+            Exception: There was no answer. One with a ``status_code`` is read as an HTTP error (429 waits, 500 is
+                asked again), an ``OSError`` is asked again, any other is final for this question.
+        """
+        ...
+
+
 class Job(Protocol):
     """The piece of work that requests are made for: its time, its costs, what the user should know of it."""
 
@@ -97,12 +143,37 @@ class Job(Protocol):
         """Set when nobody waits for the answer any more."""
         ...
 
-    def seconds_left(self) -> float:
-        """Return the seconds that are left for it, below 0 when there are none."""
+    @property
+    def id(self) -> str:
+        """A name for it among all that share a budget."""
         ...
 
-    def waited(self, stage: Stage, seconds: float) -> None:
-        """Take note that a request has waited until now for its turn."""
+    def seconds_left(self) -> float:
+        """Return the seconds that are left to work, below 0 when there are none; they do not run while it waits."""
+        ...
+
+    def wait_left(self, foreseen: Callable[[], float]) -> float:
+        """Return the seconds that it may still wait for others; ``foreseen`` says how long it will have to."""
+        ...
+
+    def waiting(self, stage: Stage) -> AbstractContextManager[None]:
+        """Wait for the turn of a request meanwhile."""
+        ...
+
+    def asking(self) -> AbstractContextManager[None]:
+        """Have a request under way meanwhile."""
+        ...
+
+    def expects(self, tokens: int) -> None:
+        """Take note of tokens that it is going to ask for."""
+        ...
+
+    def reserves(self, tokens: int) -> int:
+        """Take note that ``tokens`` are asked for now; return those that will be asked for after them."""
+        ...
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call ``call`` when nobody waits for an answer any more."""
         ...
 
     def spent(self, stage: Stage, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
@@ -131,9 +202,8 @@ class PreparingAnalyst(Protocol):
         """The model that it asks."""
         ...
 
-    @property
-    def group_tokens(self) -> int:
-        """The most tokens of a group that one of its calls can carry."""
+    def group_tokens(self, digest_tokens: int) -> int:
+        """Return the most tokens of a group, for a trace of so many tokens."""
         ...
 
     @property

@@ -81,7 +81,7 @@ class Stages:
             )
         finally:
             # Also after Ctrl-C: threads that still wait for the budget give up their places.
-            self._job.cancelled.set()
+            self._job.finish()
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -21,7 +21,7 @@ def timed_out(tokens: int, seconds: float, status: Status) -> str:
     """Say why a request was not granted in time."""
     return (
         f"No room for {tokens:,} tokens within {seconds:.0f} s: {_reason(status)}. "
-        "Allow more time (REFINERY_TIMEOUT), run fewer workers, or raise REFINERY_TPM if the account permits it."
+        "Allow more time (--refinery-max-wait), run fewer workers, or raise REFINERY_TPM if the account permits it."
     )
 
 
@@ -29,7 +29,7 @@ def too_large(tokens: int, limit: int) -> str:
     """Say why a request will not be sent, and what helps."""
     return (
         f"A request of {tokens:,} tokens can never pass a limit of {limit:,} tokens per minute, so it was not sent. "
-        f"Make the groups smaller (REFINERY_GROUP_TOKENS, below {limit:,}), or raise REFINERY_TPM if the account "
+        f"Make the groups smaller (--refinery-group-tokens, below {limit:,}), or raise REFINERY_TPM if the account "
         "permits it."
     )
 

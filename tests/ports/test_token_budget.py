@@ -153,7 +153,7 @@ def test_an_interrupt_leaves_no_ticket_behind(make: Make, clock: FakeClock) -> N
 
 
 def test_a_request_above_the_limit_is_refused_with_what_helps(budget: TokenBudget, make: Make) -> None:
-    with pytest.raises(RequestTooLargeError, match=r"1,001 tokens .* 1,000 tokens per minute.*REFINERY_GROUP_TOKENS"):
+    with pytest.raises(RequestTooLargeError, match=r"1,001 tokens .* 1,000 tokens per minute.*--refinery-group-tokens"):
         budget.reserve(1001)
     assert budget.largest_request == 1000
     assert make(Limits()).status().waiting == ()

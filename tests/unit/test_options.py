@@ -12,7 +12,18 @@ from pytest_refinery.errors import ConfigurationError
 from pytest_refinery.options import OPTIONS
 from pytest_refinery.settings import Settings
 
-SAMPLES = ("true", "0.2", "5", "20", "builtin", "auto", "bucket", "redis://localhost:6379", "package.module:agent")
+SAMPLES = (
+    "true",
+    "low",
+    "0.2",
+    "5",
+    "20",
+    "builtin",
+    "auto",
+    "bucket",
+    "redis://localhost:6379",
+    "package.module:agent",
+)
 
 
 def test_each_setting_has_one_row_and_each_row_a_setting() -> None:

@@ -7,9 +7,12 @@ which a model writes, so what it should think of first stands first.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+import re
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WrapValidator
 
 from pytest_refinery.analysis.schemas import (
     Conclusion,
@@ -24,7 +27,7 @@ from pytest_refinery.analysis.schemas import (
 from pytest_refinery.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_refinery.traces.model import Trace
 
@@ -35,7 +38,64 @@ _NOT_FOR_THE_MODEL = frozenset({"default", "title", "description"})
 
 
 class UnusableAnswerError(AnalysisError):
-    """The model wrote something that is not the answer to the question."""
+    """The model wrote something that is not the answer to the question, also when it was asked again."""
+
+    is_final = True
+
+
+_THOUGHTS = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_NUMBER = re.compile(r"\s*(?:run)?\s*#?\s*(\d{1,9})\s*", re.IGNORECASE | re.ASCII)
+_MOST_CANDIDATES = 64
+
+
+def _number(value: object) -> object:
+    """Return 3 also for ``#3`` and ``run 3``."""
+    found = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+    return int(found[1]) if found else value
+
+
+def _number_or_none(value: object) -> object:
+    return None if value in ("", "null", "none") else _number(value)
+
+
+def _word(value: object) -> object:
+    """Return ``tool_issue`` also for ``Tool Issue``."""
+    return re.sub(r"[\s-]+", "_", value.strip().lower()) if isinstance(value, str) else value
+
+
+def _each(value: object, validate: Callable[[object], Any]) -> Any:  # noqa: ANN401  (a tuple of any model)
+    """Return the items that can be used; one that cannot costs no other. Where none can, nothing is usable."""
+    items = [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
+    usable = [item for item in items if _passes(validate, item)]
+    return validate(usable or items)
+
+
+def _passes(validate: Callable[[object], object], item: object) -> bool:
+    try:
+        validate([item])
+    except ValidationError:
+        return False
+    return True
+
+
+def _or_default(default: object) -> WrapValidator:
+    """Return what takes the place of a value that cannot be used and is not worth the rest."""
+
+    def validated(value: object, validate: Callable[[object], object]) -> object:
+        try:
+            return validate(value)
+        except ValidationError:
+            return default
+
+    return WrapValidator(validated)
+
+
+_Run = Annotated[int, BeforeValidator(_number)]
+_Texts = Annotated[tuple[str, ...], WrapValidator(_each)]
+_Failure = Annotated[FailureType, BeforeValidator(_word)]
+_Severity = Annotated[Literal["critical", "major", "minor"], _or_default("major"), BeforeValidator(_word)]
+_Confidence = Annotated[Confidence, _or_default(Confidence.LOW), BeforeValidator(_word)]
+_Verdict = Annotated[Literal["met", "not_met", "undecided"], BeforeValidator(_word)]
 
 
 class _Answer(BaseModel):
@@ -45,7 +105,7 @@ class _Answer(BaseModel):
 class Quote(_Answer):
     """An exact quote from a run."""
 
-    run: int
+    run: _Run
     quote: str
     why: str = ""
 
@@ -53,18 +113,18 @@ class Quote(_Answer):
 class CandidateError(_Answer):
     """A step that may have led to the failure."""
 
-    run: int
+    run: _Run
     what: str
-    failure_type: FailureType
-    severity: Literal["critical", "major", "minor"] = "major"
-    quotes: tuple[Quote, ...] = ()
+    failure_type: _Failure
+    severity: _Severity = "major"
+    quotes: Annotated[tuple[Quote, ...], WrapValidator(_each), _or_default(())] = ()
 
 
 class GroupAnswer(_Answer):
     """Stage 1."""
 
-    timeline: tuple[str, ...] = ()
-    findings: tuple[CandidateError, ...]
+    timeline: _Texts = ()
+    findings: Annotated[tuple[CandidateError, ...], WrapValidator(_each)]
 
 
 class GapItem(_Answer):
@@ -72,15 +132,15 @@ class GapItem(_Answer):
 
     expected: str
     actual: str
-    run: int | None = None
+    run: Annotated[int | None, _or_default(None), BeforeValidator(_number_or_none)] = None
 
 
 class GapAnswer(_Answer):
     """Stage 2."""
 
-    gaps: tuple[GapItem, ...]
-    missing_context: tuple[str, ...] = ()
-    wrong_assumptions: tuple[str, ...] = ()
+    gaps: Annotated[tuple[GapItem, ...], WrapValidator(_each)]
+    missing_context: _Texts = ()
+    wrong_assumptions: _Texts = ()
 
 
 class Fix(_Answer):
@@ -97,29 +157,29 @@ class ConclusionAnswer(_Answer):
     """Stage 3."""
 
     counterfactual: str = ""
-    decisive_run: int | None
-    failure_type: FailureType
+    decisive_run: Annotated[int | None, BeforeValidator(_number_or_none)]
+    failure_type: _Failure
     root_cause: str
     cause: str = ""
-    confidence: Confidence = Confidence.LOW
-    evidence: tuple[Quote, ...] = ()
-    affected_components: tuple[str, ...] = ()
-    suggested_fix: Fix | None = None
+    confidence: _Confidence = Confidence.LOW
+    evidence: Annotated[tuple[Quote, ...], WrapValidator(_each), _or_default(())] = ()
+    affected_components: _Texts = ()
+    suggested_fix: Annotated[Fix | None, _or_default(None)] = None
     executive_summary: str = ""
 
 
 class JudgeAnswer(_Answer):
     """The judge's verdict."""
 
-    reasons: tuple[str, ...] = ()
-    quotes: tuple[Quote, ...] = ()
-    verdict: Literal["met", "not_met", "undecided"]
+    reasons: _Texts = ()
+    quotes: Annotated[tuple[Quote, ...], WrapValidator(_each), _or_default(())] = ()
+    verdict: _Verdict
 
 
 class Remark(_Answer):
     """Something in a run that speaks for or against an expectation."""
 
-    run: int
+    run: _Run
     what: str
     quote: str = ""
 
@@ -127,7 +187,7 @@ class Remark(_Answer):
 class RemarksAnswer(_Answer):
     """What the judge noted down about a part of a trace."""
 
-    findings: tuple[Remark, ...] = Field(default=())
+    findings: Annotated[tuple[Remark, ...], WrapValidator(_each)]
 
 
 class CauseItem(_Answer):
@@ -141,7 +201,7 @@ class CauseItem(_Answer):
 class SummaryAnswer(_Answer):
     """What the failures of a session have in common."""
 
-    causes: tuple[CauseItem, ...]
+    causes: Annotated[tuple[CauseItem, ...], WrapValidator(_each)]
     executive_summary: str = ""
 
 
@@ -149,18 +209,36 @@ A = TypeVar("A", bound=BaseModel)
 
 
 def parse(kind: type[A], text: str) -> A:
-    """Return the answer in ``text``, also where a code fence or a sentence surrounds it.
+    """Return the answer in ``text``, also where thoughts, a code fence or sentences surround it.
 
     Raises:
         UnusableAnswerError: There is none.
     """
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        return kind.model_validate_json(text[start : end + 1])
-    except ValidationError as error:
-        said = json.dumps(text.strip()[:_SHOWN], ensure_ascii=False)
-        msg = f"the model's answer is not what it was asked for ({_first_problem(error)}); it begins {said}"
-        raise UnusableAnswerError(msg) from error
+    if not text.strip():
+        msg = "the model wrote nothing"
+        raise UnusableAnswerError(msg)
+    problems: list[str] = []
+    for candidate in _objects(_THOUGHTS.sub("", text)):
+        try:
+            return kind.model_validate(candidate)
+        except ValidationError as error:
+            problems.append(_first_problem(error))
+    problem = problems[0] if problems else "it holds no JSON object"
+    said = json.dumps(text.strip()[:_SHOWN], ensure_ascii=False)
+    msg = f"the model's answer is not what it was asked for ({problem}); it begins {said}"
+    raise UnusableAnswerError(msg)
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects in a text, those around others first."""
+    decoder = json.JSONDecoder()
+    for start in islice((found.start() for found in re.finditer("{", text)), _MOST_CANDIDATES):
+        try:
+            candidate, _ = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(candidate, dict):
+            yield candidate
 
 
 def _first_problem(error: ValidationError) -> str:
@@ -169,6 +247,7 @@ def _first_problem(error: ValidationError) -> str:
     return f"{place}: {problem['msg']}" if place else problem["msg"]
 
 
+@cache
 def schema(kind: type[BaseModel]) -> dict[str, Any]:
     """Return the JSON Schema of an answer as strict structured output wants it: every key required, nothing else."""
     strict: dict[str, Any] = _strict(kind.model_json_schema())

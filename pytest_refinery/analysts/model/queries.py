@@ -1,4 +1,4 @@
-"""Requests for a response, as plain data: the same question always makes the same request."""
+"""Questions to a model, as plain data: the same question always makes the same request."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ class Query:
     Attributes:
         max_output_tokens: Of the answer itself, without what a model thinks before.
         has_fixed_room: Whether the user has set ``max_output_tokens``, so that it may not grow.
+        attempt: How often it was asked before.
     """
 
     stage: Stage
@@ -70,32 +71,46 @@ class Query:
     temperature: float
     has_fixed_room: bool = False
     search: Search | None = None
+    attempt: int = 0
 
     def with_more_room(self) -> Query:
         """Return the same question with twice the room for the answer."""
-        return replace(self, max_output_tokens=2 * self.max_output_tokens)
-
-    def body(self, abilities: Abilities) -> dict[str, Any]:
-        """Return the request."""
-        return {
-            "model": self.model,
-            "instructions": self.instructions,
-            "input": self.text,
-            "text": {"format": _format(self.answer)},
-            "store": False,
-            "prompt_cache_key": _short_hash(self.instructions),
-            **abilities.parameters(temperature=self.temperature, max_output_tokens=self.max_output_tokens),
-            **(_searching(self.search) if self.search else {}),
-        }
+        return replace(self, max_output_tokens=2 * self.max_output_tokens, attempt=self.attempt + 1)
 
     @property
-    def input_tokens(self) -> int:
-        """What the request carries, by our own count."""
-        texts = [self.instructions, self.text, _compact(answers.schema(self.answer))]
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the answer."""
+        return answers.schema(self.answer)
+
+    @property
+    def kind(self) -> str:
+        """What tells requests apart whose costs differ: the stage, the way to the trace, and a second attempt."""
+        searched = ", searched" if self.search else ""
+        again = ", again" if self.attempt else ""
+        return f"{self.stage}, {self.answer.__name__}{searched}{again}"
+
+    def output_limit(self, abilities: Abilities) -> int:
+        """Return the output tokens that are permitted, those included that the model thinks with."""
+        return self.max_output_tokens + abilities.room(self.stage)
+
+    def shown(self, abilities: Abilities) -> str:
+        """Return the text, with the schema of the answer where the service does not hold the model to it."""
+        if not abilities.shows_schema:
+            return self.text
+        asked = "Answer with one JSON object that fits this JSON Schema, and nothing else:"
+        return f"{self.text}\n\n{asked}\n{self._schema_text}"
+
+    def input_tokens(self, abilities: Abilities) -> int:
+        """Return what the request carries, by our own count."""
+        texts = [self.instructions, self.shown(abilities), self._schema_text]
         found = sum(tokens.estimate(text) + _AROUND_A_TEXT for text in texts)
         if self.search is not None:
             found += tokens.estimate(_compact([self.search.tool])) + _FOR_A_SEARCH + self.search.tokens
         return found
+
+    @property
+    def _schema_text(self) -> str:
+        return _compact(self.schema)
 
 
 def _compact(value: object) -> str:
@@ -114,14 +129,6 @@ def filters_for(**attributes: str | Sequence[str]) -> dict[str, Any]:
     return comparisons[0] if len(comparisons) == 1 else {"type": "and", "filters": comparisons}
 
 
-def _format(answer: type[BaseModel]) -> dict[str, Any]:
-    return {"type": "json_schema", "name": answer.__name__, "schema": answers.schema(answer), "strict": True}
-
-
-def _searching(search: Search) -> dict[str, Any]:
-    forced = {"tool_choice": {"type": "file_search"}} if search.is_forced else {}
-    return {"tools": [search.tool], "include": ["file_search_call.results"], **forced}
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def cache_key(query: Query) -> str:
+    """Return what requests share whose beginnings are the same."""
+    return hashlib.sha256(query.instructions.encode()).hexdigest()[:16]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.schemas import Finding
     from pytest_refinery.analysts.model.queries import Search
-    from pytest_refinery.digest.grouping import Group
+    from pytest_refinery.digest.grouping import Group, RunText
 
 _OTHER_STAGES = 1_200
 _LEAST_OUTPUT = 16
@@ -42,6 +42,7 @@ class ModelOptions:
     """How the model is asked.
 
     Attributes:
+        effort: How hard the model shall think, ``None`` for what suits the stage.
         max_num_results: Results of a stage-1 search, ``None`` for as many as the group needs.
         max_output_tokens_stage1: ``None`` for a size that suits the group.
         max_output_tokens_other: ``None`` for 1,200.
@@ -49,6 +50,7 @@ class ModelOptions:
 
     model: str
     temperature: float = 0.2
+    effort: str | None = None
     max_num_results: int | None = None
     max_output_tokens_stage1: int | None = None
     max_output_tokens_other: int | None = None
@@ -71,12 +73,11 @@ class Questions:
             parts.append(prompt_texts.fenced(group.filename, group.text))
         return self._stage1("\n".join(parts), runs=len(group.run_ids), search=search)
 
-    def about_rest(self, group: Group, run_ids: Sequence[str]) -> Query:
-        """Return the question about the runs of a group that a search did not find."""
-        wanted = set(run_ids)
-        rest = "\n".join(piece.text for piece in group.pieces if piece.run_id in wanted)
+    def about_rest(self, group: Group, pieces: Sequence[RunText]) -> Query:
+        """Return the question about some runs of a group: those that a search did not find, or a part of them."""
         text = self._of_group("follow_up", group)
-        return self._stage1(f"{text}\n{prompt_texts.fenced(group.filename, rest)}", runs=len(run_ids))
+        rest = prompt_texts.fenced(group.filename, "\n".join(piece.text for piece in pieces))
+        return self._stage1(f"{text}\n{rest}", runs=len({piece.run_id for piece in pieces}))
 
     def about_gaps(self, findings: Sequence[Finding], timelines: Iterable[str], search: Search | None = None) -> Query:
         """Return the question of stage 2; without a ``search`` the eval files stand in it."""

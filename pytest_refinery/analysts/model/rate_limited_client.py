@@ -1,56 +1,53 @@
-"""One question to the service: under the budget, in time, again where that can help, and never where it cannot."""
+"""One question to a model: under the budget, in time, again where that can help, and never where it cannot.
+
+Every repetition has a bound: a parameter is dropped once, a refusal waits and a failure pauses a few times, and each
+looks at the time that is left and at whether somebody still waits for the answer.
+"""
 
 from __future__ import annotations
 
 import random
-import re
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from pytest_refinery.analysts.model import models, replies
+from pytest_refinery import rate_limit_headers
+from pytest_refinery.analysis.ports import Stage, Work
+from pytest_refinery.analysts.model import models
+from pytest_refinery.analysts.model.circuit_breaker import CircuitBreaker
+from pytest_refinery.analysts.model.replies import Usage
 from pytest_refinery.analysts.model.service_errors import (
     AccountRejected,
     ConnectionFailed,
-    NotFound,
+    ContextOverflow,
     RateLimited,
     RequestRejected,
+    ServiceError,
     TransientError,
+    UnknownModel,
     UnsupportedParameter,
 )
+from pytest_refinery.digest import tokens
 from pytest_refinery.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from threading import Event
 
     from pytest_refinery.analysis.ports import Job, TokenBudget, TokenEstimator
+    from pytest_refinery.analysts.model.model_clients import Connection, Response
     from pytest_refinery.analysts.model.models import Abilities
     from pytest_refinery.analysts.model.queries import Query
-    from pytest_refinery.analysts.model.replies import Answered, Reply
-    from pytest_refinery.analysts.model.service_errors import ServiceError
+    from pytest_refinery.analysts.model.replies import Reply
 
-# Seconds that an answer may take; and what is kept back of the time for a job, to say why it came to nothing.
-_FOR_AN_ANSWER = 120.0
-_LAST_WORDS = 0.5
-_MOST_TROUBLES = 4
-_MOST_REFUSALS = 10
+# Kept back of the time for a job, to say why it came to nothing.
+_CLEANUP_MARGIN_SECONDS = 0.5
+_MOST_REFUSALS = 6
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
-_REQUESTED = re.compile(r"\bRequested:? (\d+)", re.ASCII)
-
-
-class Service(Protocol):
-    """What is needed of a service."""
-
-    def respond(self, request: Mapping[str, object], *, timeout: float) -> Answered:
-        """Ask for a response; raises ``ServiceError``."""
-        ...
-
-    def models(self) -> list[str]:
-        """Return the names of all models; raises ``ServiceError``."""
-        ...
+_SHOWN_MODELS = 5
+_WORKS = {Stage.JUDGE: "judge", Stage.SUMMARY: "summary"}
 
 
 @dataclass(frozen=True)
@@ -66,49 +63,44 @@ class _Cost:
 class _Receipt:
     """What came of a request that was granted."""
 
-    reply: Reply | None = None
-
-    @property
-    def input_tokens(self) -> int:
-        return self.reply.input_tokens if self.reply else 0
-
-    @property
-    def output_tokens(self) -> int:
-        return self.reply.output_tokens if self.reply else 0
+    usage: Usage | None = None
 
 
 class RateLimitedClient:
-    """Asks a service questions; may be used from any thread.
+    """Asks a model questions; may be used from any thread.
 
     Args:
-        service: Returns the service, connected.
+        connection: Asks once.
+        effort: How hard the model shall think, where the user has said so.
         sleep: Waits so many seconds, or until the event is set.
         jitter: Returns the share of a pause that is really made, 0.5 to 1.
     """
 
     def __init__(
         self,
-        service: Callable[[], Service],
+        connection: Connection,
         budget: TokenBudget,
         estimates: TokenEstimator,
         *,
+        effort: str | None = None,
         sleep: Callable[[float, Event], object] | None = None,
         jitter: Callable[[], float] = lambda: random.uniform(0.5, 1.0),  # noqa: S311  (spreads retries)
     ) -> None:
-        self._service = service
+        self._connection = connection
         self._budget = budget
         self._estimates = estimates
+        self._effort = effort
         self._sleep = sleep or _sleep
         self._jitter = jitter
         self._lock = threading.Lock()
         self._abilities: dict[str, Abilities] = {}
-        self._closed: AccountRejected | None = None
-        self._is_out_of_reach = False
+        self._context: int | None = None
+        self._breaker = CircuitBreaker()
 
     @property
     def largest_request(self) -> int:
-        """The tokens that one request may cost at most."""
-        return self._budget.largest_request
+        """The tokens that one request may cost at most: by the limit, and by what the model can read."""
+        return min(self._budget.largest_request, self._context or self._budget.largest_request)
 
     def ask(self, query: Query, job: Job) -> Reply:
         """Return the answer to ``query``.
@@ -116,145 +108,174 @@ class RateLimitedClient:
         Raises:
             AnalysisError: There is none: a ``BudgetError`` where it was not granted, else ``ServiceError``.
         """
-        refusals = troubles = 0
+        refusals = failures = 0
         while True:
-            if self._closed is not None:
-                raise self._closed
+            self._breaker.check()
             try:
                 return self._ask_once(query, job, attempt=refusals)
             except UnsupportedParameter as error:
                 self._do_without(query.model, error, job)
             except RateLimited as error:
                 refusals += 1
-                if refusals >= _MOST_REFUSALS:
-                    msg = f"{error} It was asked {refusals} times."
-                    raise RequestRejected(msg, error.details) from error
+                if refusals >= _MOST_REFUSALS or _is_over(job):
+                    raise self._given_up(error, refusals) from error
             except TransientError as error:
-                troubles += 1
-                if self._gives_up_after(troubles, error) or not self._paused(troubles, error, job):
+                failures += 1
+                if not self._breaker.failed(error) or not self._paused(failures, error, job):
                     raise
 
+    def finish(self, job: Job) -> None:
+        """Say that nothing more is asked for a job."""
+        self._budget.finish(job.id)
+
+    def expected(self, query: Query) -> int:
+        """Return the tokens that a question is thought to cost."""
+        return self._cost(query, self.abilities_of(query.model)).reserved
+
+    def abilities_of(self, model: str) -> Abilities:
+        """Return how a model is asked, as far as is known by now."""
+        with self._lock:
+            return self._abilities.setdefault(model, models.abilities(model, effort=self._effort))
+
+    def show_schema(self, model: str) -> None:
+        """Show the schema of the answer from now on: the service has let something else through."""
+        with self._lock:
+            self._abilities[model] = replace(self._abilities[model], ignores_schema=True)
+
     def _ask_once(self, query: Query, job: Job, *, attempt: int) -> Reply:
-        body = query.body(self._abilities_of(query.model))
-        cost = self._cost(query, int(body["max_output_tokens"]))
+        abilities = self.abilities_of(query.model)
+        cost = self._cost(query, abilities)
         try:
             with self._granted(query, cost, job) as receipt:
-                reply = receipt.reply = self._answer(query, body, job)
+                response = self._sent(query, abilities, job)
+                receipt.usage = usage = response.reply.usage or _counted(cost, response.reply)
         except RateLimited as refusal:
             self._take_note(refusal, cost, attempt)
             raise
-        self._is_out_of_reach = False
-        self._estimates.learn(
-            query.stage,
-            counted=cost.counted,
-            input_tokens=reply.input_tokens,
-            output_tokens=reply.output_tokens,
-            max_output_tokens=cost.max_output_tokens,
-        )
-        return reply
+        self._breaker.succeeded()
+        self._learn(query, cost, usage)
+        return replace(response.reply, usage=usage, fills_its_room=usage.output_tokens >= cost.max_output_tokens)
 
     @contextmanager
     def _granted(self, query: Query, cost: _Cost, job: Job) -> Iterator[_Receipt]:
         """Hold the tokens for a request, and settle what it cost."""
-        lease = self._budget.reserve(cost.reserved, timeout=_time_for(job), cancelled=job.cancelled)
-        job.waited(query.stage, lease.seconds_waited)
+        work = Work(job.id, _WORKS.get(query.stage, "diagnosis"), query.stage, job.reserves(cost.reserved))
+        timeout = job.wait_left(lambda: self._budget.foreseen_wait(cost.reserved + work.remaining_tokens))
+        with job.waiting(query.stage):
+            lease = self._budget.reserve(cost.reserved, work=work, timeout=timeout, cancelled=job.cancelled)
         receipt = _Receipt()
         # A service that has read a request charges it, whatever becomes of the answer.
-        tokens = cost.counted
+        charged = cost.counted
         try:
-            yield receipt
+            with job.asking():
+                yield receipt
         except (RateLimited, RequestRejected, ConnectionFailed):
-            tokens = 0
+            charged = 0
             raise
         finally:
-            lease.settle(tokens if receipt.reply is None else receipt.input_tokens + receipt.output_tokens)
-            job.spent(query.stage, input_tokens=receipt.input_tokens, output_tokens=receipt.output_tokens)
+            found = receipt.usage or Usage(0, 0)
+            lease.settle(found.tokens if receipt.usage else charged)
+            job.spent(query.stage, input_tokens=found.input_tokens, output_tokens=found.output_tokens)
 
-    def _answer(self, query: Query, body: Mapping[str, object], job: Job) -> Reply:
+    def _sent(self, query: Query, abilities: Abilities, job: Job) -> Response:
         try:
-            answered = self._service().respond(body, timeout=min(_FOR_AN_ANSWER, _time_for(job)))
-        except NotFound as error:
-            if error.details.code != "model_not_found":
-                raise
-            raise self._close(self._about_model(query.model)) from error
+            response = self._connection.ask(query, abilities, job, timeout=_time_for(job))
+        except UnknownModel as error:
+            raise self._closed(self._about_model(query.model, error)) from error
         except AccountRejected as error:
-            raise self._close(error) from error
-        self._budget.observe(answered.headers)
-        return replies.read(answered.body)
+            self._closed(error)
+            raise
+        except ContextOverflow as error:
+            self._context = min(self._context or self._budget.largest_request, error.limit or _half_of(query))
+            raise
+        self._budget.observe(response.headers)
+        return response
 
-    def _cost(self, query: Query, max_output_tokens: int) -> _Cost:
-        counted = query.input_tokens
-        reserved = self._estimates.expected(query.stage, input_tokens=counted, max_output_tokens=max_output_tokens)
-        return _Cost(counted, max_output_tokens, reserved)
+    def _cost(self, query: Query, abilities: Abilities) -> _Cost:
+        counted, most = query.input_tokens(abilities), query.output_limit(abilities)
+        reserved = self._estimates.expected(query.kind, input_tokens=counted, max_output_tokens=most)
+        return _Cost(counted, most, reserved)
+
+    def _learn(self, query: Query, cost: _Cost, usage: Usage) -> None:
+        self._estimates.learn(
+            query.kind,
+            counted=cost.counted,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            max_output_tokens=cost.max_output_tokens,
+        )
+        if usage.thinking_tokens:
+            with self._lock:
+                self._abilities[query.model] = self._abilities[query.model].that_thinks()
 
     def _take_note(self, refusal: RateLimited, cost: _Cost, attempt: int) -> None:
         """Tell the budget of a 429; the next reservation waits as long as it says."""
         said = refusal.details
-        requested = _REQUESTED.search(said.message)
+        requested = rate_limit_headers.refusal(said.headers, said.message, said.code).requested
         if requested is not None:
             self._estimates.learn_refusal(
-                counted=cost.counted, max_output_tokens=cost.max_output_tokens, requested=int(requested[1])
+                counted=cost.counted, max_output_tokens=cost.max_output_tokens, requested=requested
             )
         if self._budget.refused(said.headers, said.message, code=said.code, attempt=attempt) is None:
-            msg = f"{refusal} No waiting helps: make the groups smaller (REFINERY_GROUP_TOKENS)."
+            msg = f"{refusal} No waiting helps: make the groups smaller (--refinery-group-tokens)."
             raise RequestRejected(msg, said) from refusal
 
-    def _abilities_of(self, model: str) -> Abilities:
-        with self._lock:
-            return self._abilities.setdefault(model, models.abilities(model))
+    def _given_up(self, error: RateLimited, refusals: int) -> RequestRejected:
+        found = RequestRejected(f"{error} It was asked {refusals} times.", error.details)
+        self._breaker.trip(found)
+        return found
 
     def _do_without(self, model: str, error: UnsupportedParameter, job: Job) -> None:
         """Leave the parameter out from now on that the service does not accept."""
         with self._lock:
-            known = self._abilities[model]
-            param = error.details.param
-            if param == "temperature" and known.takes_temperature:
-                self._abilities[model] = replace(known, takes_temperature=False)
-            elif param.startswith("reasoning") and known.effort is not None:
-                self._abilities[model] = replace(known, effort=None)
-            elif param not in {"temperature", "reasoning", "reasoning.effort"}:
+            found = self._abilities[model].without(error.details)
+            if found is None or _is_over(job):
                 raise error
-        job.note(f"The model {model} does not accept {param}: it was asked without.")
+            self._abilities[model], parameter = found
+        job.note(f"The model {model} does not accept {parameter}: it was asked without.")
 
-    def _gives_up_after(self, troubles: int, error: TransientError) -> bool:
-        """Tell whether another attempt is in vain: a service out of reach is tried patiently by one request only."""
-        if troubles >= _MOST_TROUBLES:
-            self._is_out_of_reach = isinstance(error, ConnectionFailed)
-        return troubles >= _MOST_TROUBLES or self._is_out_of_reach
-
-    def _paused(self, troubles: int, error: ServiceError, job: Job) -> bool:
+    def _paused(self, failures: int, error: ServiceError, job: Job) -> bool:
         """Make a pause before the next attempt; tell whether there is time for one."""
-        asked_for = _seconds(error.details.headers.get("retry-after", ""))
-        pause = asked_for or self._jitter() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**troubles)
+        asked_for = rate_limit_headers.seconds_in_headers(error.details.headers)
+        pause = asked_for or self._jitter() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
         if pause >= _time_for(job) or job.cancelled.is_set():
             return False
         self._sleep(pause, job.cancelled)
-        return True
+        return not job.cancelled.is_set()
 
-    def _about_model(self, model: str) -> AccountRejected:
+    def _about_model(self, model: str, error: UnknownModel) -> AccountRejected:
         names: list[str] = []
-        with suppress(TransientError, RequestRejected, RateLimited):
-            names = self._service().models()
+        with suppress(ServiceError):
+            names = self._connection.models()
         meant = did_you_mean(model, names)
-        msg = f"The service has no model {model!r} for this key.{meant} Set --refinery-model or REFINERY_MODEL."
-        return AccountRejected(msg)
+        if names and not meant:
+            more = ", ..." if len(names) > _SHOWN_MODELS else ""
+            meant = f" It offers {', '.join(names[:_SHOWN_MODELS])}{more}."
+        msg = f"There is no model {model!r} for this key. {error}{meant} Set --refinery-model or REFINERY_MODEL."
+        return AccountRejected(msg, error.details)
 
-    def _close(self, error: AccountRejected) -> AccountRejected:
+    def _closed(self, error: AccountRejected) -> AccountRejected:
         """Ask nothing more: the answer would be the same."""
-        with self._lock:
-            self._closed = self._closed or error
-            return self._closed
+        self._breaker.close_for_good(error)
+        return error
+
+
+def _half_of(query: Query) -> int:
+    """Return half of what a question carries: what is tried where a service does not say what it can read."""
+    return tokens.estimate(query.text) // 2
+
+
+def _counted(cost: _Cost, reply: Reply) -> Usage:
+    """Return the usage by our own count, where the service says none."""
+    return Usage(cost.counted, tokens.estimate(reply.text))
+
+
+def _is_over(job: Job) -> bool:
+    return job.cancelled.is_set() or job.seconds_left() <= 0
 
 
 def _time_for(job: Job) -> float:
-    return max(0.05, job.seconds_left() - _LAST_WORDS)
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        return None
+    return max(0.05, job.seconds_left() - _CLEANUP_MARGIN_SECONDS)
 
 
 def _sleep(seconds: float, until: Event) -> None:

@@ -1,19 +1,14 @@
-"""What stands in the answer of the Responses API, and which runs of a group its passages show. Pure."""
+"""What comes back from a model, whatever it was asked over, and which runs of a group it was shown. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.analysts.model.service_errors import ErrorDetails, RateLimited, RequestRejected, TransientError
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pytest_refinery.analysts.model.service_errors import ServiceError
     from pytest_refinery.digest.grouping import Group
-
-_PASSING_CODES = frozenset({"server_error", "vector_store_timeout"})
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,24 @@ class Retrieved:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """The tokens of one answer, as the service or we count them.
+
+    Attributes:
+        thinking_tokens: Those of the output that the model thought with.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    thinking_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True)
 class Reply:
     """An answer that came.
 
@@ -51,81 +64,16 @@ class Reply:
         text: What the model wrote, ``""`` where it wrote nothing.
         refusal: What the model said instead of answering.
         cut_off_by: Why the answer ended before its end: ``max_output_tokens``, ``content_filter``.
+        usage: ``None`` where the service does not say it.
+        fills_its_room: Whether it is as long as it may be: then it may be cut off where nobody says so.
     """
 
     text: str
-    refusal: str
-    cut_off_by: str
-    passages: tuple[Retrieved, ...]
-    input_tokens: int
-    output_tokens: int
-
-
-def read(body: Mapping[str, Any]) -> Reply:
-    """Read the JSON of a response.
-
-    Raises:
-        ServiceError: Its status is ``failed`` or ``cancelled``, or it is not what the API describes.
-    """
-    try:
-        _raise_where_failed(body)
-        return _reply(body)
-    except (AttributeError, TypeError, ValueError) as error:
-        msg = f"The service's answer cannot be understood ({error})."
-        raise TransientError(msg) from error
-
-
-def _reply(body: Mapping[str, Any]) -> Reply:
-    usage = body.get("usage") or {}
-    parts = list(_parts(body))
-    return Reply(
-        text="".join(part.get("text") or "" for part in parts if part.get("type") == "output_text"),
-        refusal="".join(part.get("refusal") or "" for part in parts if part.get("type") == "refusal"),
-        cut_off_by=_reason(body) if body.get("status") == "incomplete" else "",
-        passages=tuple(_passages(body)),
-        input_tokens=int(usage.get("input_tokens") or 0),
-        output_tokens=int(usage.get("output_tokens") or 0),
-    )
-
-
-def _raise_where_failed(body: Mapping[str, Any]) -> None:
-    if body.get("status") not in {"failed", "cancelled"}:
-        return
-    error = body.get("error") or {}
-    code, message = str(error.get("code") or ""), str(error.get("message") or "it gave no reason")
-    details = ErrorDetails(200, message, code)
-    if code == "rate_limit_exceeded":
-        kind: type[ServiceError] = RateLimited
-    else:
-        kind = TransientError if code in _PASSING_CODES else RequestRejected
-    msg = f"The service failed to answer ({code or body['status']}): {message}"
-    raise kind(msg, details)
-
-
-def _reason(body: Mapping[str, Any]) -> str:
-    return str((body.get("incomplete_details") or {}).get("reason") or "an unknown reason")
-
-
-def _parts(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for item in body.get("output") or ():
-        if item.get("type") == "message":
-            yield from item.get("content") or ()
-
-
-def _passages(body: Mapping[str, Any]) -> Iterator[Retrieved]:
-    for item in body.get("output") or ():
-        if item.get("type") == "file_search_call":
-            yield from map(_passage, item.get("results") or ())
-
-
-def _passage(result: Mapping[str, Any]) -> Retrieved:
-    attributes = result.get("attributes") or {}
-    return Retrieved(
-        # The attributes first: a service that puts it there has put something else in the usual place.
-        filename=str(attributes.get("filename") or result.get("filename") or ""),
-        text=str(result.get("text") or ""),
-        attributes=attributes,
-    )
+    refusal: str = ""
+    cut_off_by: str = ""
+    passages: tuple[Retrieved, ...] = ()
+    usage: Usage | None = None
+    fills_its_room: bool = False
 
 
 def unread_runs(group: Group, passages: Iterable[str]) -> tuple[str, ...]:

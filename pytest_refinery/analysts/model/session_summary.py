@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pytest_refinery.analysis.records import ItemRecord
+    from pytest_refinery.analysts.model.models import Abilities
     from pytest_refinery.analysts.model.questions import ModelOptions
 
     Group: TypeAlias = tuple[ItemRecord, ...]
@@ -95,12 +96,12 @@ def told(answer: answers.SummaryAnswer, found: Sequence[Group]) -> Told:
     return Told(summary=answer.executive_summary, causes=causes)
 
 
-def forecast(options: ModelOptions, failures: int) -> Forecast:
+def forecast(options: ModelOptions, failures: int, abilities: Abilities) -> Forecast:
     """Return what a summary of so many failures would cost, each of a cause of its own."""
     asking = _query(options, failures=failures, groups=failures, data="")
     return Forecast(
         calls=1,
-        input_tokens=asking.input_tokens + _A_GROUP * failures,
+        input_tokens=asking.input_tokens(abilities) + _A_GROUP * failures,
         least_output_tokens=_SHORTEST_ANSWER,
-        most_output_tokens=asking.max_output_tokens,
+        most_output_tokens=asking.output_limit(abilities),
     )

@@ -51,7 +51,9 @@ class Summarizer:
             return overview.recalled(summariser.model, kept)
         with self._progress.about("summary"):
             self._progress.show(f"what {len(failures)} failures have in common")
-            telling = overview.tell(summariser, failures, TimedJob(self._settings.timeout))
+            telling = overview.tell(
+                summariser, failures, TimedJob(self._settings.timeout, max_wait=self._settings.max_wait)
+            )
         if self._cache is not None and telling.overview is not None:
             self._cache.set(_KEY, {"key": key, "overview": telling.overview.model_dump(mode="json")})
         return telling

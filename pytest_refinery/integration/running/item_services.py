@@ -171,7 +171,7 @@ class ItemServices:
         found = cache.verdict(case, trials=trials, pass_rate=pass_rate) if cache else None
         if found is not None:
             return found
-        job = TimedJob(self._settings.timeout)
+        job = TimedJob(self._settings.timeout, max_wait=self._settings.max_wait)
         with self._display.about(nodeid):
             self._display.show("judging")
             # Equal requests are answered in the order in which they were recorded.

@@ -33,7 +33,7 @@ def test_a_plan_says_what_it_would_cost_and_spends_nothing(
     assert (plan["items"], plan["calls"], plan["tokens_per_minute"]) == (2, 5, 1_000_000)
     assert 0 < plan["least_dollars"] < plan["most_dollars"]
     result.stdout.fnmatch_lines(
-        ["Not diagnosed: --refinery-plan spends nothing.", "plan       2 items, 5 calls to gpt-5.4-mini, about *"]
+        ["Not diagnosed: --refinery-plan spends nothing.", "plan       2 items, 5 calls to gpt-6-luna, about *"]
     )
 
 

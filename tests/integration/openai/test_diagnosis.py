@@ -43,8 +43,8 @@ def test_a_trace_that_fits_one_call_takes_three_calls_and_no_store(diagnose: Dia
     assert found["responsible_run_id"] == "4"
     assert [quote["quote"] for quote in found["evidence"]] == [PROMISE]
     assert found["coverage"]["percentage"] == 100.0
-    assert (found["analyst"], found["model"], found["partial"]) == ("openai", "gpt-5.4-mini", None)
-    result.stdout.fnmatch_lines(["analyst    openai (gpt-5.4-mini): 7 of 7 runs read (100 %)*"])
+    assert (found["analyst"], found["model"], found["partial"]) == ("openai", "gpt-6-luna", None)
+    result.stdout.fnmatch_lines(["analyst    openai (gpt-6-luna): 7 of 7 runs read (100 %)*"])
 
 
 def test_the_report_says_what_the_service_charged(diagnose: Diagnose, server: OpenAIServer) -> None:
@@ -100,7 +100,7 @@ def test_files_carry_their_group_and_role_and_everything_expires(diagnose: Diagn
 
 @pytest.mark.usefixtures("grouped")
 def test_later_stages_take_three_results_and_1200_tokens_at_most(diagnose: Diagnose, server: OpenAIServer) -> None:
-    diagnose()
+    diagnose("--refinery-model", "gpt-4.1-mini")
     for name in ("GapAnswer", "ConclusionAnswer"):
         (body,) = stages(server)[name]
         assert body["tools"][0]["max_num_results"] == 3

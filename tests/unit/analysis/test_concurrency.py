@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.concurrency import CutShort, run_all
@@ -50,7 +51,7 @@ def test_no_more_calls_run_at_once_than_there_are_workers() -> None:
 
 def test_a_call_that_hangs_is_cut_short_and_the_finished_ones_are_kept() -> None:
     hanging, second = threading.Event(), threading.Event()
-    left = iter([30.0, 0.0])
+    left = chain([30.0], repeat(0.0))
 
     def hang() -> int:
         second.wait(30)

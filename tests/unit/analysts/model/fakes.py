@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,8 @@ from pytest_refinery.analysts.model.queries import Query
 from pytest_refinery.analysts.model.replies import Answered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from threading import Event
 
     from pytest_refinery.analysis.ports import Work
@@ -44,6 +46,9 @@ class ScriptedService:
     asked: list[dict[str, Any]] = field(default_factory=list)
     timeouts: list[float] = field(default_factory=list)
     known: list[str] = field(default_factory=lambda: ["gpt-4.1-mini"])
+
+    def complete(self, request: Mapping[str, Any], *, timeout: float) -> Answered:
+        return self.respond(request, timeout=timeout)
 
     def respond(self, request: Mapping[str, Any], *, timeout: float) -> Answered:
         self.asked.append(dict(request))
@@ -120,14 +125,35 @@ class OpenJob:
     left: float = 300.0
     cancelled: threading.Event = field(default_factory=threading.Event)
     costs: list[tuple[Stage, int, int]] = field(default_factory=list)
-    waits: list[float] = field(default_factory=list)
+    waits: list[Stage] = field(default_factory=list)
+    ends: list[Callable[[], None]] = field(default_factory=list)
+    ahead: int = 0
+    id: str = "job"
     notes: list[str] = field(default_factory=list)
 
     def seconds_left(self) -> float:
         return self.left
 
-    def waited(self, stage: Stage, seconds: float) -> None:
-        self.waits.append(seconds)
+    def wait_left(self, foreseen: Callable[[], float]) -> float:
+        return self.left
+
+    @contextmanager
+    def waiting(self, stage: Stage) -> Iterator[None]:
+        self.waits.append(stage)
+        yield
+
+    def asking(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def expects(self, tokens: int) -> None:
+        self.ahead += tokens
+
+    def reserves(self, tokens: int) -> int:
+        self.ahead = max(0, self.ahead - tokens)
+        return self.ahead
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        self.ends.append(call)
 
     def spent(self, stage: Stage, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
         self.costs.append((stage, input_tokens, output_tokens))

@@ -27,7 +27,7 @@ from tests.openai_server.strict_schemas import refuse_unsupported_schema
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-KINDS = [GroupAnswer, GapAnswer, ConclusionAnswer, JudgeAnswer, RemarksAnswer]
+KINDS: list[type[BaseModel]] = [GroupAnswer, GapAnswer, ConclusionAnswer, JudgeAnswer, RemarksAnswer]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -51,16 +51,75 @@ def test_an_answer_is_found_in_what_surrounds_it(around: str) -> None:
     ("text", "problem"),
     [
         ("Certainly!", 'begins "Certainly!"'),
-        ("", 'begins ""'),
+        ("", "the model wrote nothing"),
         ('{"timeline": []}', "findings: Field required"),
         ('{"findings": [{"run": "one", "what": "", "failure_type": "tool_issue"}]}', "findings.0.run: "),
-        ('{"findings": [', "Invalid JSON"),
+        ('{"findings": [', "no JSON object"),
     ],
 )
 def test_what_is_no_answer_is_said_with_its_beginning(text: str, problem: str) -> None:
     with pytest.raises(UnusableAnswerError) as caught:
         answers.parse(GroupAnswer, text)
     assert problem in str(caught.value)
+
+
+FINDING = {"run": "#3", "what": "It lied.", "failure_type": "Tool Issue", "severity": "CRITICAL", "quotes": []}
+ANSWER = json.dumps({"timeline": [], "findings": [FINDING]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<think>Is it {{this}}? Or {{}}?</think>\n{ANSWER}",
+        f"Let me see: {{run 3}}.\n\n```json\n{ANSWER}\n```\nThat is all.",
+        f"<thinking>Hm.</thinking> The answer is {ANSWER} as asked.",
+        ANSWER.replace('"#3"', '"run 3"'),
+        ANSWER.replace('"#3"', "3.0"),
+        ANSWER.replace("Tool Issue", "tool-issue").replace("CRITICAL", "severe"),
+        json.dumps({"timeline": None, "findings": [FINDING, {"run": "the last"}, "nonsense", None]}),
+        json.dumps({"timeline": "1. begins", "findings": FINDING}),
+        json.dumps({"findings": [FINDING | {"quotes": [{"run": None}, 7]}]}),
+    ],
+)
+def test_what_is_meant_is_read(text: str) -> None:
+    (found,) = answers.parse(GroupAnswer, text).findings
+    assert (found.run, found.failure_type.value) == (3, "tool_issue")
+
+
+def test_a_bad_field_that_matters_little_costs_nothing_else() -> None:
+    written = {
+        "decisive_run": "#2",
+        "failure_type": "Prompt issue",
+        "root_cause": "It promised.",
+        "confidence": "very high",
+        "evidence": [{"run": 2, "quote": "from now on"}, {"quote": "without a run"}],
+        "affected_components": "the prompt",
+        "suggested_fix": "Change it.",
+    }
+    found = answers.parse(ConclusionAnswer, json.dumps(written))
+    assert (found.decisive_run, found.confidence.value, found.suggested_fix) == (2, "low", None)
+    assert [quote.quote for quote in found.evidence] == ["from now on"]
+    assert found.affected_components == ("the prompt",)
+
+
+@pytest.mark.parametrize("verdict", ["met", "Met", " MET "])
+def test_a_verdict_is_read_in_any_case(verdict: str) -> None:
+    assert answers.parse(JudgeAnswer, json.dumps({"verdict": verdict})).verdict == "met"
+    with pytest.raises(UnusableAnswerError):
+        answers.parse(JudgeAnswer, json.dumps({"verdict": f"not {verdict} perhaps"}))
+
+
+def test_the_parts_of_an_answer_that_was_cut_off_are_no_answer() -> None:
+    cut = json.dumps({"findings": [{"run": 1, "what": "x", "quote": "y"}]})[:-2]
+    for kind in KINDS:
+        with pytest.raises(UnusableAnswerError):
+            answers.parse(kind, cut)
+
+
+@pytest.mark.parametrize("text", ["{" * 5_000, "[" * 5_000 + "{", '{"a":' * 5_000])
+def test_hostile_nesting_is_refused(text: str) -> None:
+    with pytest.raises(UnusableAnswerError):
+        answers.parse(GroupAnswer, text)
 
 
 @given(st.text())

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_refinery.analysis import prompt_texts
-from pytest_refinery.analysis.ports import PromptFile
+from pytest_refinery.analysis.ports import PromptFile, Stage
+from pytest_refinery.analysts.model import responses_api
 from pytest_refinery.analysts.model.models import abilities
 from pytest_refinery.analysts.model.queries import Search, filters_for
 from pytest_refinery.analysts.model.questions import ModelOptions, Questions
@@ -39,9 +40,9 @@ def test_a_group_stands_in_the_question_or_is_searched_for() -> None:
     assert GROUPS[0].text in given.text
     assert GROUPS[0].text not in searched.text
     assert "only files whose names begin with g01_" in searched.text
-    body = searched.body(abilities("gpt-4.1-mini"))
+    body = responses_api.body(searched, abilities("gpt-4.1-mini"))
     assert body["tool_choice"] == {"type": "file_search"}
-    assert "tools" not in given.body(abilities("gpt-4.1-mini"))
+    assert "tools" not in responses_api.body(given, abilities("gpt-4.1-mini"))
 
 
 def test_a_group_without_the_agents_instructions_gets_them() -> None:
@@ -51,7 +52,7 @@ def test_a_group_without_the_agents_instructions_gets_them() -> None:
 
 
 def test_the_rest_of_a_group_holds_those_runs_and_no_other() -> None:
-    text = QUESTIONS.about_rest(GROUPS[0], ["r2"]).text
+    text = QUESTIONS.about_rest(GROUPS[0], GROUPS[0].pieces[1:]).text
     assert "#2 chain" in text
     assert "#1 chain" not in text
 
@@ -91,7 +92,8 @@ def test_without_findings_the_question_says_so() -> None:
 def test_the_same_case_makes_the_same_request() -> None:
     again = Questions(ModelOptions(model="gpt-4.1-mini"), CASE)
     known = abilities("gpt-4.1-mini")
-    assert again.about_group(GROUPS[1]).body(known) == QUESTIONS.about_group(GROUPS[1]).body(known)
+    one, other = (questions.about_group(GROUPS[1]) for questions in (again, QUESTIONS))
+    assert responses_api.body(one, known) == responses_api.body(other, known)
 
 
 def test_a_larger_group_gets_more_room_and_a_setting_beats_it() -> None:
@@ -133,21 +135,37 @@ def test_a_filter_of_one_attribute_is_a_comparison(attributes: dict[str, str], f
 
 
 @pytest.mark.parametrize(
-    ("model", "effort", "takes_temperature"),
+    ("model", "efforts", "takes_temperature"),
     [
-        ("gpt-4o", None, True),
-        ("gpt-4.1-mini", None, True),
-        ("gpt-5.4-mini", "none", True),
-        ("gpt-5-mini", "low", False),
-        ("gpt-5.6-luna", "low", False),
-        ("gpt-6-sol", "low", False),
-        ("o3-mini", "low", False),
-        ("gpt-5-chat-latest", None, True),
-        ("our-own-model", None, True),
+        ("gpt-4o", (None, None), True),
+        ("gpt-4.1-mini", (None, None), True),
+        ("gpt-5.4-mini", ("none", "low"), True),
+        ("gpt-5-mini", ("low", "low"), False),
+        ("gpt-5.6-luna", ("low", "low"), False),
+        ("gpt-6-luna", ("low", "low"), False),
+        ("openai/gpt-5", ("low", "low"), False),
+        ("openrouter/openai/o3", ("low", "low"), False),
+        ("o3-mini", ("low", "low"), False),
+        ("gpt-5-chat-latest", (None, None), True),
+        ("our-own-model", (None, None), True),
     ],
 )
-def test_a_model_is_asked_as_its_name_says(model: str, effort: str | None, *, takes_temperature: bool) -> None:
+def test_a_model_is_asked_as_its_name_says(
+    model: str, efforts: tuple[str | None, str | None], *, takes_temperature: bool
+) -> None:
     known = abilities(model)
-    assert (known.effort, known.takes_temperature) == (effort, takes_temperature)
-    parameters = known.parameters(temperature=0.2, max_output_tokens=100)
-    assert parameters["max_output_tokens"] == (2_100 if effort == "low" else 100)
+    assert tuple(map(known.effort_of, (Stage.TRACE_ANALYSIS, Stage.DIAGNOSIS))) == efforts
+    assert known.takes_temperature == takes_temperature
+    assert [known.room(stage) > 0 for stage in (Stage.TRACE_ANALYSIS, Stage.JUDGE)] == [
+        effort == "low" for effort in efforts
+    ]
+
+
+def test_the_users_effort_comes_first() -> None:
+    known = abilities("our-own-model", effort="high")
+    assert known.effort_of(Stage.GAP_ANALYSIS) == "high"
+    assert known.room(Stage.GAP_ANALYSIS) > 20_000
+
+
+def test_a_model_whose_usage_shows_thoughts_gets_room_for_them() -> None:
+    assert abilities("our-own-model").that_thinks().room(Stage.DIAGNOSIS) > 0

@@ -7,12 +7,14 @@ import pytest
 
 from pytest_refinery.analysis.ports import Stage
 from pytest_refinery.analysts.model import service_errors
+from pytest_refinery.analysts.model.model_clients import OpenAIProtocols
 from pytest_refinery.analysts.model.rate_limited_client import RateLimitedClient
 from pytest_refinery.analysts.model.service_errors import (
     AccountRejected,
     ConnectionFailed,
     ErrorDetails,
     RequestRejected,
+    ServiceError,
     TransientError,
 )
 from pytest_refinery.budget.estimates import Estimates
@@ -34,7 +36,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.service = ScriptedService(list(self.script))
         self.calls = RateLimitedClient(
-            lambda: self.service,
+            OpenAIProtocols(lambda: self.service),
             self.budget,
             Estimates(),
             sleep=lambda seconds, _: self.pauses.append(seconds),
@@ -59,7 +61,7 @@ def test_an_answer_is_reserved_settled_observed_and_booked() -> None:
     assert desk.budget.settled == [110]
     assert desk.budget.observed == [{"x-ratelimit-limit-tokens": "30000"}]
     assert desk.job.costs == [(Stage.TRACE_ANALYSIS, 100, 10)]
-    assert desk.job.waits == [0.25]
+    assert desk.job.waits == [Stage.TRACE_ANALYSIS]
 
 
 def test_a_refusal_goes_to_the_budget_which_waits_and_costs_nothing() -> None:
@@ -79,7 +81,7 @@ def test_a_refusal_that_the_budget_calls_final_is_final() -> None:
 
 def test_refusals_without_end_come_to_an_end() -> None:
     desk = Desk([LIMITED] * 50)
-    with pytest.raises(RequestRejected, match="It was asked 10 times"):
+    with pytest.raises(RequestRejected, match="It was asked 6 times"):
         desk.ask()
 
 
@@ -99,19 +101,59 @@ def test_trouble_that_stays_is_given_up() -> None:
     desk = Desk([details(500)] * 9)
     with pytest.raises(TransientError):
         desk.ask()
-    assert len(desk.service.asked) == 4
+    assert len(desk.service.asked) == 5
 
 
-def test_a_service_out_of_reach_is_waited_for_once() -> None:
-    unreached = ConnectionFailed("The service cannot be reached: refused.")
-    desk = Desk([unreached] * 5 + [OK, unreached, OK])
-    for _ in range(2):
-        with pytest.raises(ConnectionFailed):
+def test_a_service_that_fails_again_and_again_is_left_in_peace() -> None:
+    desk = Desk([details(503, "Overloaded")] * 9)
+    for _ in range(4):
+        with pytest.raises(TransientError, match="Overloaded"):
             desk.ask()
-    assert (len(desk.service.asked), desk.pauses) == (5, [1.0, 2.0, 4.0])
+    assert len(desk.service.asked) == 5
+
+
+def test_a_service_that_refuses_again_and_again_is_left_in_peace() -> None:
+    desk = Desk([LIMITED] * 50)
+    for _ in range(4):
+        with pytest.raises(RequestRejected, match="It was asked 6 times"):
+            desk.ask()
+    assert len(desk.service.asked) == 6
+
+
+def test_a_parameter_that_is_refused_although_it_is_not_sent_is_final() -> None:
+    desk = Desk([details(400, param="temperature")] * 9)
+    with pytest.raises(RequestRejected):
+        desk.ask()
+    assert len(desk.service.asked) == 2
+
+
+@pytest.mark.parametrize("error", [details(400, param="temperature"), LIMITED, details(500)])
+def test_nothing_is_asked_again_when_nobody_waits_any_more(error: Exception) -> None:
+    desk = Desk([error] * 9)
+    desk.job.cancelled.set()
+    with pytest.raises(ServiceError):
+        desk.ask()
+    assert len(desk.service.asked) == 1
+
+
+def test_every_request_says_what_work_it_is_for_and_what_is_to_come() -> None:
+    desk = Desk([OK, OK])
+    desk.job.expects(5_000)
     desk.ask()
     desk.ask()
-    assert desk.pauses == [1.0, 2.0, 4.0, 1.0]
+    first, second = (work for work in desk.budget.works if work)
+    assert (first.id, first.kind, first.stage) == ("job", "diagnosis", Stage.TRACE_ANALYSIS)
+    assert first.remaining_tokens == 5_000 - desk.budget.reserved[0]
+    assert second.remaining_tokens < first.remaining_tokens
+
+
+def test_usage_that_the_service_does_not_say_is_counted() -> None:
+    desk = Desk([{**OK, "usage": None}])
+    desk.ask()
+    ((_, read, written),) = desk.job.costs
+    assert read > 50
+    assert 2 <= written <= 10
+    assert desk.budget.settled == [read + written]
 
 
 def test_there_is_no_pause_that_ends_after_the_time_is_up() -> None:
@@ -121,8 +163,8 @@ def test_there_is_no_pause_that_ends_after_the_time_is_up() -> None:
     assert desk.pauses == []
 
 
-def test_an_answer_may_take_the_time_that_is_left_and_two_minutes_at_most() -> None:
-    for left, allowed in ((300.0, 120.0), (10.5, 10.0)):
+def test_an_answer_may_take_the_time_that_is_left() -> None:
+    for left, allowed in ((300.0, 299.5), (10.5, 10.0)):
         desk = Desk([OK], job=OpenJob(left=left))
         desk.ask()
         assert desk.service.timeouts == [allowed]
@@ -140,7 +182,7 @@ def test_what_never_got_there_costs_nothing() -> None:
     assert desk.budget.settled[0] == 0
 
 
-@pytest.mark.parametrize("error", [details(400), details(404)])
+@pytest.mark.parametrize("error", [details(400), details(403)])
 def test_what_is_final_is_asked_once(error: Exception) -> None:
     desk = Desk([error])
     with pytest.raises(RequestRejected):
@@ -151,7 +193,7 @@ def test_what_is_final_is_asked_once(error: Exception) -> None:
 def test_an_account_that_is_refused_is_not_asked_for_anything_else() -> None:
     desk = Desk([details(401)])
     for _ in range(3):
-        with pytest.raises(AccountRejected, match="Set OPENAI_API_KEY anew"):
+        with pytest.raises(AccountRejected, match="Set OPENAI_API_KEY to a key"):
             desk.ask()
     assert len(desk.service.asked) == 1
 
@@ -160,6 +202,9 @@ def test_an_account_that_is_refused_is_not_asked_for_anything_else() -> None:
     ("param", "model", "left_out"),
     [
         ("temperature", "gpt-4.1-mini", "temperature"),
+        ("prompt_cache_key", "claude", "prompt_cache_key"),
+        ("store", "claude", "store"),
+        ("max_output_tokens", "m", "max_output_tokens"),
         ("reasoning.effort", "o3-mini", "reasoning"),
         ("reasoning", "gpt-5.4", "reasoning"),
     ],
@@ -169,7 +214,9 @@ def test_a_parameter_that_is_not_accepted_is_left_out_from_then_on(param: str, m
     desk.ask(model)
     desk.ask(model)
     assert [left_out in body for body in desk.service.asked] == [True, False, False]
-    assert desk.job.notes == [f"The model {model} does not accept {param}: it was asked without."]
+    (note,) = desk.job.notes
+    assert note.startswith(f"The model {model} does not accept ")
+    assert note.endswith(": it was asked without.")
 
 
 def test_any_other_parameter_that_is_not_accepted_is_final() -> None:
@@ -184,7 +231,7 @@ def test_an_unknown_model_is_said_with_the_nearest_name_also_where_names_cannot_
         Desk([unknown]).ask("gpt-4.1-mni")
     desk = Desk([unknown])
     desk.service.known = []
-    with pytest.raises(AccountRejected, match=r"for this key\. Set --refinery-model"):
+    with pytest.raises(AccountRejected, match=r"no model 'gpt-4\.1-mni' for this key\. .*Set --refinery-model"):
         desk.ask("gpt-4.1-mni")
 
 

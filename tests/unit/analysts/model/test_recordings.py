@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.analysts.model import replies, service_errors
+from pytest_refinery.analysts.model import responses_api, service_errors
 from pytest_refinery.analysts.model.service_errors import (
     AccountRejected,
     ErrorDetails,
@@ -35,16 +35,17 @@ def test_every_response_is_read() -> None:
     for each in responses():
         if each.body["status"] in {"queued", "in_progress"}:
             continue
-        reply = replies.read(each.body)
+        reply = responses_api.read(each.body)
         seen.add(each.file)
         called = any(item["type"] == "function_call" for item in each.body["output"])
         assert reply.text or reply.refusal or reply.cut_off_by or called, each.file
-        assert reply.input_tokens > 0, each.file
+        assert reply.usage is not None, each.file
+        assert reply.usage.input_tokens > 0, each.file
     assert len(seen) >= 6
 
 
 def test_what_the_file_search_found_is_read() -> None:
-    found = [(each.file, passage) for each in responses() for passage in replies.read(each.body).passages]
+    found = [(each.file, passage) for each in responses() for passage in responses_api.read(each.body).passages]
     assert found
     for _, passage in found:
         assert passage.filename
@@ -52,7 +53,7 @@ def test_what_the_file_search_found_is_read() -> None:
 
 
 def test_an_incomplete_response_says_why() -> None:
-    reasons = {replies.read(each.body).cut_off_by for each in responses() if each.body["status"] == "incomplete"}
+    reasons = {responses_api.read(each.body).cut_off_by for each in responses() if each.body["status"] == "incomplete"}
     assert reasons == {"max_output_tokens"}
 
 
@@ -123,7 +124,7 @@ def test_a_long_message_is_shortened_and_every_sentence_ends() -> None:
 )
 def test_a_200_that_failed_is_no_answer(code: str, kind: type[ServiceError]) -> None:
     with pytest.raises(kind, match=f"The service failed to answer \\({code}\\): Why"):
-        replies.read({"status": "failed", "error": {"code": code, "message": "Why"}})
+        responses_api.read({"status": "failed", "error": {"code": code, "message": "Why"}})
 
 
 JSON = st.recursive(
@@ -136,7 +137,7 @@ JSON = st.recursive(
 @given(st.dictionaries(st.sampled_from(WORDS), JSON))
 def test_an_answer_of_any_shape_is_read_or_refused(body: dict[str, Any]) -> None:
     with suppress(ServiceError):
-        assert isinstance(replies.read(body).input_tokens, int)
+        assert isinstance(responses_api.read(body).text, str)
 
 
 def test_the_true_file_stands_among_the_attributes() -> None:
@@ -144,6 +145,6 @@ def test_the_true_file_stands_among_the_attributes() -> None:
     bare = {"filename": "g01_trace.md", "text": "x"}
     marked = {"filename": "", "text": "x", "attributes": {"group": "g01", "filename": "g02_trace.md"}}
     body = {"status": "completed", "output": [{"type": "file_search_call", "results": [shown, bare, marked]}]}
-    for passage in replies.read(body).passages:
+    for passage in responses_api.read(body).passages:
         assert passage.is_of("g01")
         assert not passage.is_of("g02")

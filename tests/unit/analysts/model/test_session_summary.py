@@ -4,10 +4,12 @@ import json
 
 from pytest_refinery.analysts.model import answers, session_summary
 from pytest_refinery.analysts.model.answers import CauseItem, SummaryAnswer
+from pytest_refinery.analysts.model.models import abilities
 from pytest_refinery.analysts.model.questions import ModelOptions
 from tests.unit.analysis.test_records import make_diagnosis, make_item
 
 MANNER = ModelOptions(model="m")
+KNOWN = abilities("m")
 FAILURES = [
     make_item("a", diagnosis=make_diagnosis("Promises.")),
     make_item("b", diagnosis=make_diagnosis("Guesses.")),
@@ -58,8 +60,8 @@ def test_a_forecast_is_about_what_the_question_costs() -> None:
         make_item(str(n), diagnosis=make_diagnosis(f"Cause {n}.", root_cause="words " * 120)) for n in range(10)
     ]
     query = session_summary.query(MANNER, session_summary.groups(failures, most_tokens=20_000))
-    forecast = session_summary.forecast(MANNER, 10)
-    assert abs(forecast.input_tokens - query.input_tokens) < 0.5 * query.input_tokens
+    forecast = session_summary.forecast(MANNER, 10, KNOWN)
+    assert abs(forecast.input_tokens - query.input_tokens(KNOWN)) < 0.5 * query.input_tokens(KNOWN)
     assert forecast.most_output_tokens == query.max_output_tokens
 
 
