@@ -33,7 +33,7 @@ from pytest_refinery.cassettes.interactions import (
 )
 from pytest_refinery.cassettes.tape import Mode, Tape
 from pytest_refinery.errors import CassetteError
-from pytest_refinery.scrubbing import secret_shapes
+from pytest_refinery.scrubbing.environment import of_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -176,7 +176,7 @@ def _keep(tape: Tape, recorded_against: str, environment: Mapping[str, str], *, 
             recorded_against=recorded_against or _hosts(found),
             metadata=tape.metadata,
         )
-        scrubbing.check(found, text, path=tape.path, secrets=secret_shapes.of_environment(environment))
+        scrubbing.check(found, text, path=tape.path, secrets=of_environment(environment))
         cassette_file.save(tape.path, text, over=over)
     except CassetteError as error:
         tape.trouble = str(error)

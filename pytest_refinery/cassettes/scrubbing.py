@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
     from pytest_refinery.cassettes.bodies import Body
     from pytest_refinery.cassettes.interactions import Interaction, Request, Response
+    from pytest_refinery.scrubbing.environment import SecretValues
     from pytest_refinery.scrubbing.scrubber import Scrubber
-    from pytest_refinery.scrubbing.secret_shapes import SecretValues
     from pytest_refinery.traces.model import Json
 
 # How gzip (RFC 1952) and Zstandard (RFC 8878) begin.
+_SEVERAL = 2
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 
 
@@ -44,13 +46,35 @@ class ExchangeScrubber:
             return body
         if body.kind == "multipart":
             return replace(body, value=[self._part(part) for part in cast("list[dict[str, Json]]", body.value)])
-        return replace(body, value=self.scrubber.json(body.value))
+        value = self._lines(str(body.value)) if body.kind == "text" else body.value
+        return replace(body, value=self.scrubber.json(value))
+
+    def _lines(self, text: str) -> str:
+        """Return a text without the secrets that are spread over JSON in several of its lines, as in a stream."""
+        lines = text.split("\n")
+        found = {place: value for place, line in enumerate(lines) if (value := _json_of(line)) is not None}
+        if len(found) < _SEVERAL:
+            return text
+        scrubbed = cast("list[Json]", self.scrubber.json(list(found.values())))
+        for (place, value), clean in zip(found.items(), scrubbed, strict=True):
+            if clean is not value and clean != value:
+                head = lines[place][: lines[place].index(lines[place].lstrip("dat: ")[:1])]
+                lines[place] = head + json.dumps(clean, ensure_ascii=False)
+        return "\n".join(lines)
 
     def _part(self, part: dict[str, Json]) -> Json:
         scrubbed = {name: value if name == "base64" else self.scrubber.json(value) for name, value in part.items()}
         if "text" in part:
-            scrubbed["text"] = self.scrubber.named(str(part.get("name")), part["text"])
+            field = cast("dict[str, Json]", self.scrubber.json({str(part.get("name")): part["text"]}))
+            scrubbed["text"] = next(iter(field.values()))
         return scrubbed
+
+
+def _json_of(line: str) -> Json:
+    try:
+        return cast("Json", json.loads(line.removeprefix("data:"))) if line.lstrip("dat: ")[:1] in {"{", "["} else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def check(interactions: Iterable[Interaction], text: str, *, path: Path, secrets: SecretValues) -> None:

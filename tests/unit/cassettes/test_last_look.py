@@ -12,12 +12,12 @@ from pytest_refinery.cassettes import scrubbing
 from pytest_refinery.cassettes.bodies import Body
 from pytest_refinery.cassettes.interactions import Interaction, Response
 from pytest_refinery.errors import CassetteError
-from pytest_refinery.scrubbing import secret_shapes
+from pytest_refinery.scrubbing import environment
 from tests.unit.cassettes.exchanges import answered, asked, exchange
 
 VALUE = "correct horse battery staple"
 KEY = b"sk-proj-0123456789abcdefghij"
-_SECRETS = secret_shapes.of_environment({"DB_PASSWORD": VALUE})
+_SECRETS = environment.of_environment({"DB_PASSWORD": VALUE})
 
 
 def _check(interaction: Interaction, text: str = "") -> str:

@@ -15,6 +15,7 @@ from pytest_refinery.cassettes.scrubbing import ExchangeScrubber
 from pytest_refinery.errors import CassetteError
 from pytest_refinery.scrubbing import scrubber as scrubbers
 from pytest_refinery.scrubbing import secret_shapes
+from pytest_refinery.scrubbing.environment import of_environment
 from pytest_refinery.scrubbing.scrubber import Scrubber
 
 _TAIL = "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0"
@@ -225,3 +226,62 @@ def test_what_has_been_scrubbed_stays_as_it_is(text: str) -> None:
 @given(_pieces)
 def test_no_text_has_the_shape_of_a_secret_afterwards(text: str) -> None:
     assert not secret_shapes.is_in(secret_shapes.removed(text))
+
+
+def _streamed(*pieces: str) -> list[dict[str, object]]:
+    return [{"data": {"choices": [{"index": 0, "delta": {"content": piece}}]}} for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "scrubbed"),
+    [
+        (("the key is sk-proj-0123456789", "abcdefghij", "klmnop."), ("the key is REMOVED", "", ".")),
+        (("sk", "-", "proj", "-01234567", "89abcdefg", " it is"), ("REMOVED", "", "", "", "", " it is")),
+        (("password=hun", "ter2 ok"), ("password=REMOVED", " ok")),
+        (("AK", "IAIOSFODNN7EXAMPLE"), ("REMOVED", "")),
+        (("no", " key", " here"), ("no", " key", " here")),
+    ],
+)
+def test_a_secret_in_the_pieces_of_a_stream_is_removed_whole(
+    pieces: tuple[str, ...], scrubbed: tuple[str, ...]
+) -> None:
+    assert Scrubber().json(_streamed(*pieces)) == _streamed(*scrubbed)  # type: ignore[arg-type]
+
+
+def test_streams_side_by_side_are_kept_apart() -> None:
+    pieces = [(0, "sk-proj-012345"), (1, "harmless"), (0, "6789abcdefgh"), (1, " text")]
+    events = [{"data": {"choices": [{"index": index, "delta": {"content": piece}}]}} for index, piece in pieces]
+    found = json.dumps(Scrubber().json(events))  # type: ignore[arg-type]
+    assert "6789abcdefgh" not in found
+    assert "harmless" in found
+
+
+def test_a_stream_that_is_kept_as_a_text_is_looked_at_in_its_lines() -> None:
+    lines = "".join(f'data: {{"t": "{piece}"}}\n\n' for piece in ("key sk-proj-0123456", "789abcdef", "ghij", "."))
+    found = str(ExchangeScrubber(Scrubber()).body(Body("text", lines)).value)
+    assert "789abcdef" not in found
+    assert "ghij" not in found
+    assert "key REMOVED" in found
+
+
+def test_a_value_that_has_no_secret_is_the_same_object() -> None:
+    value = {"a": ["b", {"c": 1}]}
+    assert Scrubber().json(value) is value  # type: ignore[arg-type]
+
+
+def test_what_is_nested_too_deep_to_be_looked_at_is_removed() -> None:
+    value: object = "x"
+    for _ in range(5_000):
+        value = [value, value]
+    assert Scrubber().json(value) == "REMOVED"  # type: ignore[arg-type]
+
+
+def test_values_of_the_environment_are_removed_in_every_form() -> None:
+    values = of_environment({"SHOP_TOKEN": 'some "odd" välue/42'})
+    scrubber = Scrubber(values=values)
+    said = {
+        "a": 'x some "odd" välue/42 y',
+        "b": json.dumps('some "odd" välue/42'),
+        "c": "some%20%22odd%22%20v%C3%A4lue/42",
+    }
+    assert scrubber.json(said) == {"a": "x REMOVED y", "b": '"REMOVED"', "c": "REMOVED"}  # type: ignore[arg-type]
