@@ -143,7 +143,7 @@ def _texts(value: object) -> Iterable[str]:
     """Yield the values in a check's argument, not the names of its fields and tools."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key not in {"called", "not_called", "in_order", "at_most", "in"}:
+            if key not in {"called", "not_called", "in_order", "at_most", "where"}:
                 yield from _texts(inner)
     elif isinstance(value, (list, tuple)):
         for inner in value:

@@ -64,9 +64,9 @@ def _labelled(log: Mapping[str, Any], path: Path, *, data_set: str, wrong: str |
 
 
 def _checks(right: str, wrong: str | None) -> Iterator[dict[str, Any]]:
-    yield {"output": {"contains": right.splitlines()}}
+    yield {"output": {"contains": right.splitlines(), "whole_words": True}}
     if wrong and wrong.casefold() not in right.casefold():
-        yield {"output": {"not_contains": wrong}}
+        yield {"output": {"not_contains": wrong, "in": "any", "whole_words": True}}
 
 
 def _speaker(message: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import ConfigDict, model_validator
 
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 class Demand(Shape):
-    """What one check demands of a trace: the argument of the check, as written in the file."""
+    """What one check demands of a trace: the argument of the check, as written in the file.
 
+    ``OPTIONS`` are the fields that say how to look, and demand nothing by themselves.
+    """
+
+    OPTIONS: ClassVar[frozenset[str]] = frozenset()
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     @abstractmethod
@@ -31,7 +35,7 @@ class Demand(Shape):
 
     @model_validator(mode="after")
     def _demands_something(self) -> Self:
-        if not self.model_fields_set:
-            known = ", ".join(type(self).model_fields)
+        if self.model_fields_set <= self.OPTIONS:
+            known = ", ".join(name for name in type(self).model_fields if name not in self.OPTIONS)
             refuse(f"The check demands nothing; give it one of {known}.")
         return self

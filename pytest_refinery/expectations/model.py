@@ -172,7 +172,7 @@ def keys_at(location: Iterable[str | int]) -> tuple[str, ...]:
     for part in location:
         if isinstance(part, str):
             model = _models(model.model_fields[part].annotation)[0]
-    return tuple(model.model_fields)
+    return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:

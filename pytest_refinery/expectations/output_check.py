@@ -1,4 +1,4 @@
-"""The check ``output``: what the agent answered in the end."""
+"""The check ``output``: what the agent answered, in the end or at any time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import re
 import unicodedata
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
@@ -17,7 +18,7 @@ from pytest_refinery.expectations.verdicts import Decision, Facts, Verdict, quot
 from pytest_refinery.traces import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_refinery.traces.answer import Answer
     from pytest_refinery.traces.model import Trace
@@ -29,6 +30,9 @@ _QUOTES_AND_DASHES = str.maketrans(
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _TYPOGRAPHY = _QUOTES_AND_DASHES | _INVISIBLE
 Span: TypeAlias = tuple[int, int]
+# No part of a longer word or figure: neither 12 nor 2.5 nor 1,200 has the figure 2 in it.
+_ALONE = r"(?<!\w)(?<!\d[.,]){}(?!\w)(?![.,]\d)"
+_OF_WORDS = ("contains", "not_contains")
 _FENCE = re.compile(r"\A```\w*\n(?P<body>.*)\n```\Z", re.DOTALL)
 
 
@@ -39,7 +43,9 @@ def _usable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 class Output(Demand):
-    """The agent's final answer."""
+    """The agent's final answer, or all of its answers."""
+
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"where", "whole_words"})
 
     contains: OneOrMany[TextValue] = Field(
         default=(),
@@ -59,19 +65,45 @@ class Output(Demand):
         default=None, description="A JSON Schema that the answer, read as JSON, must meet."
     )
 
+    where: Literal["last", "any"] = Field(
+        default="last",
+        alias="in",
+        description="Where to look: in the 'last' answer, or in 'any' of the answers that the agent gave on the way.",
+    )
+    whole_words: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether the texts of 'contains' and 'not_contains' must stand alone: 2 is not found in 12 or 2.5.",
+    )
+
     def verdicts(self, trace: Trace) -> Iterator[Verdict]:
         """Yield a verdict for each text, each pattern and the schema; without an answer, each of them fails."""
-        found = answer.of(trace)
+        found = (answer.of(trace),) if self.where == "last" else answer.all_of(trace)
         for field, decide in _DECISIONS.items():
+            of_one = partial(decide, is_whole=True) if self.whole_words and field in _OF_WORDS else decide
             for demanded in _each(getattr(self, field)):
-                decision = _undelivered(found, demanded) if found.text is None else decide(found.text, demanded)
-                yield verdict(f"output.{field}", found.run, decision)
+                yield _decided(field, found, partial(_of_answer, of_one, demanded))
 
 
 def _each(demanded: object) -> tuple[object, ...]:
     if isinstance(demanded, tuple):
         return demanded
     return () if demanded is None else (demanded,)
+
+
+def _decided(field: str, found: Sequence[Answer], decide: Callable[[Answer], Decision]) -> Verdict:
+    """Return the verdict on all answers: one of them must meet a demand, none of them may break a prohibition."""
+    decided = [(each.run, decide(each)) for each in found]
+    is_prohibition = field.startswith("not_")
+    run, decision = next((pair for pair in decided if pair[1].passed is not is_prohibition), decided[-1])
+    if len(found) > 1:
+        before, after = "the answer", "each answer" if is_prohibition else "an answer"
+        decision = decision._replace(expected=decision.expected.replace(before, after, 1))
+    return verdict(f"output.{field}", run, decision)
+
+
+def _of_answer(decide: Callable[..., Decision], demanded: object, found: Answer) -> Decision:
+    return _undelivered(found, demanded) if found.text is None else decide(found.text, demanded)
 
 
 def _undelivered(found: Answer, demanded: object) -> Decision:
@@ -82,15 +114,15 @@ def _undelivered(found: Answer, demanded: object) -> Decision:
     )
 
 
-def _contains(text: str, demanded: str) -> Decision:
+def _contains(text: str, demanded: str, *, is_whole: bool = False) -> Decision:
     expected = f"the answer to contain {quoted(demanded)}"
-    span = _span(demanded, text)
+    span = _span(demanded, text, is_whole=is_whole)
     return Decision(span is not None, expected, _around(span, text), Facts(argument=demanded))
 
 
-def _not_contains(text: str, unwanted: str) -> Decision:
+def _not_contains(text: str, unwanted: str, *, is_whole: bool = False) -> Decision:
     expected = f"the answer not to contain {quoted(unwanted)}"
-    span = _span(unwanted, text)
+    span = _span(unwanted, text, is_whole=is_whole)
     return Decision(span is None, expected, _around(span, text), Facts(argument=unwanted, text=_words(span, text)))
 
 
@@ -132,12 +164,13 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", plain).split())
 
 
-def _span(wanted: str, text: str) -> Span | None:
+def _span(wanted: str, text: str, *, is_whole: bool) -> Span | None:
     """Return where ``wanted`` stands in ``text`` as it was written, compared like ``folded``."""
-    if folded(wanted) not in folded(text):
+    alone = _ALONE if is_whole else "{}"
+    if not re.search(alone.format(re.escape(folded(wanted))), folded(text)):
         return None
     words = r"\s+".join(map(re.escape, wanted.translate(_TYPOGRAPHY).split()))
-    match = re.search(words, text.translate(_QUOTES_AND_DASHES), re.IGNORECASE)
+    match = re.search(alone.format(words), text.translate(_QUOTES_AND_DASHES), re.IGNORECASE)
     return match.span() if match else _folded_span(folded(wanted), text)
 
 
@@ -165,7 +198,7 @@ def _unfenced(text: str) -> str:
     return match["body"] if match else text
 
 
-_DECISIONS: dict[str, Callable[[str, Any], Decision]] = {
+_DECISIONS: dict[str, Callable[..., Decision]] = {
     "contains": _contains,
     "not_contains": _not_contains,
     "matches": _matches,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_refinery.traces import messages
+from pytest_refinery.traces import conversation, messages
 from pytest_refinery.traces.model import EARLIEST, RunKind
 
 if TYPE_CHECKING:
@@ -38,6 +38,20 @@ def of(trace: Trace) -> Answer:
     if trace.root.outputs is None and trace.root.error is None and not trace.root.is_pending:
         return _last_of_a_model(trace)
     return Answer(messages.answer_text(trace.root.outputs), trace.root)
+
+
+def all_of(trace: Trace) -> tuple[Answer, ...]:
+    """Return everything that the agent said to somebody, in order, and as the last one the answer of the trace."""
+    last = of(trace)
+    told = _TOLD - {"user"} if _is_group_chat(_spoken(trace)) else _TOLD
+    steps = [step for step in conversation.read(trace).steps if step.text.strip() and step.role not in told]
+    said = [Answer(step.text, trace.by_id[step.run_id]) for step in steps]
+    return (*(each for each in said if each.text != last.text), last)
+
+
+def _spoken(trace: Trace) -> list[Message]:
+    runs = trace.runs if trace.root.kind == RunKind.MESSAGE else ()
+    return [message for run in runs for message in messages.read([run.outputs]).messages if message.text.strip()]
 
 
 def _last_of_a_model(trace: Trace) -> Answer:

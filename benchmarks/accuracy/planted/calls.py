@@ -106,6 +106,7 @@ def no_confirmation(talk: Talk, draw: Random) -> Iterator[Planted]:
         del draft.messages[asked[0] : asked[1] + 1]
         draft.user(draw.choice(_PROTESTS))
         draft.agent("I am sorry. The request has already been processed.")
+        draft.ask_something_else(draw)
         yield Planted(
             "no confirmation",
             tuple(draft.messages),
@@ -185,6 +186,7 @@ def refused(talk: Talk, draw: Random) -> Iterator[Planted]:
         place = draft.agent(draw.choice(_REFUSALS).format(_REFUSED[call.name]))
         draft.user("That is a pity. No, thank you.")
         draft.agent("Thank you for contacting us. Have a nice day!")
+        draft.ask_something_else(draw)
         yield Planted(
             "refused",
             tuple(draft.messages),
@@ -276,6 +278,7 @@ def invented_id(talk: Talk, draw: Random) -> Iterator[Planted]:
         draft.agent(f"{words} {wrong}. Is there anything else I can do for you?")
         draft.user("No, then I will try it another time.")
         draft.agent("All right. Thank you for contacting us!")
+        draft.ask_something_else(draw)
         check = {"tools": {"arguments": {call.name: {"order_id": order}}}}
         yield Planted(
             "invented id",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,9 +97,19 @@ def scenes() -> list[Scene]:
 def planted() -> Iterator[tuple[str, Planted]]:
     """Yield name and case, each kind of error in each conversation."""
     for scene in scenes():
-        for plant in _KINDS:
+        for number, plant in enumerate(_KINDS):
             for case in plant(scene):
-                yield f"{case.kind}, {scene.name}", case
+                goes_on = case.step is not None and (number + _parity(scene)) % 2
+                yield f"{case.kind}, {scene.name}", _going_on(case) if goes_on else case
+
+
+def _going_on(case: Planted) -> Planted:
+    """Return the case with a question at the end that nothing is wrong with."""
+    draft = Draft(list(case.messages))
+    draft.user("Eine Frage noch: Sind Sie auch samstags da?")
+    draft.agent("Zu den Öffnungszeiten habe ich leider keine Angaben.")
+    draft.user("Gut, dann nicht. Danke.")
+    return replace(case, messages=tuple(draft.messages))
 
 
 def _demanded(scene: Scene, name: str, value: object, keep: str) -> dict[str, Any]:
@@ -187,7 +198,7 @@ def _stated(scene: Scene, kind: str, wrong: str) -> Iterator[Planted]:
     draft.replace_from(place, note["right"], wrong)
     checks = (anywhere(contains=note["right"]), anywhere(not_contains=wrong))
     cause = f"Der Agent sagt {wrong}, in den Daten steht {note['right']}."
-    yield Planted(kind, tuple(draft.messages), place, note["expect"], checks, cause)
+    yield Planted(kind, tuple(draft.messages), place, note["expect"], checks[_parity(scene) :], cause)
 
 
 def _parity(scene: Scene) -> int:
@@ -213,7 +224,7 @@ def _lasting_promise(scene: Scene) -> Iterator[Planted]:
     place = draft.agent(promise)
     draft.user(_THANKS)
     expect = "Der Agent sagt, dass er sich nichts merken kann."
-    check = {"output": {"not_contains": words}}
+    check = anywhere(not_contains=words)
     cause = "Kein Werkzeug speichert etwas."
     yield Planted("lasting promise", tuple(draft.messages), place, expect, (check,), cause)
 
@@ -225,8 +236,8 @@ def _at_the_end(scene: Scene, kind: str, note: Mapping[str, str]) -> Iterator[Pl
     draft.user(_THANKS)
     forbidden = note.get("forbidden")
     checks = (
-        {"output": {"contains": note["right"]}},
-        *([{"output": {"not_contains": forbidden}}] if forbidden else []),
+        anywhere(contains=note["right"]),
+        *([anywhere(not_contains=forbidden)] if forbidden else []),
     )
     cause = f"Richtig wäre: {note['right']}."
     yield Planted(kind, tuple(draft.messages), place, note["expect"], checks, cause)

@@ -33,8 +33,8 @@ class Planted:
 
 
 def anywhere(**demand: str) -> dict[str, Any]:
-    """Return a check of the agent's answer."""
-    return {"output": demand}
+    """Return a check of all that the agent says."""
+    return {"output": {"in": "any", **demand}}
 
 
 Plant: TypeAlias = "Callable[[Talk, Random], Iterator[Planted]]"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from random import Random
 
 Message: TypeAlias = dict[str, Any]
 # How the simulated users of the passing conversations say that they have finished.
@@ -127,6 +128,13 @@ class Draft:
         """Let the agent say something; return the place."""
         self.messages.append({"role": "assistant", "content": text})
         return len(self.messages) - 1
+
+    def ask_something_else(self, draw: Random) -> None:
+        """Let half of the conversations go on with something that nothing is wrong with."""
+        if draw.random() < 0.5:
+            self.user("One more question: are you open on Sundays?")
+            self.agent("I am sorry, I have no information about opening hours.")
+            self.user("All right.")
 
     def call(self, name: str, arguments: Mapping[str, Any], result: str) -> int:
         """Let the agent call a tool; return the place of the call."""

@@ -152,3 +152,68 @@ def test_folding_twice_is_folding_once(text: str) -> None:
 @given(st.text(min_size=1).filter(lambda text: text.strip()), st.text(), st.text())
 def test_a_text_contains_each_line_of_its_own(middle: str, before: str, after: str) -> None:
     assert decide("output", {"contains": middle}, answering(f"{before}\n{middle}\n{after}")).passed
+
+
+_TOLD_EARLIER = speaking(
+    {"role": "user", "content": "What does it cost? Is it 99?"},
+    {"role": "assistant", "content": "It costs 12 euros."},
+    {"role": "user", "content": "Thanks."},
+    {"role": "assistant", "content": "You are welcome."},
+)
+
+
+def test_only_the_last_answer_counts_unless_all_are_asked_for() -> None:
+    assert not decide("output", {"contains": "12 euros"}, _TOLD_EARLIER).passed
+    assert decide("output", {"contains": "12 euros", "in": "last"}, _TOLD_EARLIER).passed is False
+    assert decide("output", {"contains": "12 euros", "in": "any"}, _TOLD_EARLIER).passed
+
+
+def test_a_prohibition_names_the_run_that_broke_it() -> None:
+    found = decide("output", {"not_contains": "12 euros", "in": "any"}, _TOLD_EARLIER)
+    assert (found.passed, found.run_id) == (False, "1")
+    assert found.expected == "each answer not to contain '12 euros'"
+    assert found.failure is not None
+    assert found.failure.text == "12 euros"
+
+
+def test_what_no_answer_says_is_missing_from_the_last_one() -> None:
+    found = decide("output", {"matches": r"\b13\b", "in": "any"}, _TOLD_EARLIER)
+    assert (found.passed, found.run_id) == (False, "3")
+    assert found.expected == r"an answer to match '\b13\b'"
+
+
+def test_what_the_user_says_is_no_answer() -> None:
+    assert decide("output", {"not_contains": "99", "in": "any"}, _TOLD_EARLIER).passed
+
+
+def test_all_answers_of_a_tree_are_those_of_its_models() -> None:
+    trace = make_trace(
+        make_run("agent", outputs={"output": "Bye."}),
+        make_run("one", "llm", parent_id="agent", outputs={"role": "assistant", "content": "It is 12."}),
+        make_run("two", "llm", parent_id="agent", outputs={"role": "assistant", "content": "Bye."}),
+    )
+    assert decide("output", {"contains": "It is 12", "in": "any"}, trace).run_id == "one"
+    assert decide("output", {"not_contains": "Bye", "in": "any"}, trace).run_id == "agent"
+
+
+def test_a_place_alone_demands_nothing() -> None:
+    with pytest.raises(ValueError, match="demands nothing; give it one of contains, not_contains"):
+        make_check("output", {"in": "any"})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text", "is_there"),
+    [
+        ("2", "There are 12 of them.", False),
+        ("2", "It is 2.5 kg.", False),
+        ("2", "It is 1,200.", False),
+        ("2", "It was 3.2, I think.", False),
+        ("2", "There are 2.", True),
+        ("2", "Of 12, take 2!", True),
+        ("cat", "A category.", False),
+        ("the cat", "See:  The\nCat.", True),
+    ],
+)
+def test_whole_words_stand_alone(wanted: str, text: str, is_there: bool) -> None:  # noqa: FBT001
+    assert decide("output", {"contains": wanted, "whole_words": True}, answering(text)).passed is is_there
+    assert decide("output", {"not_contains": wanted, "whole_words": True}, answering(text)).passed is not is_there
