@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -83,24 +84,19 @@ def _whole(text: str, *, least: int = 1, most: int | None = None) -> int:
     raise ValueError(msg)
 
 
-def _number(text: str, *, least: float = 0.0, most: float = math.inf, what: str = "number") -> float:
+def _number(text: str, *, most: float = math.inf, what: str = "number", is_positive: bool = False) -> float:
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if least <= number <= most and number < math.inf:
+    if 0 <= number <= most and number < math.inf and (number or not is_positive):
         return number
-    bounds = f"from {least:g} to {most:g}" if most < math.inf else f"of at least {least:g}"
+    bounds = f"from 0 to {most:g}" if most < math.inf else "above 0" if is_positive else "of at least 0"
     msg = f"is not a {what} {bounds}"
     raise ValueError(msg)
 
 
-def _seconds(text: str) -> float:
-    seconds = _number(text, what="number of seconds")
-    if seconds:
-        return seconds
-    msg = "is not a number of seconds above 0"
-    raise ValueError(msg)
+_seconds = partial(_number, what="number of seconds", is_positive=True)
 
 
 def _one_of(text: str, *, words: tuple[str, ...]) -> str:
@@ -293,6 +289,15 @@ OPTIONS = (
         default="on",
     ),
     Option(
+        name="diagnose_xfail",
+        help="Diagnose also what was expected to fail; it stays an expected failure.",
+        parse=_switch,
+        flag="--refinery-diagnose-xfail",
+        says="true",
+        variable="REFINERY_DIAGNOSE_XFAIL",
+        default="off",
+    ),
+    Option(
         name="max_diagnoses",
         help="Diagnose at most this many failures of a session, over all workers.",
         parse=_whole,
@@ -450,8 +455,15 @@ def add_to(parser: pytest.Parser) -> None:
             group.addoption(option.flag, dest=option.dest, action="store_const", const=option.says, help=explained)
         elif option.flag:
             group.addoption(option.flag, dest=option.dest, metavar=option.metavar, help=explained)
-        kind: Literal["bool", "string"] = "bool" if option.parse is _switch else "string"
-        parser.addini(option.ini, explained, type=kind, default=None)
+        parser.addini(option.ini, explained, type=_KINDS.get(option.parse, "string"), default=None)
+
+
+# How pytest is to read a value; where a file has native numbers and lists, ``_ini`` reads them.
+_KINDS: dict[Callable[[str], object], Literal["bool", "linelist"]] = {
+    _switch: "bool",
+    _lines: "linelist",
+    _patterns: "linelist",
+}
 
 
 def _help(option: Option) -> str:
@@ -516,12 +528,38 @@ def _ini(config: pytest.Config, option: Option) -> _Written | None:
     # Here, not above: the command reads its settings without pytest.
     from pytest import UsageError  # noqa: PLC0415, PT013
 
+    where = f"ini key {option.ini}"
     try:
-        value = config.getini(option.ini)
+        with warnings.catch_warnings():
+            # A list where one value is meant: said below, in our words.
+            warnings.simplefilter("ignore")
+            value = config.getini(option.ini)
     except (TypeError, ValueError, UsageError) as error:
-        msg = f"ini key {option.ini}: {error}. {option.help}"
-        raise ConfigurationError(msg) from error
-    return None if value is None else _Written(f"ini key {option.ini}", str(value))
+        value = _native(config, option)
+        if value is None:
+            msg = f"{where}: {error}. {option.help}"
+            raise ConfigurationError(msg) from error
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        return _Written(where, str(value))
+    if _KINDS.get(option.parse) != "linelist" or not all(isinstance(each, str) for each in value):
+        meant = "a list of texts" if _KINDS.get(option.parse) == "linelist" else "one value, not a list"
+        msg = f"{where}: {value!r} is not what it takes: {meant}. {option.help}"
+        raise ConfigurationError(msg)
+    return _Written(where, "\n".join(value))
+
+
+def _native(config: pytest.Config, option: Option) -> object:
+    """Return what a TOML file says in its own types, which pytest takes for some types of options only."""
+    with warnings.catch_warnings():
+        # There is no other way to a number: pytest 9.0 and 9.1 take one type for an option, 8 knows none for numbers.
+        warnings.simplefilter("ignore")
+        value = dict(getattr(config, "inicfg", {})).get(option.ini)
+    value = getattr(value, "value", value)
+    if isinstance(value, str):
+        return value if _KINDS.get(option.parse) == "linelist" else None
+    return value
 
 
 def _read(options: Iterable[Option], lookups: Iterable[_Lookup]) -> Settings:

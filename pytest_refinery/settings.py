@@ -31,6 +31,7 @@ class Settings:
     report: str | None = None
     plan: bool = False
     diagnose: bool = True
+    diagnose_xfail: bool = False
     max_diagnoses: int | None = None
     max_tokens: int | None = None
     timeout: float = 300.0

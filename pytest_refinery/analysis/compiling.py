@@ -64,7 +64,8 @@ def root_causes(items: Iterable[ItemRecord]) -> tuple[RootCause, ...]:
     """Group the failures of which a cause was found by its words, the most frequent first."""
     groups: dict[tuple[str, str], list[ItemRecord]] = {}
     for item in items:
-        if item.diagnosis is not None and item.diagnosis.is_determined:
+        # What was expected to fail is diagnosed on request, and is no failure.
+        if item.outcome is Outcome.FAILED and item.diagnosis is not None and item.diagnosis.is_determined:
             key = (item.diagnosis.kind, " ".join(item.diagnosis.shared_cause.casefold().split()))
             groups.setdefault(key, []).append(item)
     found = [
@@ -151,15 +152,24 @@ def _dollars(spent: Iterable[tuple[str, StageReport]], dollars: Dollars) -> floa
 
 
 def outcomes(session: SessionRecord) -> str:
-    """Return in one sentence how many expectations hold and how many do not."""
-    if not session.expectations:
-        return "No expectation was run."
-    parts = [f"{session.passed} of {session.expectations} expectations {'holds' if session.passed == 1 else 'hold'}"]
+    """Return in one sentence how many expectations hold and how many do not; what was skipped is not counted."""
+    counted = session.expectations - session.skipped
+    if not counted:
+        return (
+            f"No expectation was decided, {_were_skipped(session)}." if session.skipped else "No expectation was run."
+        )
+    parts = [f"{session.passed} of {counted} expectations {'holds' if session.passed == 1 else 'hold'}"]
     if session.failed:
         parts.append(f"{session.failed} {'does' if session.failed == 1 else 'do'} not")
     if session.undecided:
         parts.append(f"{session.undecided} could not be decided")
+    if session.skipped:
+        parts.append(_were_skipped(session))
     return ", ".join(parts) + "."
+
+
+def _were_skipped(session: SessionRecord) -> str:
+    return f"{session.skipped} {'was' if session.skipped == 1 else 'were'} skipped"
 
 
 def _in_common(causes: Sequence[RootCause], session: SessionRecord) -> str:

@@ -14,7 +14,7 @@ from pytest_refinery.expectations.model import Expectation, ExpectationFile
 from pytest_refinery.expectations.verdicts import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from pytest_refinery.expectations.model import ExpectationEntry
@@ -26,12 +26,15 @@ _SLUG_LENGTH = 60
 _SUBJECTS = frozenset({"trace", "inputs"})
 
 
-def load(path: Path, *, custom: Collection[str] = ()) -> tuple[Expectation, ...]:
+def load(
+    path: Path, *, custom: Collection[str] = (), refuse_tag: Callable[[str], str | None] = lambda _: None
+) -> tuple[Expectation, ...]:
     """Return the expectations of a file, in its order.
 
     Args:
         path: The file; messages name it as given.
         custom: The names of checks that hooks contribute.
+        refuse_tag: Returns why a tag cannot be used, ``None`` where it can.
 
     Raises:
         ExpectationFileError: With every problem of the file.
@@ -45,15 +48,22 @@ def load(path: Path, *, custom: Collection[str] = ()) -> tuple[Expectation, ...]
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _error(str(path), [_not_utf8(error)]) from error
-    return parse(text, source=str(path), custom=custom)
+    return parse(text, source=str(path), custom=custom, refuse_tag=refuse_tag)
 
 
-def parse(text: str, *, source: str, custom: Collection[str] = ()) -> tuple[Expectation, ...]:
+def parse(
+    text: str,
+    *,
+    source: str,
+    custom: Collection[str] = (),
+    refuse_tag: Callable[[str], str | None] = lambda _: None,
+) -> tuple[Expectation, ...]:
     """Return the expectations in ``text``, as ``load`` does; messages name ``source``."""
     document = _document(text, source=source)
     file, found = _validated(document, custom=custom)
     # A value that could not be read stands in the document as empty: its problem is known.
     known = {(problem.line, problem.column) for problem in document.problems}
+    found += _refused_tags(document, refuse_tag)
     problems = [*document.problems, *(problem for problem in found if (problem.line, problem.column) not in known)]
     if file is None or problems:
         raise _error(source, problems)
@@ -116,6 +126,18 @@ def _without_trace(document: Document) -> Iterator[Problem]:
         yield Problem(
             place.line, place.column, "There is no trace: give the expectation, or the whole file, a 'trace:'."
         )
+
+
+def _refused_tags(document: Document, refuse: Callable[[str], str | None]) -> Iterator[Problem]:
+    whole = [((), document.value)] if isinstance(document.value, dict) else []
+    parts = [(("expectations", index), entry) for index, entry in _entries(document).items()]
+    for location, mapping in [*whole, *parts]:
+        tags = mapping.get("tags")
+        places = enumerate(tags) if isinstance(tags, list) else [(None, tags)]
+        for index, tag in places:
+            if isinstance(tag, str) and (why := refuse(tag)):
+                place = document.place((*location, "tags") if index is None else (*location, "tags", index))
+                yield Problem(place.line, place.column, why)
 
 
 def _repeated_ids(document: Document) -> Iterator[Problem]:

@@ -21,6 +21,11 @@ def shared_folder(config: pytest.Config) -> Path | None:
     return Path(worker[_INPUT]) if _INPUT in worker else None
 
 
+def only_plans(config: pytest.Config) -> bool:
+    """Tell whether the run only shows what it would do: --collect-only, --setup-plan, --setup-only."""
+    return any(config.getoption(name, default=False) for name in ("collectonly", "setupplan", "setuponly"))
+
+
 def columns(config: pytest.Config) -> int:
     """Return the columns to fill with text: those of the terminal, at most 100; a worker has the controller's."""
     worker: dict[str, Any] = getattr(config, "workerinput", {})

@@ -150,3 +150,48 @@ def test_help_lists_every_option(pytester: pytest.Pytester) -> None:
     for option in OPTIONS:
         assert option.ini in text
         assert option.flag is None or option.flag in text
+
+
+_SHOWS = (
+    "from pytest_refinery import options\n"
+    "def pytest_configure(config):\n"
+    "    found = options.read(config)\n"
+    "    print('READ', found.refinery, found.timeout, found.tpm, found.scrub, found.allowed_hosts, found.temperature)\n"
+)
+
+
+def test_lists_and_numbers_of_pyproject_are_read_as_they_are_meant(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(_SHOWS)
+    pytester.makepyprojecttoml(
+        "[tool.pytest.ini_options]\nrefinery = true\nrefinery_timeout = 60\nrefinery_tpm = 30000\n"
+        'refinery_scrub = ["CUST-\\\\d+", "acct"]\nrefinery_allowed_hosts = ["127.0.0.1"]\nrefinery_temperature = 0.5\n'
+    )
+    result = pytester.runpytest("-s")
+    result.stdout.fnmatch_lines(["READ True 60.0 30000 ('CUST-[\\]\\d+', 'acct') ('127.0.0.1',) 0.5"])
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="pytest 9 reads native TOML")
+@pytest.mark.parametrize(("name", "table"), [("pyproject.toml", "[tool.pytest]"), ("pytest.toml", "[pytest]")])
+def test_native_toml_is_read_as_it_is_meant(pytester: pytest.Pytester, name: str, table: str) -> None:
+    pytester.makeconftest(_SHOWS)
+    pytester.path.joinpath(name).write_text(
+        f"{table}\nrefinery = true\nrefinery_timeout = 60\nrefinery_tpm = 30000\n"
+        'refinery_scrub = ["CUST-\\\\d+", "acct"]\nrefinery_allowed_hosts = ["127.0.0.1"]\nrefinery_temperature = 0.5\n'
+    )
+    result = pytester.runpytest("-s")
+    result.stdout.fnmatch_lines(["READ True 60.0 30000 ('CUST-[\\]\\d+', 'acct') ('127.0.0.1',) 0.5"])
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("refinery_timeout = ['60']", "refinery_timeout: ['60'] is not what it takes: one value, not a list."),
+        ("refinery_model = ['a', 'b']", "refinery_model: ['a', 'b'] is not what it takes: one value, not a list."),
+        ("refinery_scrub = ['(']", "'(' holds no regular expression: '('"),
+    ],
+)
+def test_a_list_in_the_wrong_place_is_refused(pytester: pytest.Pytester, line: str, why: str) -> None:
+    pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\nrefinery = true\n{line}\n")
+    result = pytester.runpytest()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert why in result.stderr.str()

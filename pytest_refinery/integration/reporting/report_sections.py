@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from xml.etree.ElementTree import Element
 
 from pytest_refinery.analysis.records import Outcome
-from pytest_refinery.integration.item_records import find_record, store_record, take_cassette_record
+from pytest_refinery.integration.item_records import take_cassette_record
 from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import text
 from pytest_refinery.reports.escape import printable
@@ -23,17 +23,12 @@ _PREFIX = "refinery."
 TITLE = "refinery diagnosis"
 
 
-def to_report(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-    """Put the record on the report that settles the item: of its call, or of a setup that ended it."""
-    record = find_record(item)
-    if record is None or report.when == "teardown" or (report.when == "setup" and report.passed):
-        return
-    if report.when == "setup" or (report.skipped and record.outcome == Outcome.UNDECIDED):
-        record = _not_run(record, call, report)
-        store_record(item, record)
-    # On the item, not on this report: JUnit reads the properties of the later teardown report.
-    others = [pair for pair in item.user_properties if not str(pair[0]).startswith(_PREFIX)]
-    item.user_properties[:] = [*others, *_properties(record)]
+def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord) -> None:
+    """Put the record on a report that settles the item: of its call, of a setup or a teardown that ended it."""
+    # On the item: JUnit reads the properties of the teardown's report.
+    for properties in (item.user_properties, report.user_properties):
+        others = [pair for pair in properties if not str(pair[0]).startswith(_PREFIX)]
+        properties[:] = [*others, *_properties(record)]
     # A plain dict: xdist ships report attributes as JSON.
     cast("Any", report).refinery = _encodable(record.model_dump(mode="json"))
     section = "\n".join(_section(item, record))
@@ -54,13 +49,6 @@ def cassette_to_report(item: pytest.Item, report: pytest.TestReport) -> bool:
 def _encodable(data: object) -> object:
     """Return JSON that UTF-8 can hold: a trace may carry half a character, on which xdist and ``report.json`` break."""
     return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", errors="replace"))
-
-
-def _not_run(record: ItemRecord, call: pytest.CallInfo[None], report: pytest.TestReport) -> ItemRecord:
-    if report.skipped:
-        return record.model_copy(update={"outcome": Outcome.SKIPPED})
-    why = str(call.excinfo.value) if call.excinfo else ""
-    return record.model_copy(update={"outcome": Outcome.UNDECIDED, "error": printable(why)})
 
 
 def _section(item: pytest.Item, record: ItemRecord) -> Iterator[str]:

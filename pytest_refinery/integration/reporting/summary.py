@@ -19,7 +19,7 @@ from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import escape, markdown, patch, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from pytest_refinery.analysis.history import Past
@@ -48,18 +48,22 @@ class Summary:
         services: Callable[[], Services],
         spent: Callable[[], list[tuple[float, int]]],
         summarizer: Summarizer,
+        missing: Callable[[Collection[str]], Iterable[ItemRecord]],
     ) -> None:
         self._config = config
         self._settings = settings
         self._services = services
         self._spent = spent
         self._summarizer = summarizer
+        self._missing = missing
+        self._interruption = ""
         self._folder = config.invocation_params.dir / settings.report if settings.report else None
         self._earlier = EarlierRuns(config, self._folder, shown=settings.report or "")
         self._junit = JUnit(config)
         self._failing: set[str] = set()
         self._pictures = PictureStore()
         self._records: dict[str, ItemRecord] = {}
+        self._crashes: dict[str, str] = {}
         self._tapes: dict[str, TapeRecord] = {}
         self._report: Report | None = None
         self._written: list[Path] = []
@@ -74,6 +78,9 @@ class Summary:
             if report.failed:
                 self._show(report, record)
             self._pictures.take(report)
+        elif report.failed and report.when not in {"setup", "call", "teardown"}:
+            # What pytest-xdist reports in the name of a worker that has ended.
+            self._crashes[report.nodeid] = escape.line(report.longreprtext)
         tape = getattr(report, "refinery_tape", None)
         if tape is not None:
             self._tapes[report.nodeid] = TapeRecord.model_validate(tape)
@@ -85,8 +92,16 @@ class Summary:
         if self._config.pluginmanager.hasplugin("terminalreporter"):
             colours.paint(report, TITLE)
 
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Take note that the run was interrupted, and why where somebody says it."""
+        # pytest-xdist stops a run in this way after too many failures.
+        said = str(excinfo.value)
+        self._interruption = f"the run stopped before it ({said})" if said else "the run was interrupted"
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Compile the report and write its files."""
+        if self._records or self._crashes or self._interruption:
+            self._add_missing(session)
         if not self._records:
             return
         records = tuple(self._records.values())
@@ -101,6 +116,17 @@ class Summary:
         )
         self._earlier.remember(records)
         self._write(self._report)
+
+    def _add_missing(self, session: pytest.Session) -> None:
+        """Add a record for each item that was collected and has no report of its own; each says why."""
+        why = self._interruption or _reason_to_stop(session)
+        for record in self._missing(set(self._records)):
+            crash = self._crashes.get(record.nodeid)
+            outcome = Outcome.FAILED if crash else Outcome.SKIPPED
+            error = f"Not decided: {crash}." if crash else f"Not run: {why}."
+            self._records[record.nodeid] = record.model_copy(update={"outcome": outcome, "error": error})
+        if not_run := sum((record.error or "").startswith("Not run: ") for record in self._records.values()):
+            self._problems.append(f"{not_run} {'was' if not_run == 1 else 'were'} not run: {why}")
 
     def _past(self) -> Past | None:
         try:
@@ -177,6 +203,14 @@ class Summary:
             terminalreporter.write_line(f"cassettes: {found}")
         for problem in (*self._problems, *tapes.problems(self._tapes.values())):
             terminalreporter.write_line(f"warning: {escape.line(problem)}", yellow=True)
+
+
+def _reason_to_stop(session: pytest.Session) -> str:
+    """Return why a run came to its end before all of its items."""
+    plugins = [session, *session.config.pluginmanager.get_plugins()]
+    found = [getattr(each, name, None) for each in plugins for name in ("shouldfail", "shouldstop")]
+    why = next((reason for reason in found if reason and isinstance(reason, str)), "")
+    return f"the run stopped before it ({why})" if why else "the run ended before it"
 
 
 class EarlierRuns:

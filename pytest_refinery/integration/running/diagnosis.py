@@ -79,7 +79,7 @@ def _planned(record: ItemRecord, case: Case, services: Services) -> ItemRecord:
 
 
 def _with_diagnosis(item: pytest.Item, record: ItemRecord, found: Diagnosis) -> ItemRecord:
-    return record.model_copy(update={"diagnosis": found, "error": _notify_hooks(item, found)})
+    return record.model_copy(update={"diagnosis": found, "error": _notify_hooks(item, found) or record.error})
 
 
 def _notify_hooks(item: pytest.Item, diagnosis: Diagnosis) -> str | None:

@@ -15,6 +15,7 @@ from pytest_refinery.integration.running import prefetch
 from pytest_refinery.integration.running.diagnosis import PLANNING, Diagnoses
 from pytest_refinery.integration.running.item_cassette import ItemCassette
 from pytest_refinery.integration.running.prefetch import Prefetch, Reference
+from pytest_refinery.integration.running.tags import Tags
 from pytest_refinery.integration.workers import shared_folder, trace_folder
 from pytest_refinery.wiring import Hooks
 
@@ -62,6 +63,7 @@ class ItemServices:
         self._hooks = _hooks(config, display, pictures)
         self.usual = wiring.build(settings, self._hooks)
         self.cassette = ItemCassette(config, settings)
+        self.tags = Tags(config)
         self._settings = settings
         self._display = display
         self._pictures = pictures

@@ -13,7 +13,7 @@ from pytest_refinery.errors import ExpectationFailed, ExpectationFileError, Refi
 from pytest_refinery.integration.item_records import record_of, store_record
 from pytest_refinery.integration.running.item_services import custom_checks
 from pytest_refinery.integration.running.prefetch import Reference
-from pytest_refinery.integration.workers import columns
+from pytest_refinery.integration.workers import columns, only_plans
 from pytest_refinery.reports import text
 from pytest_refinery.reports.escape import line as printable_line
 from pytest_refinery.reports.escape import printable
@@ -43,13 +43,11 @@ class ExpectationFile(pytest.File):
         from pytest_refinery.expectations import loader
 
         try:
-            found = loader.load(self.path, custom=custom_checks(self))
+            found = loader.load(self.path, custom=custom_checks(self), refuse_tag=self._services.tags.refuse)
         except ExpectationFileError as error:
             raise self.CollectError(str(error)) from error
         self._services.add(self)
-        for tag in sorted({tag for expectation in found for tag in expectation.tags}):
-            # --strict-markers would refuse a mark that nobody has declared.
-            self.config.addinivalue_line("markers", f"{tag}: a tag of expectation files.")
+        self._services.tags.register(tag for expectation in found for tag in expectation.tags)
         for expectation in found:
             yield ExpectationItem.from_parent(
                 self, name=expectation.id, expectation=expectation, services=self._services
@@ -60,7 +58,7 @@ class ExpectationItem(pytest.Item):
     """One expectation about one trace.
 
     The verdict on a recorded trace is found in ``setup``, so that an expectation that cannot be decided is an
-    error; one that does not hold fails in the call phase, diagnosis included. An agent is run in the call phase.
+    error; one that does not hold fails in the call phase. An agent is run in the call phase.
     """
 
     def __init__(self, *, expectation: Expectation, services: ItemServices, **kwargs: Any) -> None:  # noqa: ANN401
@@ -105,6 +103,8 @@ class ExpectationItem(pytest.Item):
         base = self.path.parent
         from pytest_refinery.integration.running import agent_runs, evaluation
 
+        if only_plans(self.config):
+            return
         self._services.begin(self)
         record = record_of(self)
         if self.runs_agent:
@@ -125,7 +125,7 @@ class ExpectationItem(pytest.Item):
             raise Undecided(record.error)
 
     def runtest(self) -> None:
-        """Run the agent where there is one; fail, with a diagnosis, where the expectation does not hold.
+        """Run the agent where there is one; fail where the expectation does not hold.
 
         Raises:
             ExpectationFailed: It does not hold.
@@ -137,9 +137,11 @@ class ExpectationItem(pytest.Item):
             self._settle(record)
         if self._case is None:
             return
-        record = self._services.diagnose(self, record_of(self), self._case)
-        store_record(self, record)
         raise self._failure()
+
+    def explain(self, record: ItemRecord) -> ItemRecord:
+        """Return the record of a failed expectation with its diagnosis, or with why there is none."""
+        return self._services.diagnose(self, record, self._case) if self._case else record
 
     def _failure(self) -> ExpectationFailed:
         record = record_of(self)

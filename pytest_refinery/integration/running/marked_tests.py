@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,10 +16,11 @@ from pytest_refinery.integration.running.evaluation import trace_record
 from pytest_refinery.traces import prompts as trace_prompts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_refinery.integration.running.item_services import ItemServices
 
 _ARGUMENTS = ("expect", "business_context", "prompts")
-_FAILURE_CHARACTERS = 2_000
 NO_TRACE = (
     "No diagnosis: the test used no trace. Take the fixture refinery_trace and call "
     ".load(path), .use(trace), .capture() or .run(name, kind) on it."
@@ -87,17 +88,14 @@ class MarkedTest:
         )
         return ItemRecord(nodeid=self.item.nodeid, outcome=Outcome.UNDECIDED, expectation=expectation)
 
-    def passed(self, record: ItemRecord) -> ItemRecord:
-        """Return the record of a test that passed."""
-        return self._with_trace(record, Outcome.PASSED)
+    def explain(self, failures: Sequence[tuple[str, str]], record: ItemRecord, services: ItemServices) -> ItemRecord:
+        """Return the record of a failed test, diagnosed where it used a trace.
 
-    def undecided(self, error: BaseException, record: ItemRecord) -> ItemRecord:
-        """Return the record of a test whose outcome means nothing, because of ``error``."""
-        return self._with_trace(record, Outcome.UNDECIDED).model_copy(update={"error": str(error)})
-
-    def explain(self, error: BaseException, record: ItemRecord, services: ItemServices) -> ItemRecord:
-        """Return the record of a test that failed with ``error``, diagnosed where it used a trace."""
-        record = self._with_trace(record, Outcome.FAILED)
+        Args:
+            failures: Of each failure its message with its kind, and its message alone.
+            record: That of the test.
+            services: Those of the test's folder.
+        """
         trace = trace_of(self.item)
         if trace is None:
             return record.model_copy(update={"error": NO_TRACE})
@@ -109,20 +107,17 @@ class MarkedTest:
             trace=trace,
             expect=self.expect,
             business_context=self.business_context,
-            failures=(CheckFailure(check="assertion", expected=self.expect, actual=_message(error), error=str(error)),),
+            failures=tuple(
+                CheckFailure(check="assertion", expected=self.expect, actual=actual, error=error)
+                for actual, error in failures
+            ),
             prompts=trace_prompts.extract(trace),
             prompt_files=prompt_files,
         )
         return services.diagnose(self.item, record, case)
 
-    def _with_trace(self, record: ItemRecord, outcome: Outcome) -> ItemRecord:
-        trace = trace_of(self.item)
-        known: dict[str, Any] = {"outcome": outcome}
-        if trace is not None:
-            known["trace"] = trace_record(trace)
-        return record.model_copy(update=known)
 
-
-def _message(error: BaseException) -> str:
-    """Return what a failed assertion says."""
-    return f"{type(error).__name__}: {error}"[:_FAILURE_CHARACTERS]
+def with_trace(item: pytest.Item, record: ItemRecord) -> ItemRecord:
+    """Return the record of a test with the trace that it used, if it did."""
+    trace = trace_of(item)
+    return record if trace is None else record.model_copy(update={"trace": trace_record(trace)})
