@@ -273,7 +273,9 @@ def _build_engine(settings: Settings, analyst: Analyst | PreparingAnalyst, *, wa
         max_wait_seconds=settings.max_wait,
         pause_seconds=settings.inter_group_sleep_s,
     )
-    return Engine(analyst, limits, watch=watch)
+    rules = _rules()
+    # Not isinstance: a subclass of the rules may break where they do not.
+    return Engine(analyst, limits, fallback=None if type(analyst) is type(rules) else rules, watch=watch)
 
 
 def _build_analyst(

@@ -50,13 +50,14 @@ def make_finding(run_id: str, *, rule: str = "a rule", weight: float = 0.5, quot
 
 
 def make_conclusion(
-    run_id: str | None = "r1", *, quote: str = "", confidence: Confidence = Confidence.HIGH
+    run_id: str | None = "r1", *, quote: str = "", confidence: Confidence = Confidence.HIGH, basis: str = "Measured."
 ) -> Conclusion:
     return Conclusion(
         failure_type=FailureType.PROMPT_ISSUE,
         root_cause="The prompt never says so.",
         responsible_run_id=run_id,
         confidence=confidence,
+        confidence_basis=basis,
         evidence=(Evidence(run_id=run_id or "", quote=quote, why="it says so"),) if quote else (),
     )
 

@@ -141,7 +141,7 @@ def _spent(item: ItemRecord) -> Iterator[tuple[str, StageReport]]:
     judges = [trial.judge for trial in item.agent.trials] if item.agent else [item.judge]
     yield from ((judge.model, judge.cost) for judge in judges if judge is not None and not judge.cached)
     if item.diagnosis is not None and not item.diagnosis.cached:
-        yield from ((item.diagnosis.model, stage) for stage in item.diagnosis.stages)
+        yield from ((stage.model or item.diagnosis.model, stage) for stage in item.diagnosis.stages)
 
 
 def _dollars(spent: Iterable[tuple[str, StageReport]], dollars: Dollars) -> float | None:

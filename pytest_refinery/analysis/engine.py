@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import candidates, fixes, prompt_versions
-from pytest_refinery.analysis.evidence import Verifier
+from pytest_refinery.analysis.composition import Composer
 from pytest_refinery.analysis.job import TimedJob
 from pytest_refinery.analysis.ports import PreparingAnalyst
-from pytest_refinery.analysis.schemas import Conclusion, Confidence, Diagnosis, Finding
 from pytest_refinery.analysis.stages import Stages, nobody_watches
 from pytest_refinery.digest import grouping, render
+from pytest_refinery.errors import AnalysisError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_refinery.analysis.ports import Analyst, Case, Forecast
-    from pytest_refinery.analysis.schemas import SuggestedFix
+    from pytest_refinery.analysis.schemas import Diagnosis
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.digest.render import Digest
-    from pytest_refinery.traces.model import Run, Trace
 
 _GROUP_TOKENS = 20_000
+_FALLBACK_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,34 @@ class Limits:
 
 
 class Engine:
-    """Diagnoses failed expectations with one analyst.
+    """Diagnoses failed expectations with one analyst, and with another where that one gives no usable answer.
 
     Args:
+        fallback: Diagnoses what ``analyst`` cannot; it needs nothing from outside. ``None`` for nobody.
         watch: Called with a few words about what an analyst that takes its time is doing.
     """
 
     def __init__(
-        self, analyst: Analyst | PreparingAnalyst, limits: Limits, *, watch: Callable[[str], None] = nobody_watches
+        self,
+        analyst: Analyst | PreparingAnalyst,
+        limits: Limits,
+        *,
+        fallback: Analyst | None = None,
+        watch: Callable[[str], None] = nobody_watches,
     ) -> None:
         self._analyst = analyst
         self._limits = limits
+        self._fallback = fallback
         self._watch = watch
 
     def begin(self, case: Case) -> Analysis:
         """Cut the trace into groups and return the analysis of it, ready to run."""
         digest, groups = self._cut(case)
         job = TimedJob(self._limits.timeout_seconds, max_wait=self._limits.max_wait_seconds)
-        verifier = Verifier(case.trace, shown={entry.run_id: entry.text for entry in digest.entries})
-        stages = self._stages(case, groups, job)
-        return Analysis(case, stages, verifier, job, analyst=self._analyst.name, model=self.model)
+        composer = Composer(case, shown={entry.run_id: entry.text for entry in digest.entries})
+        first = Attempt(self._stages(case, groups, job), job, analyst=self._analyst.name, model=self.model)
+        second = partial(self._second, self._fallback, case, groups) if self._fallback else None
+        return Analysis(composer, first, fallback=second)
 
     def forecast(self, case: Case) -> Forecast | None:
         """Return what the diagnosis of ``case`` would cost, ``None`` where it costs nothing."""
@@ -94,97 +102,91 @@ class Engine:
         answering = self._analyst.prepare(case, groups, job)
         return Stages(answering, case, groups, job, watch=self._watch, pause=self._limits.pause_seconds)
 
-    def diagnose(self, case: Case) -> Diagnosis:
-        """Read the whole trace in stages and return what was found.
+    def _second(self, fallback: Analyst, case: Case, groups: Sequence[Group]) -> Attempt:
+        # Its own time: that of the first is up, or was a moment.
+        job = TimedJob(max(self._limits.timeout_seconds, _FALLBACK_SECONDS))
+        return Attempt(Stages(fallback, case, groups, job), job, analyst=fallback.name)
 
-        What an analyst does never raises here: what is missing stands in ``partial``.
+    def diagnose(self, case: Case) -> Diagnosis:
+        """Read the whole trace in stages and return what was found; what is missing stands in ``partial``.
+
+        Raises:
+            AnalysisError: Nothing of the trace could be read.
         """
         return self.begin(case).finish()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The stages of one analyst, and who that is."""
+
+    stages: Stages
+    job: TimedJob
+    analyst: str
+    model: str = ""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it has come to a conclusion about something that was read."""
+        return self.stages.has_read and self.stages.conclusion is not None
 
 
 class Analysis:
     """The diagnosis of one case while it is being made."""
 
-    def __init__(
-        self, case: Case, stages: Stages, verifier: Verifier, job: TimedJob, *, analyst: str, model: str = ""
-    ) -> None:
-        self._case = case
-        self._stages = stages
-        self._verifier = verifier
-        self._job = job
-        self._analyst = analyst
-        self._model = model
+    def __init__(self, composer: Composer, attempt: Attempt, *, fallback: Callable[[], Attempt] | None) -> None:
+        self._composer = composer
+        self._first = attempt
+        self._fallback = fallback
 
     def finish(self) -> Diagnosis:
-        """Run the stages and return the diagnosis."""
-        self._stages.run()
+        """Run the stages and return the diagnosis.
+
+        Raises:
+            AnalysisError: Nothing of the trace could be read.
+        """
+        self._first.stages.run()
         return self.so_far()
 
     @property
     def ran_out_of_time(self) -> bool:
         """Whether something is missing because the time was up."""
-        return bool(self._stages.missing) and self._job.is_out_of_time
+        return bool(self._first.stages.missing) and self._first.job.is_out_of_time
 
     def so_far(self, interruption: str | None = None) -> Diagnosis:
-        """Return the diagnosis as far as it has come; ``interruption`` says what cut it short."""
-        trace, stages = self._case.trace, self._stages
-        findings = tuple(map(self._checked, stages.findings))
-        conclusion = stages.conclusion or _fallback(findings)
-        evidence = tuple(found for found in self._verifier.verified(conclusion.evidence) if found.verified)
-        run = trace.by_id.get(conclusion.responsible_run_id or "")
-        missing = [*([interruption] if interruption else ()), *stages.missing]
-        if conclusion.responsible_run_id and run is None:
-            missing.append(f"the analyst named a run that the trace does not have ({conclusion.responsible_run_id})")
-        return Diagnosis(
-            failure_type=conclusion.failure_type,
-            cause=conclusion.cause,
-            root_cause=conclusion.root_cause,
-            responsible_run_id=run.id if run else None,
-            responsible_run_name=run.name if run else None,
-            responsible_run_number=trace.numbers[run.id] if run else None,
-            responsible_run_path=_path(trace, run) if run else (),
-            candidates=candidates.of(conclusion, findings, trace),
-            confidence=conclusion.confidence if evidence and run else Confidence.LOW,
-            confidence_basis=conclusion.confidence_basis,
-            evidence=evidence,
-            gaps=stages.gaps.gaps,
-            missing_context=stages.gaps.missing_context,
-            wrong_assumptions=stages.gaps.wrong_assumptions,
-            affected_components=conclusion.affected_components,
-            suggested_fix=_located(conclusion.suggested_fix, self._case),
-            executive_summary=conclusion.executive_summary,
-            findings=findings,
-            coverage=stages.coverage,
-            analyst=self._analyst,
-            model=self._model,
-            stages=tuple(stages.reports),
-            stale_prompts=prompt_versions.stale(self._case),
-            notes=self._job.notes,
-            partial="; ".join(missing) or None,
+        """Return the diagnosis as far as it has come; ``interruption`` says what cut it short.
+
+        Raises:
+            AnalysisError: Nothing of the trace has been read.
+        """
+        first, interrupted = self._first, [interruption] if interruption else []
+        if not first.is_usable and self._fallback is not None:
+            return self._by_fallback(self._fallback(), why="; ".join([*interrupted, *first.stages.reasons]))
+        if not first.stages.has_read:
+            msg = f"nothing of the trace was read ({'; '.join([*interrupted, *first.stages.missing])})"
+            raise AnalysisError(msg)
+        return self._composer.diagnosis(
+            first.stages,
+            analyst=first.analyst,
+            model=first.model,
+            missing=[*interrupted, *first.stages.missing],
+            notes=first.job.notes,
         )
 
-    def _checked(self, finding: Finding) -> Finding:
-        evidence = self._verifier.verified(finding.evidence)
-        return finding.model_copy(update={"evidence": evidence, "run_number": self._case.trace.numbers[finding.run_id]})
-
-
-def _path(trace: Trace, run: Run) -> tuple[str, ...]:
-    """Return the names of the runs around ``run``, the outermost first."""
-    return tuple(ancestor.name for ancestor in trace.ancestors(run))[::-1]
-
-
-def _located(fix: SuggestedFix | None, case: Case) -> SuggestedFix | None:
-    return None if fix is None else fixes.located(fix, case.prompt_files)
-
-
-def _fallback(findings: Sequence[Finding]) -> Conclusion:
-    """Conclude from stage 1 alone, where stage 3 gave no answer."""
-    if not findings:
-        return Conclusion()
-    top = max(findings, key=lambda finding: finding.weight)
-    return Conclusion(
-        failure_type=top.failure_type,
-        root_cause=top.what,
-        responsible_run_id=top.run_id,
-        evidence=top.evidence,
-    )
+    def _by_fallback(self, second: Attempt, *, why: str) -> Diagnosis:
+        first = self._first
+        second.stages.run()
+        if not second.stages.has_read:
+            msg = f"nothing of the trace was read ({'; '.join(filter(None, [why, *second.stages.missing]))})"
+            raise AnalysisError(msg)
+        who = f"The model {first.model}" if first.model else f"The analyst {first.analyst}"
+        found = self._composer.diagnosis(
+            second.stages,
+            analyst=second.analyst,
+            missing=[
+                f"{who} gave no usable answer ({why.rstrip('.')}): diagnosed by the rules",
+                *second.stages.missing,
+            ],
+            notes=first.job.notes,
+        )
+        return self._composer.with_remains(found, first.stages, model=first.model)

@@ -1,4 +1,4 @@
-"""Where a suggested change belongs in a prompt file, and what the file would look like. Pure: nothing is changed."""
+"""Which suggested changes are shown, where they belong, and what the file would look like. Pure: nothing is changed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from pytest_refinery.analysis import case_values, prompt_versions
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_refinery.analysis.ports import PromptFile
+    from pytest_refinery.analysis.ports import Case, PromptFile
     from pytest_refinery.analysis.schemas import SuggestedFix
+    from pytest_refinery.traces.model import Run, Trace
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
@@ -32,6 +35,46 @@ class Edit:
     def clashes_with(self, other: Edit) -> bool:
         """Tell whether both replace the same characters, or one adds in the middle of what the other replaces."""
         return self != other and self.start < other.end and other.start < self.end
+
+
+def shown(fix: SuggestedFix | None, case: Case, *, run: Run | None) -> SuggestedFix | None:
+    """Return the fix with its place in a prompt file; ``None`` where nobody should be shown it.
+
+    What names no file goes into that of the agent that acted in ``run``.
+    """
+    if fix is None or leaks(fix, case):
+        return None
+    file = None if fix.file else acting_file(case, run)
+    return located(fix.model_copy(update={"file": file.path}) if file else fix, case.prompt_files)
+
+
+def leaks(fix: SuggestedFix, case: Case) -> bool:
+    """Tell whether a fix carries what belongs to the case alone.
+
+    That is an expected or forbidden value, an id, a figure or a name of the trace, or words of the question or the
+    expectation: with it the prompt would know the answer instead of the rule.
+    """
+    before = set(fix.before.splitlines())
+    added = "\n".join(each for each in fix.after.splitlines() if each not in before)
+    return case_values.repeated_in(added, case) is not None
+
+
+def acting_file(case: Case, run: Run | None) -> PromptFile | None:
+    """Return the one prompt file that the agent acting in ``run`` was told, ``None`` where that is not clear."""
+    if run is None:
+        return None
+    told = [prompt for prompt in case.prompts if prompt.kind in {"system", "template"}]
+    around = (run, *_callers(case.trace, run))
+    own = next((found for each in around if (found := [prompt for prompt in told if each.id in prompt.run_ids])), told)
+    files = prompt_versions.written(own, case.prompt_files)
+    return files[0] if len(files) == 1 else None
+
+
+def _callers(trace: Trace, run: Run) -> Iterator[Run]:
+    """Yield the runs that may have been told something for ``run``: what it did inside, beside and around it."""
+    for each in (run, *trace.ancestors(run)):
+        yield from reversed(trace.children.get(each.id, ()))
+        yield each
 
 
 def located(fix: SuggestedFix, files: Sequence[PromptFile]) -> SuggestedFix:

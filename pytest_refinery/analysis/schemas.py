@@ -108,6 +108,7 @@ class SuggestedFix(_Frozen):
         before: The text as it is; empty where something is only added.
         after: The text as it should be.
         diff: The change of ``file`` as a unified diff, empty where the text was not found there; set by code.
+        verified: Whether a re-run has shown that it helps.
     """
 
     component: str
@@ -116,6 +117,7 @@ class SuggestedFix(_Frozen):
     after: str = ""
     why: str = ""
     diff: str = ""
+    verified: bool = False
 
 
 class Candidate(_Frozen):
@@ -170,9 +172,13 @@ class Coverage(_Frozen):
 
 
 class StageReport(_Frozen):
-    """What one stage cost."""
+    """What one stage cost.
+
+    ``model`` is the model that was asked, where the diagnosis is not its own: it gave no usable answer.
+    """
 
     name: str
+    model: str = ""
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -245,6 +251,13 @@ class Diagnosis(_Frozen):
     def is_determined(self) -> bool:
         """Whether a cause was found."""
         return self.root_cause is not None
+
+    @property
+    def also_noticed(self) -> tuple[Finding, ...]:
+        """The findings that do not explain what failed; where an analyst does not say, those about other runs."""
+        if any(finding.explains for finding in self.findings):
+            return tuple(finding for finding in self.findings if not finding.explains)
+        return tuple(finding for finding in self.findings if finding.run_id != self.responsible_run_id)
 
     @property
     def kind(self) -> str:

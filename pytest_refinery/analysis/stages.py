@@ -73,6 +73,8 @@ class Stages:
         """Run all stages; where one fails, go on with what there is."""
         try:
             self._read_groups()
+            if not self.has_read:
+                return
             findings = self.findings
             find_gaps = partial(self._analyst.find_gaps, self._case, findings)
             self.gaps = self._single(Stage.GAP_ANALYSIS, find_gaps) or self.gaps
@@ -89,6 +91,11 @@ class Stages:
         return merged(self._case.trace, [self._answers[index].findings for index in sorted(self._answers)])
 
     @property
+    def has_read(self) -> bool:
+        """Whether the analyst was given the content of any run."""
+        return any(answer.runs_read for answer in self._answers.values())
+
+    @property
     def coverage(self) -> Coverage:
         """Which runs were read."""
         return coverage(self._case.trace, self._groups, self._answers)
@@ -97,6 +104,11 @@ class Stages:
     def missing(self) -> list[str]:
         """What could not be found out: a sentence for each reason, with all that it hit."""
         return [f"{', '.join(hit)}: {reason}" for reason, hit in self._failures.items()]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why something could not be found out, each once."""
+        return list(self._failures)
 
     def _read_groups(self) -> None:
         started = self._job.clock()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from pytest_refinery.traces.model import Run
 
+EXPECTATION = "expectation"
+"""What ``Finding.explains`` calls the sentence itself, where no check, judge or test says what failed."""
 _SHOWN = 300
 _LABEL = 60
 

@@ -151,6 +151,10 @@ def _diagnosis(found: Diagnosis, *, shown: set[str]) -> Iterator[str]:
         yield from _changed(f"**Stale prompt:** {markdown(stale(prompt))}", stale_changes(prompt))
     if found.suggested_fix:
         yield from _fix(found.suggested_fix)
+    if found.also_noticed:
+        yield "**Also noticed:**\n"
+        yield from (f"- {markdown(each.what)} (run {each.run_number})" for each in found.also_noticed)
+        yield ""
     if found.executive_summary:
         yield f"**In short:** {markdown(found.executive_summary)}"
         yield ""
@@ -166,6 +170,7 @@ def _root_cause(found: Diagnosis) -> Iterator[str]:
     else:
         kind = found.kind.replace("_", " ")
         yield f"**Root cause** ({kind}, confidence {found.confidence.value}): {markdown(found.root_cause)}"
+        yield from ("", markdown(found.confidence_basis)) if found.confidence_basis else ()
 
 
 def _gaps(found: Diagnosis, shown: set[str]) -> Iterator[str]:
@@ -179,8 +184,9 @@ def _gaps(found: Diagnosis, shown: set[str]) -> Iterator[str]:
 
 def _fix(fix: SuggestedFix) -> Iterator[str]:
     place = f" ({_code(fix.file)})" if fix.file else ""
+    sure = "" if fix.verified else ", not verified"
     yield from _changed(
-        f"**Suggested fix** for {markdown(fix.component)}{place}: {markdown(fix.why)}",
+        f"**Suggested fix** for {markdown(fix.component)}{place}{sure}: {markdown(fix.why)}",
         fix.diff.splitlines()[_NAMES_OF_FILES:] or changes(fix),
     )
 

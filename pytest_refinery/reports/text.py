@@ -103,7 +103,7 @@ def diagnosis(found: Diagnosis, *, checks: Iterable[CheckRecord] = (), width: in
         _stale(found.stale_prompts, width),
         _fix(found.suggested_fix, width),
         _field("in short", found.executive_summary, width),
-        _findings(found, width) if is_whole else [],
+        _noticed(found, width) if is_whole else [],
         _cost(found, width),
     ]
     return "\n".join("\n".join(block) for block in blocks if block)
@@ -113,7 +113,7 @@ def _cause(found: Diagnosis, width: int) -> list[str]:
     if found.root_cause is None:
         return _not_determined(found, width)
     kind = f"{found.kind.replace('_', ' ')}, confidence {found.confidence.value}"
-    return _field("root cause", f"{found.root_cause} ({kind})", width)
+    return [*_field("root cause", f"{found.root_cause} ({kind})", width), *_field("", found.confidence_basis, width)]
 
 
 def _not_determined(found: Diagnosis, width: int) -> list[str]:
@@ -190,6 +190,7 @@ def _fix(fix: SuggestedFix | None, width: int) -> list[str]:
     if fix is None:
         return []
     place = f"{fix.component} ({fix.file})" if fix.file and fix.file != fix.component else fix.component
+    place = place if fix.verified else f"{place} (not verified)"
     return [
         *_field("fix", f"{place}: {fix.why}" if fix.why else place, width),
         *_changes(changes(fix), width),
@@ -207,18 +208,20 @@ def changes(fix: SuggestedFix) -> Iterator[str]:
     return (text for text in islice(lines, 2, None) if text[0] in "+-")
 
 
-def _findings(found: Diagnosis, width: int) -> list[str]:
+def _noticed(found: Diagnosis, width: int) -> list[str]:
     return [
         text
-        for finding in found.findings
-        for text in _field("finding", f"{finding.what} (run {finding.run_number})", width)
+        for finding in found.also_noticed
+        for text in _field("noticed", f"{finding.what} (run {finding.run_number})", width)
     ]
 
 
 def _cost(found: Diagnosis, width: int) -> list[str]:
     return [
         *_field("analyst", f"{analyst(found)}: {covered(found)}, {_spent(found)}", width),
-        *_field("stages", "; ".join(map(_stage, found.stages)) if found.model and not found.cached else "", width),
+        *_field(
+            "stages", "; ".join(map(_stage, found.stages)) if _has_asked(found) and not found.cached else "", width
+        ),
         *(text for note in found.notes for text in _field("note", note, width)),
         *_field("partial", found.partial or "", width),
     ]
@@ -242,10 +245,15 @@ def _spent(found: Diagnosis) -> str:
     return f"{tokens:,} tokens, {seconds:.1f} s{_waited(sum(stage.seconds_waited for stage in found.stages))}"
 
 
+def _has_asked(found: Diagnosis) -> bool:
+    return bool(found.model) or any(stage.model for stage in found.stages)
+
+
 def _stage(stage: StageReport) -> str:
+    asked = f" by {line(stage.model)}" if stage.model else ""
     calls = "1 call" if stage.calls == 1 else f"{stage.calls} calls"
     waited = f", waited {stage.seconds_waited:.1f} s" if stage.seconds_waited >= _WORTH_SAYING else ""
-    return f"{stage.name} {calls}, {stage.input_tokens:,} tokens in, {stage.output_tokens:,} out{waited}"
+    return f"{stage.name}{asked} {calls}, {stage.input_tokens:,} tokens in, {stage.output_tokens:,} out{waited}"
 
 
 def _waited(seconds: float) -> str:

@@ -47,7 +47,11 @@ def test_an_analyst_that_raises_is_said(run: Run, suite: Path) -> None:
     result = run("--refinery-analyst", "odd")
     result.assert_outcomes(passed=1, failed=1, errors=1)
     result.stdout.fnmatch_lines(
-        ["analyst    odd: 0 of 3 runs read (0 %)*", "partial    group g01: RuntimeError: no answer*"]
+        [
+            "analyst    builtin: 3 of 3 runs read (100 %)*",
+            "partial    The analyst odd gave no usable answer (RuntimeError: no answer):",
+            "           diagnosed by the rules",
+        ]
     )
 
 
@@ -55,7 +59,12 @@ def test_an_analyst_that_hangs_is_left_behind(run: Run, suite: Path) -> None:
     plant(suite, CONCLUDE, "threading.Event().wait()")
     result = run("--refinery-analyst", "odd", "--refinery-timeout", "0.5")
     result.assert_outcomes(passed=1, failed=1, errors=1)
-    result.stdout.fnmatch_lines(["partial    diagnosis: not finished within 0.5 s (--refinery-timeout)"])
+    result.stdout.fnmatch_lines(
+        [
+            "partial    The analyst odd gave no usable answer (not finished within 0.5 s",
+            "           (--refinery-timeout)): diagnosed by the rules",
+        ]
+    )
 
 
 def test_a_test_timeout_in_the_middle_of_a_diagnosis_shows_what_there_is(run: Run, suite: Path) -> None:
@@ -64,7 +73,11 @@ def test_a_test_timeout_in_the_middle_of_a_diagnosis_shows_what_there_is(run: Ru
     result = run("--refinery-analyst", "odd", "--timeout", "300", "--timeout-method", "signal")
     result.assert_outcomes(passed=1, failed=1, errors=1)
     result.stdout.fnmatch_lines(
-        ["expected   The agent says*", "root cause *", "partial    cut short (Failed: Timeout*"]
+        [
+            "expected   The agent says*",
+            "root cause *",
+            "partial    The analyst odd gave no usable answer (cut short (Failed: Timeout*",
+        ]
     )
 
 

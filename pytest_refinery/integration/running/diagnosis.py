@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_refinery import wiring
+from pytest_refinery.errors import AnalysisError
 from pytest_refinery.integration.item_records import ENDS_THE_RUN
 from pytest_refinery.integration.workers import DiagnosisLimit, shared_folder
 
@@ -97,13 +98,22 @@ def _diagnose(case: Case, services: Services, cassette: ItemCassette) -> tuple[D
         found = analysis.finish()
     except ENDS_THE_RUN:
         raise
+    except AnalysisError as nothing:
+        return None, f"No diagnosis: {nothing}."
     except BaseException as error:  # noqa: BLE001  (whatever happens here, the outcome of the item stands)
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         if analysis is None:
             return None, f"No diagnosis: {why}"
         # pytest-timeout raises here, in the middle of the stages.
         cassette.discard(f"the diagnosis was cut short ({why})")
-        return analysis.so_far(f"cut short ({why})"), None
+        return _cut_short(analysis, f"cut short ({why})")
     if analysis.ran_out_of_time:
         cassette.discard("the diagnosis was not finished in time (--refinery-timeout)")
     return found, None
+
+
+def _cut_short(analysis: Analysis, why: str) -> tuple[Diagnosis | None, str | None]:
+    try:
+        return analysis.so_far(why), None
+    except AnalysisError as nothing:
+        return None, f"No diagnosis: {nothing}."

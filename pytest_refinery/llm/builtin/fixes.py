@@ -12,19 +12,6 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import PromptFile
     from pytest_refinery.llm.builtin.reading import Reading, Sign
 
-_SUBJECT = re.compile(
-    r"^(?:the|our|an?)?\s*(?:agent|assistant|bot|chatbot|model|answer|team|system)\s+(?P<rest>.+)$",
-    re.IGNORECASE | re.DOTALL,
-)
-# A second verb would have to be turned as well, and may have another subject.
-_SECOND_VERB = re.compile(r"(?:,| and| but| or) (?:\w+ly )?(?:does|is|has|(?!its\b|this\b)[a-z]{3,}s)\b", re.IGNORECASE)
-_IT_DOES = re.compile(r"\bit (?P<verb>can(?:not|'t)?|could|will|would|may|might|must|should|[a-z]+s)\b")
-_IRREGULAR = {"is": "are", "was": "were", "has": "have", "does": "do"}
-_MODAL = re.compile(r"^(?:must|should|has to|needs to|is expected to|ought to|will|shall)\s+", re.IGNORECASE)
-_NEGATED = re.compile(r"^(?:does not|doesn't|do not|must not|should not)\s+", re.IGNORECASE)
-_NEVER = re.compile(r"^(?:must |should )?never\s+", re.IGNORECASE)
-_THIRD_PERSON = re.compile(r"^(?P<stem>[a-z]+?)(?P<ending>ies|sses|shes|ches|xes|oes|s)\b", re.IGNORECASE)
-
 _RULES = {
     "lasting_promise": "You have no memory: nothing is kept from one conversation to the next, and you have no tool "
     "to store preferences.",
@@ -76,10 +63,7 @@ def suggest(reading: Reading, sign: Sign) -> SuggestedFix | None:
     if sign.failure_type in _NO_PROMPT_HELPS:
         return None
     rule = _RULES.get(sign.rule, "").format(subject=sign.subject or "acting")
-    added = " ".join(
-        filter(None, (rule, _as_instruction(reading.case.expect) if sign.rule in _SAYS_WHAT_IS_EXPECTED else ""))
-    )
-    if not added:
+    if not rule:
         return None
     file = _prompt_file(reading)
     before = _last_line(file.text if file else reading.told)
@@ -87,14 +71,9 @@ def suggest(reading: Reading, sign: Sign) -> SuggestedFix | None:
         component="system prompt",
         file=file.path if file else None,
         before=before,
-        after=f"{before}{_separator(before)}{added}" if before else added,
+        after=f"{before}{_separator(before)}{rule}" if before else rule,
         why="A rule that would have prevented this.",
     )
-
-
-_SAYS_WHAT_IS_EXPECTED = frozenset(
-    {"lasting_promise", "expected_topic", "failed_check", "checked_call", "refused", "claimed_action"}
-)
 
 
 def _prompt_file(reading: Reading) -> PromptFile | None:
@@ -111,40 +90,3 @@ def _last_line(text: str) -> str:
 def _separator(before: str) -> str:
     bullet = re.match(r"[-*]\s", before)
     return f"\n{bullet.group()}" if bullet else "\n"
-
-
-def _as_instruction(expect: str) -> str:
-    """Turn "The agent says that it cannot ..." into "Say that you cannot ..."."""
-    sentence = expect.strip().rstrip(".")
-    found = _SUBJECT.match(sentence)
-    if found is None or _SECOND_VERB.search(found["rest"]):
-        return f"Required: {sentence}." if sentence else ""
-    rest = _addressed(found["rest"])
-    negated = _NEGATED.match(rest)
-    if negated:
-        return f"Do not {rest[negated.end() :]}."
-    never = _NEVER.match(rest)
-    if never:
-        return f"Never {_imperative(rest[never.end() :], is_first=False)}."
-    rest = _MODAL.sub("", rest)
-    return f"{_imperative(rest)}."
-
-
-def _addressed(text: str) -> str:
-    """Say "you" of the agent; an "it" without a verb behind it is something else."""
-    text = _IT_DOES.sub(lambda found: f"you {_said_to_you(found['verb'])}", text)
-    return re.sub(r"\bitself\b", "yourself", re.sub(r"\bits\b", "your", text))
-
-
-def _said_to_you(verb: str) -> str:
-    return _IRREGULAR.get(verb) or (_imperative(verb, is_first=False) if verb.endswith("s") else verb)
-
-
-def _imperative(text: str, *, is_first: bool = True) -> str:
-    found = _THIRD_PERSON.match(text)
-    if found:
-        ending = {"ies": "y", "sses": "ss", "shes": "sh", "ches": "ch", "xes": "x", "oes": "o"}.get(
-            found["ending"].lower(), ""
-        )
-        text = f"{found['stem']}{ending}{text[found.end() :]}"
-    return text[:1].upper() + text[1:] if is_first else text

@@ -32,7 +32,7 @@ def refused_429(message: str, headers: Mapping[str, str] | None = None) -> Fault
 FOR_GOOD: dict[str, tuple[Fault, str]] = {
     "request too large": (
         refused_429("Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 76503."),
-        "*Request too large for gpt-4o*No waiting helps: make the groups smaller (--refinery-group-tokens).*",
+        "*Request too large for gpt-4o*No waiting helps: make the groups smaller (--refinery-group-tokens)*",
     ),
     "no credit": (
         faults.insufficient_quota(),
@@ -42,21 +42,21 @@ FOR_GOOD: dict[str, tuple[Fault, str]] = {
         faults.invalid_key(),
         "*The service at * (OPENAI_BASE_URL) did not accept the key (401): Incorrect API key*Set OPENAI_API_KEY*",
     ),
-    "refusal": (faults.refusal(), "*the model refused to answer: I'm sorry, I can't help with that.*"),
+    "refusal": (faults.refusal(), "*the model refused to answer: I'm sorry, I can't help with that*"),
     "not the schema": (
         faults.not_the_schema(),
         "*the model's answer is not what it was asked for (*); it begins \"Certainly! Here is the analysis*",
     ),
     "refused by the service": (
         faults.error(400, "Something about it is wrong."),
-        "*The service at * did not accept the request (400): Something about it is wrong.*",
+        "*The service at * did not accept the request (400): Something about it is wrong*",
     ),
     "errors in a row": (faults.server_error(503), "*The service at * failed (503): The server had an error*"),
     "connection cut": (faults.cut_connection(), "*The connection to the service at * broke: *"),
-    "stalled": (faults.stalled(), "*The service at * did not answer within * s.*"),
+    "stalled": (faults.stalled(), "*within * s*"),
     "failed": (
         faults.failed("server_error", "Something broke."),
-        "*The service failed to answer (server_error): Something broke.*",
+        "*The service failed to answer (server_error): Something broke*",
     ),
 }
 
@@ -79,9 +79,11 @@ PASSING: dict[str, Fault] = {
 @pytest.mark.parametrize(("fault", "sentence"), FOR_GOOD.values(), ids=FOR_GOOD.keys())
 def test_what_stays_wrong_is_said(diagnose: Diagnose, server: OpenAIServer, fault: Fault, sentence: str) -> None:
     server.faults.add(fault, times=None)
-    result, found = diagnose("--refinery-timeout", "2.5")
-    assert fnmatch(found["partial"], sentence)
-    result.stdout.fnmatch_lines(["analyst    openai (gpt-6-luna): 0 of 7 runs read (0 %)*", "partial    group g01*"])
+    result, found = diagnose("--refinery-timeout", "5")
+    assert fnmatch(found["partial"], f"The model gpt-6-luna gave no usable answer ({sentence}): diagnosed by the rules")
+    result.stdout.fnmatch_lines(
+        ["analyst    builtin: 7 of 7 runs read (100 %)*", "partial    The model gpt-6-luna gave no usable answer *"]
+    )
 
 
 @pytest.mark.parametrize("name", FINAL)
@@ -89,9 +91,8 @@ def test_what_is_final_is_not_asked_again(diagnose: Diagnose, server: OpenAIServ
     server.faults.add(FOR_GOOD[name][0], times=None)
     _, found = diagnose()
     asked = len(server.requests("POST", RESPONSES))
-    # What is wrong with the account is wrong with everything; what is wrong with a request, with that one.
-    assert asked == (1 if name in {"no credit", "wrong key"} else 3)
-    assert found["partial"].startswith("group g01, gap analysis, diagnosis: ")
+    assert asked == 1
+    assert found["partial"].startswith("The model gpt-6-luna gave no usable answer (")
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
@@ -124,7 +125,7 @@ def test_room_that_the_user_has_set_does_not_grow(
     _, found = diagnose("--refinery-model", "gpt-4.1-mini")
     assert "raise REFINERY_MAX_OUTPUT_TOKENS_STAGE1" in found["partial"]
     rooms = {each.body["max_output_tokens"] for each in server.requests("POST", RESPONSES)}
-    assert rooms == {20, 1_200}
+    assert rooms == {20}
 
 
 def test_a_model_that_does_not_exist_is_said_once_with_the_nearest_name(
@@ -133,9 +134,9 @@ def test_a_model_that_does_not_exist_is_said_once_with_the_nearest_name(
     _, found = diagnose("--refinery-model", "gpt-6-lna")
     assert fnmatch(
         found["partial"],
-        "group g01, gap analysis, diagnosis: There is no model 'gpt-6-lna' for this key. The service at * has no such "
-        "model (404): The model `gpt-6-lna` does not exist or you do not have access to it. Did you mean 'gpt-6-luna'? "
-        "Set --refinery-model or REFINERY_MODEL.",
+        "The model gpt-6-lna gave no usable answer (There is no model 'gpt-6-lna' for this key. The service at * has "
+        "no such model (404): The model `gpt-6-lna` does not exist or you do not have access to it. Did you mean "
+        "'gpt-6-luna'? Set --refinery-model or REFINERY_MODEL): diagnosed by the rules",
     )
     assert len(server.requests("POST", RESPONSES)) == 1
 
@@ -256,13 +257,13 @@ def test_one_group_that_fails_costs_its_coverage_and_the_others_stay(diagnose: D
 
 
 @pytest.mark.usefixtures("grouped")
-def test_finished_groups_are_kept_when_the_time_is_up_and_the_store_is_used_again(
+def test_when_the_time_is_up_the_rules_diagnose_and_the_store_is_used_again(
     diagnose: Diagnose, server: OpenAIServer
 ) -> None:
     server.faults.add(faults.stalled(), times=None, when=lambda sent: "group g03" in str(sent.body.get("input")))
-    _, found = diagnose("--refinery-timeout", "3")
-    assert found["coverage"]["missing_run_ids"] == ["6"]
-    assert found["findings"] != []
+    _, found = diagnose("--refinery-timeout", "6")
+    assert (found["analyst"], found["coverage"]["missing_run_ids"]) == ("builtin", [])
+    assert any(not finding["rule"] for finding in found["findings"])
     assert "did not answer within" in found["partial"]
     server.faults.clear()
     _, found = diagnose()
@@ -290,8 +291,8 @@ def test_without_a_key_the_analyst_says_what_to_set(diagnose: Diagnose, monkeypa
     monkeypatch.delenv("OPENAI_API_KEY")
     _, found = diagnose("--refinery-analyst", "openai")
     assert found["partial"] == (
-        "group g01, gap analysis, diagnosis: There is no key for OpenAI. "
-        "Set OPENAI_API_KEY, or choose --refinery-analyst builtin."
+        "The model gpt-6-luna gave no usable answer (There is no key for OpenAI. "
+        "Set OPENAI_API_KEY, or choose --refinery-analyst builtin): diagnosed by the rules"
     )
 
 
@@ -313,4 +314,4 @@ def test_a_service_that_is_not_there_is_said_and_costs_nothing(
     _, found = diagnose("--refinery-timeout", "4")
     assert "The service at http://127.0.0.1:9/v1 (OPENAI_BASE_URL) cannot be reached: " in found["partial"]
     assert sum(stage["seconds_waited"] for stage in found["stages"]) < 1
-    assert found["coverage"]["percentage"] == 0.0
+    assert (found["analyst"], found["coverage"]["percentage"]) == ("builtin", 100.0)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from pytest_refinery.analysis.engine import Engine, Limits
-from pytest_refinery.analysis.schemas import Confidence, Diagnosis, GroupAnalysis
+from pytest_refinery.analysis.schemas import Candidate, Confidence, Diagnosis, GroupAnalysis, SuggestedFix
 from pytest_refinery.errors import AnalysisError
+from pytest_refinery.expectations.verdicts import CheckFailure
 from tests.fakes import ScriptedAnalyst, make_case, make_conclusion, make_finding
 
 
@@ -91,25 +93,111 @@ def test_a_run_split_over_groups_counts_when_every_part_was_read() -> None:
     assert diagnose(failing, lines, limits=limits).coverage.percentage == 0.0
 
 
-def test_without_stage_three_the_weightiest_finding_stands() -> None:
+def test_without_stage_three_the_findings_are_only_candidates() -> None:
     findings = (make_finding("r1", weight=0.3), make_finding("r2", weight=0.8, quote="two"))
     analyst = ScriptedAnalyst(
         groups={"g01": [GroupAnalysis(findings=findings, runs_read=("r1", "r2"))]},
         conclusion=AnalysisError("The service refused."),
     )
     found = diagnose(analyst, "one", "two", limits=Limits())
-    assert found.responsible_run_id == "r2"
+    assert (found.root_cause, found.failure_type, found.responsible_run_id) == (None, None, None)
+    assert [(each.run_id, each.run_number, each.reason) for each in found.candidates] == [
+        ("r2", 2, "a rule in r2"),
+        ("r1", 1, "a rule in r1"),
+    ]
     assert found.confidence == Confidence.LOW
     assert found.partial == "diagnosis: The service refused."
 
 
-def test_an_analyst_that_breaks_everywhere_still_gives_a_diagnosis_that_says_so() -> None:
-    broken = [ValueError("a"), ValueError("b")]
-    analyst = ScriptedAnalyst(groups={"g01": [*broken]}, gaps=KeyError("c"), conclusion=RuntimeError("d"))
-    found = diagnose(analyst, "one")
-    assert found.responsible_run_id is None
-    assert found.coverage.percentage == 0.0
-    assert found.partial == "group g01: ValueError: b; gap analysis: KeyError: 'c'; diagnosis: RuntimeError: d"
+def test_where_nothing_was_read_there_is_no_diagnosis_and_no_further_stage() -> None:
+    analyst = ScriptedAnalyst(groups={"g01": [ValueError("a"), ValueError("b")]})
+    with pytest.raises(AnalysisError, match=r"^nothing of the trace was read \(group g01: ValueError: b\)$"):
+        diagnose(analyst, "one")
+    assert analyst.asked == ["g01", "g01"]
+
+
+def test_an_analyst_that_reads_nothing_diagnoses_nothing() -> None:
+    analyst = ScriptedAnalyst(groups={"g01": [GroupAnalysis()]})
+    with pytest.raises(AnalysisError, match="nothing of the trace was read"):
+        diagnose(analyst, "one")
+
+
+BUSY = [AnalysisError("429 busy")] * 2
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (ScriptedAnalyst(groups={"g01": [*BUSY]}), "429 busy"),
+        (ScriptedAnalyst(conclusion=AnalysisError("no answer")), "no answer"),
+        (ScriptedAnalyst(gaps=AnalysisError("cap"), conclusion=AnalysisError("cap")), "cap"),
+    ],
+)
+def test_what_an_analyst_cannot_diagnose_the_rules_do_and_the_reason_is_said(first: ScriptedAnalyst, why: str) -> None:
+    rules = ScriptedAnalyst(name="rules", conclusion=make_conclusion("r1", quote="one"))
+    found = Engine(first, Limits(), fallback=rules).diagnose(make_case("one two"))
+    assert (found.analyst, found.responsible_run_id, found.confidence) == ("rules", "r1", Confidence.HIGH)
+    assert found.coverage.percentage == 100.0
+    assert found.partial == f"The analyst scripted gave no usable answer ({why}): diagnosed by the rules"
+
+
+def test_what_the_first_analyst_noticed_and_cost_stays() -> None:
+    noticed = make_finding("r1", quote="one")
+    first = ScriptedAnalyst(
+        groups={"g01": [GroupAnalysis(findings=(noticed,), runs_read=("r1",))]}, conclusion=AnalysisError("no")
+    )
+    found = Engine(first, Limits(), fallback=ScriptedAnalyst(name="rules")).diagnose(make_case("one"))
+    assert [(finding.what, finding.explains) for finding in found.findings] == [(noticed.what, ())]
+    assert [stage.name for stage in found.stages] == ["trace analysis", "gap analysis", "diagnosis"] * 2
+
+
+def test_an_analyst_that_answers_needs_no_rules() -> None:
+    rules = ScriptedAnalyst(name="rules")
+    found = Engine(ScriptedAnalyst(), Limits(), fallback=rules).diagnose(make_case("one"))
+    assert (found.analyst, found.partial, rules.asked) == ("scripted", None, [])
+
+
+def test_where_the_rules_break_too_there_is_no_diagnosis() -> None:
+    rules = ScriptedAnalyst(name="rules", groups={"g01": [ValueError("broken")] * 2})
+    with pytest.raises(AnalysisError, match=r"\(429 busy; group g01: ValueError: broken\)"):
+        Engine(ScriptedAnalyst(groups={"g01": [*BUSY]}), Limits(), fallback=rules).diagnose(make_case("one"))
+
+
+def test_what_was_cut_short_is_diagnosed_by_the_rules() -> None:
+    engine = Engine(ScriptedAnalyst(), Limits(), fallback=ScriptedAnalyst(name="rules"))
+    found = engine.begin(make_case("one")).so_far("cut short (Failed: Timeout >1.0s)")
+    assert found.analyst == "rules"
+    assert found.partial == (
+        "The analyst scripted gave no usable answer (cut short (Failed: Timeout >1.0s)): diagnosed by the rules"
+    )
+
+
+def test_a_conclusion_without_a_cause_names_nothing_that_would_rest_on_one() -> None:
+    fix = SuggestedFix(component="system prompt", after="Ask first.")
+    empty = make_conclusion("r1", quote="one").model_copy(update={"root_cause": " ", "suggested_fix": fix})
+    found = diagnose(ScriptedAnalyst(conclusion=empty), "one")
+    assert not found.is_determined
+    assert (found.failure_type, found.cause, found.responsible_run_id, found.suggested_fix) == (None, "", None, None)
+
+
+def test_findings_explain_only_what_has_failed() -> None:
+    failure = CheckFailure(check="output.contains", argument="x")
+    finding = make_finding("r1").model_copy(update={"explains": (failure.label, "output.contains 'y'")})
+    analyst = ScriptedAnalyst(groups={"g01": [GroupAnalysis(findings=(finding,), runs_read=("r1",))]})
+    found = Engine(analyst, Limits()).diagnose(replace(make_case("one"), failures=(failure,)))
+    assert found.findings[0].explains == ("output.contains 'x'",)
+    assert found.also_noticed == ()
+
+
+def test_candidates_are_runs_of_the_trace_three_at_most_with_their_names() -> None:
+    named = tuple(Candidate(run_id=f"r{number}", reason="so", share=0.2) for number in (9, 4, 4, 3, 2, 1))
+    conclusion = make_conclusion("r4", quote="four").model_copy(update={"candidates": named})
+    found = diagnose(ScriptedAnalyst(conclusion=conclusion), "one", "two", "three", "four")
+    assert [(each.run_id, each.run_number, each.run_name) for each in found.candidates] == [
+        ("r4", 4, "step 4"),
+        ("r3", 3, "step 3"),
+        ("r2", 2, "step 2"),
+    ]
 
 
 def test_only_verified_quotes_are_shown_as_evidence() -> None:
@@ -131,14 +219,16 @@ def test_a_responsible_run_that_does_not_exist_is_said() -> None:
     assert found.partial == "the analyst named a run that the trace does not have (r99)"
 
 
-def test_a_diagnosis_that_takes_too_long_shows_what_it_has() -> None:
+def test_a_diagnosis_that_takes_too_long_is_made_by_the_rules() -> None:
     release = threading.Event()
     analyst = ScriptedAnalyst(before_group=lambda _: (release.wait(30), None)[1])
-    found = diagnose(analyst, "one", limits=Limits(timeout_seconds=0.05))
+    engine = Engine(analyst, Limits(timeout_seconds=0.05), fallback=ScriptedAnalyst(name="rules"))
+    found = engine.diagnose(make_case("one"))
     release.set()
-    assert found.partial is not None
-    assert "group g01: not finished within 0.05 s (--refinery-timeout)" in found.partial
-    assert found.coverage.percentage == 0.0
+    assert found.partial == (
+        "The analyst scripted gave no usable answer (not finished within 0.05 s (--refinery-timeout)): "
+        "diagnosed by the rules"
+    )
 
 
 def test_an_interruption_is_said_and_the_finished_stages_stay() -> None:
@@ -168,13 +258,13 @@ def test_what_is_final_is_not_asked_again() -> None:
         is_final = True
 
     analyst = ScriptedAnalyst(groups={"g01": [FinalError("no"), GroupAnalysis(runs_read=("r1",))]})
-    found = diagnose(analyst, "one")
+    with pytest.raises(AnalysisError, match=r"\(group g01: no\)"):
+        diagnose(analyst, "one")
     assert analyst.asked.count("g01") == 1
-    assert found.partial == "group g01: no"
 
 
 def test_one_reason_is_said_once_for_all_that_it_hit() -> None:
     analyst = ScriptedAnalyst(
         groups={"g01": [AnalysisError("no")] * 2, "g02": [AnalysisError("no")] * 2}, conclusion=AnalysisError("no")
     )
-    assert diagnose(analyst, "one", "two").partial == "group g01, group g02, diagnosis: no"
+    assert diagnose(analyst, "one", "two", "three").partial == "group g01, group g02, diagnosis: no"

@@ -27,7 +27,7 @@ def test_the_promise_that_cannot_be_kept_is_diagnosed() -> None:
     diagnosis = Engine(BuiltinAnalyst(), Limits()).diagnose(asked)
     assert diagnosis.responsible_run_id == "6"
     assert diagnosis.failure_type == FailureType.PROMPT_ISSUE
-    assert diagnosis.confidence == Confidence.HIGH
+    assert diagnosis.confidence == Confidence.MEDIUM
     assert "From now on I will exclude them." in [evidence.quote for evidence in diagnosis.evidence]
     assert diagnosis.suggested_fix is not None
     assert diagnosis.suggested_fix.file == "prompts/agent.md"

@@ -68,7 +68,10 @@ FOUND = Diagnosis(
         why="Nothing says so.",
     ),
     executive_summary="Clients rely on a promise that is not kept.",
-    findings=(Finding(run_id="run-7", run_number=7, what="A promise.", failure_type=FailureType.PROMPT_ISSUE),),
+    findings=(
+        Finding(run_id="run-7", run_number=7, what="A promise.", failure_type=FailureType.PROMPT_ISSUE),
+        Finding(run_id="run-3", run_number=3, what="A delay.", failure_type=FailureType.TOOL_ISSUE),
+    ),
     coverage=Coverage(runs_total=12, runs_read=11, percentage=91.7, missing_run_ids=("run-9",)),
     analyst="builtin",
     stages=(
@@ -147,7 +150,7 @@ def test_a_diagnosis_reads_top_down() -> None:
         gap        expected: It says that it has no memory. Was: It promised.
         lacked     That it has no memory.
         assumed    That it can remember.
-        fix        system prompt (prompts/system.md): Nothing says so.
+        fix        system prompt (prompts/system.md) (not verified): Nothing says so.
                    + You cannot remember anything.
         in short   Clients rely on a promise that is not kept.
         analyst    builtin: 11 of 12 runs read (91.7 %), 1,234 tokens, 1.5 s, of which
@@ -233,11 +236,15 @@ def test_markdown_reads_top_down() -> None:
         - lacked: That it has no memory.
         - assumed: That it can remember.
 
-        **Suggested fix** for system prompt (`prompts/system.md`): Nothing says so.
+        **Suggested fix** for system prompt (`prompts/system.md`), not verified: Nothing says so.
 
         ```diff
         +You cannot remember anything.
         ```
+
+        **Also noticed:**
+
+        - A delay. (run 3)
 
         **In short:** Clients rely on a promise that is not kept.
 
@@ -360,7 +367,7 @@ def test_a_fix_of_long_lines_is_compared_at_once() -> None:
 def test_the_whole_of_an_item_is_its_verdict_its_diagnosis_and_what_went_wrong() -> None:
     whole = text.whole(ITEM.model_copy(update={"error": "The hook failed."}))
     assert whole.startswith("expected   The agent says")
-    assert "finding    A promise. (run 7)" in whole
+    assert "noticed    A delay. (run 3)" in whole
     assert whole.endswith("\n\nThe hook failed.")
 
 

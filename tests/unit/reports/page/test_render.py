@@ -96,7 +96,7 @@ def test_the_summary_comes_first_then_causes_items_and_what_was_read() -> None:
         "It says that it has no memory. It promised.",
         "What the agent lacked That it has no memory.",
         "What it took for granted That it can remember.",
-        "system prompt prompts/system.md +You forget.",
+        "system prompt prompts/system.md (not verified) +You forget.",
         "prompts/old.md is not what run 2 was told. - Then.",
         "openai (a-model): 5 of 6 runs read (83.3 %). A note.",
         "Not complete: group g02: busy.",
