@@ -37,8 +37,13 @@ _MET: dict[str, Mapping[str, Any]] = {
         "reasons": [
             "It cannot change an address itself, says who will, and that the old address stays on file until then."
         ],
-        "quotes": [
-            {"run": 6, "quote": "Until then, your old address stays on file.", "why": "What applies until then."}
+        "conditions": [
+            {
+                "condition": "What applies until then.",
+                "run": 6,
+                "quote": "Until then, your old address stays on file.",
+                "verdict": "met",
+            }
         ],
         "verdict": "met",
     },
@@ -49,7 +54,14 @@ _NOT_MET: dict[str, Mapping[str, Any]] = {
             "The statement service was down and the list of transactions was empty; the agent mentioned neither.",
             "It named an amount, and told the client to put it into her tax return.",
         ],
-        "quotes": [{"run": 31, "quote": _ASSURED, "why": "Nothing that a tool returned supports this."}],
+        "conditions": [
+            {
+                "condition": "Nothing that a tool returned supports this.",
+                "run": 31,
+                "quote": _ASSURED,
+                "verdict": "not_met",
+            }
+        ],
         "verdict": "not_met",
     },
     "GroupAnswer": {
@@ -91,7 +103,13 @@ _NOT_MET: dict[str, Mapping[str, Any]] = {
         "wrong_assumptions": ["An answer with an amount helps more than an answer without one."],
     },
     "ConclusionAnswer": {
-        "counterfactual": "Had run 17 said that the statement is being rebuilt, nothing could have reassured her.",
+        "counterfactuals": [
+            {
+                "run": 17,
+                "argument": "Had it said that the statement is being rebuilt, nothing could have reassured her.",
+                "would_have_met": True,
+            }
+        ],
         "decisive_run": 17,
         "failure_type": "prompt_issue",
         "root_cause": (

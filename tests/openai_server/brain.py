@@ -234,6 +234,8 @@ def _lines(text: str, *, are_runs_named: bool) -> Iterator[_Line]:
     run: Run | None = None
     is_digest = is_told = False
     for line in text.splitlines():
+        if line.startswith("END DATA "):
+            run, is_digest, is_told = None, False, False
         head = _RUN_LINE.match(line)
         if head is not None:
             run = _run(head, run)

@@ -91,7 +91,7 @@ class OpenAIAnalyst:
         questions = Questions(self._options, case)
         asking = _Asking(self._client, job, repeats=_REPEATS + len(groups) // _GROUPS_A_REPEAT)
         asking.expect(_queries(questions, groups))
-        return CaseAnalyst(asking, questions, Mapper(case.trace), job, uploaded)
+        return CaseAnalyst(asking, questions, Mapper(case.trace), job, groups, uploaded)
 
     def forecast(self, case: Case, groups: Sequence[Group]) -> Forecast:
         """Return what the diagnosis of ``case`` would cost, groups standing in their prompts."""
@@ -106,8 +106,7 @@ class OpenAIAnalyst:
         questions = Questions(self._options, case)
         asking = _Asking(self._client, job, repeats=_REPEATS)
         answer = self._judged(case, questions, asking, recuts=_RECUTS)
-        is_met = {"met": True, "not_met": False}.get(answer.verdict)
-        return Judgement(is_met, answer.reasons, Mapper(case.trace).evidence(answer.quotes))
+        return Judgement(answer.is_met, answer.reasons, Mapper(case.trace).evidence(answer.quotes))
 
     def _judged(self, case: Case, questions: Questions, asking: _Asking, *, recuts: int) -> answers.JudgeAnswer:
         groups = self._cut_for_judge(case)
@@ -159,7 +158,9 @@ class OpenAIAnalyst:
 
 def _queries(questions: Questions, groups: Iterable[Group]) -> list[Query]:
     """Return the questions of a diagnosis, as far as they are known before it."""
-    return [*map(questions.about_group, groups), questions.about_gaps((), ()), questions.about_cause((), (), ())]
+    pieces = [piece for group in groups for piece in group.pieces]
+    cause = questions.about_cause((), (), (), pieces=pieces)
+    return [*map(questions.about_group, groups), questions.about_gaps((), ()), cause]
 
 
 def _judging(questions: Questions, groups: Sequence[Group]) -> list[Query]:
@@ -172,7 +173,8 @@ def _judging(questions: Questions, groups: Sequence[Group]) -> list[Query]:
 def _shown_to_judge(asking: _Asking, questions: Questions, groups: Sequence[Group]) -> dict[str, str]:
     if len(groups) == 1:
         return {groups[0].filename: groups[0].text}
-    return {"remarks on the parts of the trace": "\n".join(_remarks(asking, questions, groups))}
+    remarks = "\n".join(_remarks(asking, questions, groups))
+    return {"remarks on the parts of the trace": remarks, "the end of the trace": groups[-1].pieces[-1].text}
 
 
 def _remarks(asking: _Asking, questions: Questions, groups: Iterable[Group]) -> Iterator[str]:
@@ -261,9 +263,11 @@ class CaseAnalyst:
         questions: Questions,
         mapper: Mapper,
         job: Job,
+        groups: Sequence[Group],
         uploaded: _Once[UploadedTrace | None] | None,
     ) -> None:
         self._asking = asking
+        self._pieces = [piece for group in groups for piece in group.pieces]
         self._questions = questions
         self._mapper = mapper
         self._job = job
@@ -288,10 +292,10 @@ class CaseAnalyst:
     def conclude(self, case: Case, findings: Sequence[Finding], gaps: GapAnalysis) -> Conclusion:  # noqa: ARG002
         """Return the decisive run and the cause."""
         lines = [f"expected: {gap.expected} | was: {gap.actual}" for gap in gaps.gaps]
-        lines += [f"lacked: {lacked}" for lacked in gaps.missing_context]
-        lines += [f"assumed: {assumed}" for assumed in gaps.wrong_assumptions]
+        lines += [f"missing context: {missing}" for missing in gaps.missing_context]
+        lines += [f"wrong assumption: {assumed}" for assumed in gaps.wrong_assumptions]
         answer = self._lightly(
-            lambda search: self._questions.about_cause(findings, lines, self._timeline(), search),
+            lambda search: self._questions.about_cause(findings, lines, self._timeline(), search, self._pieces),
             answers.ConclusionAnswer,
         )
         return self._mapper.conclusion(answer)

@@ -114,10 +114,10 @@ class CandidateError(_Answer):
     """A step that may have led to the failure."""
 
     run: _Run
+    quotes: Annotated[tuple[Quote, ...], WrapValidator(_each), _or_default(())] = ()
     what: str
     failure_type: _Failure
     severity: _Severity = "major"
-    quotes: Annotated[tuple[Quote, ...], WrapValidator(_each), _or_default(())] = ()
 
 
 class GroupAnswer(_Answer):
@@ -153,35 +153,65 @@ class Fix(_Answer):
     why: str = ""
 
 
+class Counterfactual(_Answer):
+    """What would have become of it, had one run been done right."""
+
+    run: _Run
+    argument: str = ""
+    would_have_met: bool
+
+
 class ConclusionAnswer(_Answer):
     """Stage 3."""
 
-    counterfactual: str = ""
+    counterfactuals: Annotated[tuple[Counterfactual, ...], WrapValidator(_each), _or_default(())] = ()
+    evidence: Annotated[tuple[Quote, ...], WrapValidator(_each), _or_default(())] = ()
     decisive_run: Annotated[int | None, BeforeValidator(_number_or_none)]
     failure_type: _Failure
     root_cause: str
     cause: str = ""
     confidence: _Confidence = Confidence.LOW
-    evidence: Annotated[tuple[Quote, ...], WrapValidator(_each), _or_default(())] = ()
     affected_components: _Texts = ()
     suggested_fix: Annotated[Fix | None, _or_default(None)] = None
     executive_summary: str = ""
 
 
+class ConditionVerdict(_Answer):
+    """The verdict on one success condition."""
+
+    condition: str = ""
+    run: Annotated[int | None, _or_default(None), BeforeValidator(_number_or_none)] = None
+    quote: str = ""
+    verdict: _Verdict
+
+
 class JudgeAnswer(_Answer):
     """The judge's verdict."""
 
+    conditions: Annotated[tuple[ConditionVerdict, ...], WrapValidator(_each), _or_default(())] = ()
     reasons: _Texts = ()
-    quotes: Annotated[tuple[Quote, ...], WrapValidator(_each), _or_default(())] = ()
     verdict: _Verdict
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the expectation is met; ``None`` also where the verdicts contradict one another."""
+        single = {each.verdict for each in self.conditions} or {self.verdict}
+        whole = "not_met" if "not_met" in single else "met" if single == {"met"} else "undecided"
+        return {"met": True, "not_met": False}.get(whole) if whole == self.verdict else None
+
+    @property
+    def quotes(self) -> tuple[Quote, ...]:
+        """The passages that the verdicts rest on."""
+        shown = [each for each in self.conditions if each.run is not None and each.quote]
+        return tuple(Quote(run=each.run, quote=each.quote, why=each.condition) for each in shown if each.run)
 
 
 class Remark(_Answer):
     """Something in a run that speaks for or against an expectation."""
 
     run: _Run
-    what: str
     quote: str = ""
+    what: str
 
 
 class RemarksAnswer(_Answer):

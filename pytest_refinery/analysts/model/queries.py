@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Stage
     from pytest_refinery.analysts.model.models import Abilities
 
+# The line with the fence of the data comes first: it differs from that of any other data.
+_TELLING = 60
 # What a message, a schema or a tool costs beside its text.
 _AROUND_A_TEXT = 4
 # What the file search costs beside what it finds; a recording with one short result counts 1,178 input tokens.
@@ -131,4 +133,4 @@ def filters_for(**attributes: str | Sequence[str]) -> dict[str, Any]:
 
 def cache_key(query: Query) -> str:
     """Return what requests share whose beginnings are the same."""
-    return hashlib.sha256(query.instructions.encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{query.instructions}\n{query.text[:_TELLING]}".encode()).hexdigest()[:16]

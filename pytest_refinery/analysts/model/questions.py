@@ -32,6 +32,8 @@ _MOST_FINDINGS = 8
 _MOST_CANDIDATES = 24
 _QUOTE_CHARACTERS = 300
 _PROMPT_TOKENS = 1_500
+# Of the trace, in the diagnosis stage: it has been read in stage 1 already.
+_TRACE_TOKENS = 1_500
 # So much of the beginning of a text tells it from others.
 _TELLING = 60
 _SEVERITIES = ((0.75, "critical"), (0.45, "major"), (0.0, "minor"))
@@ -67,23 +69,22 @@ class Questions:
     def about_group(self, group: Group, search: Search | None = None) -> Query:
         """Return the question of stage 1; without a ``search`` the group stands in it."""
         scope = f"only files whose names begin with {group.name}_, all of their content."
-        text = self._of_group("trace_analysis", group, scope=scope if search else "the whole of it stands below.")
-        parts = [text, *self._instructions_missing_in(group)]
-        if search is None:
-            parts.append(prompt_texts.fenced(group.filename, group.text))
+        text = self._of_group("trace_analysis", group, scope=scope if search else "the whole of it stands above.")
+        shown = [] if search else [prompt_texts.fenced(group.filename, group.text)]
+        parts = [*shown, *self._instructions_missing_in(group), text]
         return self._stage1("\n".join(parts), runs=len(group.run_ids), search=search)
 
     def about_rest(self, group: Group, pieces: Sequence[RunText]) -> Query:
         """Return the question about some runs of a group: those that a search did not find, or a part of them."""
         text = self._of_group("follow_up", group)
         rest = prompt_texts.fenced(group.filename, "\n".join(piece.text for piece in pieces))
-        return self._stage1(f"{text}\n{rest}", runs=len({piece.run_id for piece in pieces}))
+        return self._stage1(f"{rest}\n{text}", runs=len({piece.run_id for piece in pieces}))
 
     def about_gaps(self, findings: Sequence[Finding], timelines: Iterable[str], search: Search | None = None) -> Query:
         """Return the question of stage 2; without a ``search`` the eval files stand in it."""
         text = prompt_texts.filled("gap_analysis", expectation=self._expectation)
         judged = [] if search else self._eval_files()
-        parts = [text, self._found(findings), _fenced_lines("timeline", _spread(timelines)), *judged]
+        parts = [self._found(findings), _fenced_lines("timeline", _spread(timelines)), *judged, text]
         return self._other(Stage.GAP_ANALYSIS, parts, answers.GapAnswer, search)
 
     def about_cause(
@@ -92,29 +93,30 @@ class Questions:
         gaps: Sequence[str],
         timelines: Iterable[str],
         search: Search | None = None,
+        pieces: Sequence[RunText] = (),
     ) -> Query:
-        """Return the question of stage 3; without a ``search`` the prompts stand in it."""
+        """Return the question of stage 3; without a ``search`` the prompts stand in it, and what fits of the trace."""
         text = prompt_texts.filled("diagnosis", expectation=self._expectation)
-        told = [] if search else self._prompts()
+        given = [] if search else [_excerpt(pieces, self._heaviest(findings)), *self._prompts()]
         parts = [
-            text,
+            *given,
             self._found(findings),
             _fenced_lines("gaps", gaps),
             _fenced_lines("timeline", _spread(timelines)),
-            *told,
+            text,
         ]
         return self._other(Stage.DIAGNOSIS, parts, answers.ConclusionAnswer, search)
 
     def to_judge(self, titles: Mapping[str, str]) -> Query:
         """Return the question whether the expectation is met, with what it is to be judged by."""
         text = prompt_texts.filled("judge", expectation=self._expectation)
-        parts = [text, *self._eval_files(), *(prompt_texts.fenced(title, data) for title, data in titles.items())]
+        parts = [*(prompt_texts.fenced(title, data) for title, data in titles.items()), *self._eval_files(), text]
         return self._other(Stage.JUDGE, parts, answers.JudgeAnswer, None)
 
     def to_note_down(self, group: Group) -> Query:
         """Return the question what in one group of a long trace bears on the expectation."""
         text = prompt_texts.filled("judge_remarks", expectation=self._expectation, group=group.name)
-        parts = [text, prompt_texts.fenced(group.filename, group.text)]
+        parts = [prompt_texts.fenced(group.filename, group.text), text]
         return self._other(Stage.JUDGE, parts, answers.RemarksAnswer, None)
 
     def _of_group(self, name: str, group: Group, **values: str) -> str:
@@ -149,7 +151,7 @@ class Questions:
         return Query(
             stage=stage,
             model=self._options.model,
-            instructions=prompt_texts.text("analyst"),
+            instructions=prompt_texts.text("judge_instructions" if stage is Stage.JUDGE else "analyst"),
             text=text,
             answer=answer,
             max_output_tokens=max(_LEAST_OUTPUT, room),
@@ -160,10 +162,14 @@ class Questions:
 
     def _found(self, findings: Sequence[Finding]) -> str:
         numbers = self._case.trace.numbers
-        heaviest = sorted(findings, key=lambda finding: -finding.weight)[:_MOST_CANDIDATES]
+        heaviest = self._heaviest(findings)
         shown = [finding for finding in findings if finding in heaviest]
         rows = [json.dumps(_row(finding, numbers), ensure_ascii=False) for finding in shown]
         return _fenced_lines("candidate errors", rows) or "No candidate errors were found.\n"
+
+    @staticmethod
+    def _heaviest(findings: Sequence[Finding]) -> list[Finding]:
+        return sorted(findings, key=lambda finding: -finding.weight)[:_MOST_CANDIDATES]
 
     def _instructions_missing_in(self, group: Group) -> list[str]:
         """Return what the agent was told, for a group in which it does not stand: nobody could judge by it else."""
@@ -189,6 +195,24 @@ def _shown(texts: Iterable[tuple[str, str]]) -> list[str]:
         left -= tokens.estimate(shown)
         found += [prompt_texts.fenced(title, shown)] if shown else []
     return found
+
+
+def _excerpt(pieces: Sequence[RunText], findings: Iterable[Finding]) -> str:
+    """Return the trace behind a fence: whole where it fits, else its end and the runs of the heaviest findings."""
+    if sum(tokens.estimate(piece.text) for piece in pieces) <= _TRACE_TOKENS:
+        return _fenced_lines("the trace", (piece.text for piece in pieces))
+    wanted = dict.fromkeys([pieces[-1].run_id, *(finding.run_id for finding in findings)])
+    left, shown = _TRACE_TOKENS, {}
+    for place in sorted(range(len(pieces)), key=lambda place: _rank(pieces[place].run_id, wanted)):
+        if left <= 0 or pieces[place].run_id not in wanted:
+            break
+        shown[place] = next(tokens.cut(pieces[place].text, most=left), "")
+        left -= tokens.estimate(shown[place])
+    return _fenced_lines("runs of the trace", (shown[place] for place in sorted(shown)))
+
+
+def _rank(run_id: str, wanted: Iterable[str]) -> int:
+    return next((rank for rank, each in enumerate(wanted) if each == run_id), len(list(wanted)))
 
 
 def longest_timeline(runs: int) -> int:

@@ -56,7 +56,7 @@ def _query(options: ModelOptions, *, failures: int, groups: int, data: str) -> Q
         stage=Stage.SUMMARY,
         model=options.model,
         instructions=prompt_texts.text("analyst"),
-        text=f"{text}\n{prompt_texts.fenced('diagnoses', data)}",
+        text=f"{prompt_texts.fenced('diagnoses', data)}\n{text}",
         answer=answers.SummaryAnswer,
         max_output_tokens=asked or min(_MOST_OUTPUT, _OUTPUT + _OUTPUT_A_GROUP * groups),
         temperature=options.temperature,

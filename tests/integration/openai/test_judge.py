@@ -47,7 +47,7 @@ def verdicts(server: OpenAIServer, *wanted: str) -> None:
     def brain(view: View) -> Mapping[str, Any] | str:
         if view.schema_name != "JudgeAnswer":
             return diagnose(view)
-        return {"reasons": ["It promised to remember."], "quotes": [], "verdict": left.pop(0)}
+        return {"reasons": ["It promised to remember."], "conditions": [], "verdict": left.pop(0)}
 
     server.brain = brain
 

@@ -51,7 +51,7 @@ def test_an_item_that_the_judge_leaves_open_brings_its_trace_too(
     pytester: pytest.Pytester, suite: Path, server: OpenAIServer
 ) -> None:
     (suite / "memory.refinery.yaml").write_text("trace: sweep.json\nexpectations: [{expect: It is polite.}]\n", "utf-8")
-    server.brain = lambda _: {"reasons": ["Nobody can tell."], "quotes": [], "verdict": "undecided"}
+    server.brain = lambda _: {"reasons": ["Nobody can tell."], "conditions": [], "verdict": "undecided"}
     pytester.runpytest("--refinery", "--refinery-report", "out", "-p", "no:xdist").assert_outcomes(errors=1)
     page = (suite / "out" / "index.html").read_text("utf-8")
     assert "Nobody can tell." in page

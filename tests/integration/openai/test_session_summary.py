@@ -125,7 +125,9 @@ def test_without_a_usable_answer_rules_group_and_the_summary_says_so(
 
 
 def test_it_stays_below_the_ceiling_of_the_session(summarise: Summarise, server: OpenAIServer) -> None:
-    _, whole = summarise()
+    # One that does not think: room for thoughts would be reserved beside what is used.
+    model = ("--refinery-model", "gpt-4.1-mini")
+    _, whole = summarise(*model)
     spent = sum(
         stage["input_tokens"] + stage["output_tokens"]
         for item in whole["expectations"]
@@ -133,7 +135,7 @@ def test_it_stays_below_the_ceiling_of_the_session(summarise: Summarise, server:
     )
     for workers in (("-p", "no:xdist"), ("-n2",)):
         before = server.tokens_used
-        result, report = summarise("--cache-clear", "--refinery-max-tokens", str(spent + 700), *workers)
+        result, report = summarise("--cache-clear", "--refinery-max-tokens", str(spent + 700), *model, *workers)
         assert server.tokens_used - before <= spent + 700
         assert "The session may use" in report["session"]["summary"]["problem"], result.stdout.str()
 
@@ -141,7 +143,8 @@ def test_it_stays_below_the_ceiling_of_the_session(summarise: Summarise, server:
 def test_a_hostile_diagnosis_stands_behind_a_fence(summarise: Summarise, server: OpenAIServer) -> None:
     summarise()
     (body,) = asked(server)
-    head, fence, data = body["input"].partition("BEGIN DATA ")
+    data, fence, question = body["input"].rpartition("END DATA ")
     assert fence
-    assert "went wrong" not in head
+    assert data.startswith("BEGIN DATA ")
     assert "went wrong" in data
+    assert "went wrong" not in question

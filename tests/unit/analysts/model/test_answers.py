@@ -109,6 +109,29 @@ def test_a_verdict_is_read_in_any_case(verdict: str) -> None:
         answers.parse(JudgeAnswer, json.dumps({"verdict": f"not {verdict} perhaps"}))
 
 
+@pytest.mark.parametrize(
+    ("conditions", "verdict", "is_met"),
+    [
+        ([], "met", True),
+        ([], "undecided", None),
+        (["met", "met"], "met", True),
+        (["met", "not_met"], "not_met", False),
+        (["not_met", "undecided"], "not_met", False),
+        (["met", "undecided"], "undecided", None),
+        (["met", "met"], "not_met", None),
+        (["met", "not_met"], "met", None),
+    ],
+)
+def test_a_verdict_follows_from_those_on_the_conditions(
+    conditions: list[str],
+    verdict: str,
+    is_met: bool | None,  # noqa: FBT001
+) -> None:
+    rows = [{"condition": "c", "run": 1, "quote": "q", "verdict": each} for each in conditions]
+    found = answers.parse(JudgeAnswer, json.dumps({"conditions": rows, "reasons": [], "verdict": verdict}))
+    assert (found.is_met, len(found.quotes)) == (is_met, len(conditions))
+
+
 def test_the_parts_of_an_answer_that_was_cut_off_are_no_answer() -> None:
     cut = json.dumps({"findings": [{"run": 1, "what": "x", "quote": "y"}]})[:-2]
     for kind in KINDS:

@@ -10,9 +10,10 @@ from pytest_refinery.analysis import prompt_texts
 from pytest_refinery.analysis.ports import PromptFile, Stage
 from pytest_refinery.analysts.model import responses_api
 from pytest_refinery.analysts.model.models import abilities
-from pytest_refinery.analysts.model.queries import Search, filters_for
+from pytest_refinery.analysts.model.queries import Search, cache_key, filters_for
 from pytest_refinery.analysts.model.questions import ModelOptions, Questions
 from pytest_refinery.digest import grouping, render
+from pytest_refinery.digest.grouping import RunText
 from pytest_refinery.expectations.verdicts import CheckFailure
 from pytest_refinery.traces.prompts import Prompt
 from tests.fakes import make_case, make_finding
@@ -29,10 +30,36 @@ QUESTIONS = Questions(ModelOptions(model="gpt-4.1-mini"), CASE)
 SEARCH = Search("vs_1", filters_for(group="g01", role="trace"), most=2, tokens=900, is_forced=True)
 
 
-def test_success_conditions_stand_before_the_log() -> None:
+def test_data_come_first_and_the_question_last() -> None:
     text = QUESTIONS.about_group(GROUPS[0]).text
-    conditions = text.index("Success conditions:\n1. The agent says so.\n2. the answer to contain 'x'")
-    assert conditions < text.index("BEGIN DATA", text.index("GROUP: g01") - 200) < text.index("GROUP: g01")
+    assert text.startswith("BEGIN DATA ")
+    assert text.index("GROUP: g01") < text.index("Success conditions:\n1. The agent says so.\n2. the answer to contain")
+
+
+def test_two_expectations_about_one_trace_share_their_beginning() -> None:
+    other = Questions(ModelOptions(model="gpt-4.1-mini"), replace(CASE, expect="The agent is kind."))
+    one, two = (questions.about_group(GROUPS[0]) for questions in (QUESTIONS, other))
+    end = one.text.index(GROUPS[0].text) + len(GROUPS[0].text)
+    assert two.text.startswith(one.text[:end])
+    assert cache_key(one) == cache_key(two) != cache_key(QUESTIONS.about_group(GROUPS[1]))
+
+
+def test_the_judge_has_instructions_of_its_own() -> None:
+    judged, asked = QUESTIONS.to_judge({"g01": "a trace"}), QUESTIONS.about_group(GROUPS[0])
+    assert "did not do what" in asked.instructions
+    assert "assume neither" in judged.instructions
+    assert "did not do what" not in judged.instructions
+
+
+def test_the_diagnosis_stage_sees_the_trace_or_the_runs_that_matter() -> None:
+    pieces = [RunText(f"r{number}", f"#{number} " + "word " * (900 if number < 3 else 10)) for number in (1, 2, 3, 4)]
+    finding = make_finding("r3", weight=0.9, quote="three")
+    whole = QUESTIONS.about_cause((finding,), (), (), pieces=pieces[2:]).text
+    part = QUESTIONS.about_cause((finding,), (), (), pieces=pieces).text
+    assert "(the trace)\n#3 " in whole
+    assert "(runs of the trace)\n#3 " in part
+    assert "#4 word" in part
+    assert "#1 word" not in part
 
 
 def test_a_group_stands_in_the_question_or_is_searched_for() -> None:
