@@ -235,5 +235,5 @@ def _diagnose(given: argparse.Namespace) -> None:
         prompts=prompts.extract(trace),
         prompt_files=wiring.read_prompt_files(given.prompts, base=here, root=here),
     )
-    found = services.engine.diagnose(case)
+    found = services.engine.diagnose(services.as_sent(case))
     print(found.model_dump_json(indent=2) if given.json else text.diagnosis(found, width=_WIDTH, is_whole=True))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_refinery.cassettes.cassette_file import RecordingMetadata
     from pytest_refinery.cassettes.network_block import NetworkBlock
     from pytest_refinery.cassettes.tape import Tape
+    from pytest_refinery.scrubbing.scrubber import Scrubber
     from pytest_refinery.sources.capture import Agent
     from pytest_refinery.sources.langsmith import Account, LangSmith
     from pytest_refinery.traces.listening import Listener
@@ -84,6 +85,14 @@ class Hooks:
 
 
 _NO_HOOKS = Hooks()
+
+
+def build_scrubber() -> Scrubber:
+    """Return what takes secrets out of texts: what looks like one, and those of the environment."""
+    from pytest_refinery.scrubbing.environment import of_environment
+    from pytest_refinery.scrubbing.scrubber import Scrubber
+
+    return Scrubber(values=of_environment(os.environ))
 
 
 def build(settings: Settings, hooks: Hooks = _NO_HOOKS) -> Services:
@@ -160,9 +169,16 @@ class Services:
         cut = (settings.group_tokens, settings.group_size_runs, settings.disable_chunking)
         return self._hooks.answer_cache(f"{analyst.name} {analyst.model} {analyst.fingerprint} {cut}")
 
+    @cached_property
+    def scrubber(self) -> Scrubber:
+        """What takes secrets out of all that leaves the process."""
+        return build_scrubber()
+
     def as_sent(self, case: Case) -> Case:
-        """Return a case as the analyst may see it."""
-        return case
+        """Return a case as the analyst may see it: without secrets."""
+        from pytest_refinery.analysis import outgoing
+
+        return outgoing.scrubbed_case(case, self.scrubber)
 
     @property
     def tokens_per_minute(self) -> int:
@@ -229,7 +245,12 @@ class _RecordingServices(Services):
 
     def as_sent(self, case: Case) -> Case:
         """Return a case without what the cassette will not hold: what is asked next depends on it."""
-        return replace(case, trace=self._tape.scrubber.trace(case.trace))
+        case = replace(case, trace=self._tape.scrubber.trace(case.trace))
+        found = super().as_sent(case)
+        if found.trace is not case.trace:
+            # A replay may have no such variable, and would ask something else.
+            self._tape.refuse_environment()
+        return found
 
 
 class _ReplayingServices(_RecordingServices):
@@ -486,7 +507,8 @@ def _build_langsmith(settings: Settings, *, keep_in: Callable[[], Path | None]) 
         patience_seconds=settings.fetch_timeout,
     )
     folder = keep_in()
-    return langsmith.LangSmith(account, connect, cache=langsmith.TraceCache(folder) if folder else None)
+    cache = langsmith.TraceCache(folder, scrubber=build_scrubber()) if folder else None
+    return langsmith.LangSmith(account, connect, cache=cache)
 
 
 def _build_replaying_langsmith(metadata: RecordingMetadata) -> LangSmith:

@@ -110,6 +110,16 @@ class Tape:
         """Write nothing at the end: what was recorded is not whole."""
         self._is_discarded = True
 
+    def refuse_environment(self) -> None:
+        """Write nothing, because of the value of a variable: where that is another one, other requests are made."""
+        if not self.is_replaying:
+            self.discard()
+            self.trouble = (
+                f"The cassette {self.path} was not written: the trace holds the value of an environment variable that "
+                f"is a secret. Keep it out of the trace, or have it removed: ini key refinery_scrub, hook "
+                f"pytest_refinery_scrub."
+            )
+
     @property
     def is_to_be_written(self) -> bool:
         """Whether something was recorded that is to be kept."""

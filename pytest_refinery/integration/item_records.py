@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_refinery import wiring
+from pytest_refinery.analysis import outgoing
+
 if TYPE_CHECKING:
     from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.analysis.tapes import TapeRecord
+    from pytest_refinery.scrubbing.scrubber import Scrubber
     from pytest_refinery.traces.source import TraceSource
 
 _RECORD: pytest.StashKey[ItemRecord] = pytest.StashKey()
 _TAPE: pytest.StashKey[TapeRecord] = pytest.StashKey()
+_SCRUBBER: pytest.StashKey[Scrubber] = pytest.StashKey()
 # Who loads traces for an item: that of its folder, or of its open cassette.
 SOURCE: pytest.StashKey[TraceSource] = pytest.StashKey()
 # What no handler of ours may keep from ending the run.
@@ -20,8 +25,15 @@ ENDS_THE_RUN = (KeyboardInterrupt, pytest.exit.Exception)
 
 
 def store_record(item: pytest.Item, record: ItemRecord) -> None:
-    """Keep the record of the item's current attempt."""
-    item.stash[_RECORD] = record
+    """Keep the record of the item's current attempt, without secrets: every report is made of it."""
+    item.stash[_RECORD] = outgoing.scrubbed_record(record, scrubber_of(item.config))
+
+
+def scrubber_of(config: pytest.Config) -> Scrubber:
+    """Return what takes secrets out of what this process shows."""
+    if _SCRUBBER not in config.stash:
+        config.stash[_SCRUBBER] = wiring.build_scrubber()
+    return config.stash[_SCRUBBER]
 
 
 def find_record(item: pytest.Item) -> ItemRecord | None:

@@ -162,7 +162,7 @@ class RefinerySession:
         if self._is_to_be_diagnosed(report, record):
             record = self._explain(item, call, report, record)
         store_record(item, record)
-        report_sections.to_report(item, report, record)
+        report_sections.to_report(item, report, record_of(item))
 
     def _with_trace(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, record: ItemRecord

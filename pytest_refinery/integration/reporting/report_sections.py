@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from xml.etree.ElementTree import Element
 
 from pytest_refinery.analysis.records import Outcome
-from pytest_refinery.integration.item_records import take_cassette_record
+from pytest_refinery.integration.item_records import scrubber_of, take_cassette_record
 from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import text
 from pytest_refinery.reports.escape import printable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_refinery.analysis.records import ItemRecord
+    from pytest_refinery.scrubbing.scrubber import Scrubber
 
 _PREFIX = "refinery."
 TITLE = "refinery diagnosis"
@@ -25,6 +26,7 @@ TITLE = "refinery diagnosis"
 
 def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord) -> None:
     """Put the record on a report that settles the item: of its call, of a setup or a teardown that ended it."""
+    _hide_secrets(report.longrepr, scrubber_of(item.config))
     # On the item: JUnit reads the properties of the teardown's report.
     for properties in (item.user_properties, report.user_properties):
         others = [pair for pair in properties if not str(pair[0]).startswith(_PREFIX)]
@@ -36,6 +38,21 @@ def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord) 
         _add_section(report, section)
     if report.failed and item.config.getoption("htmlpath", None):
         _add_extra(report, text.whole(record))
+
+
+def _hide_secrets(longrepr: Any, scrubber: Scrubber) -> None:  # noqa: ANN401  (one of pytest's many forms)
+    """Take secrets out of the failure of a test that has shown what a trace holds."""
+    chain = [each[:2] for each in getattr(longrepr, "chain", ())]
+    chain = chain or [(getattr(longrepr, "reprtraceback", None), getattr(longrepr, "reprcrash", None))]
+    for trace, crash in chain:
+        for entry in getattr(trace, "reprentries", ()):
+            for shown in filter(None, (entry, getattr(entry, "reprlocals", None))):
+                shown.lines[:] = scrubber.text("\n".join(shown.lines)).split("\n")
+            arguments = getattr(entry, "reprfuncargs", None)
+            if arguments is not None:
+                arguments.args = [(name, scrubber.text(str(value))) for name, value in arguments.args]
+        if crash is not None:
+            crash.message = scrubber.text(crash.message)
 
 
 def cassette_to_report(item: pytest.Item, report: pytest.TestReport) -> bool:

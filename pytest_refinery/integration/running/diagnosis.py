@@ -94,7 +94,7 @@ def _notify_hooks(item: pytest.Item, diagnosis: Diagnosis) -> str | None:
 def _diagnose(case: Case, services: Services, cassette: ItemCassette) -> tuple[Diagnosis | None, str | None]:
     analysis: Analysis | None = None
     try:
-        analysis = services.engine.begin(services.as_sent(case))
+        analysis = services.engine.begin(case)
         found = analysis.finish()
     except ENDS_THE_RUN:
         raise

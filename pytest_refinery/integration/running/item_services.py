@@ -170,6 +170,7 @@ class ItemServices:
         from pytest_refinery.analysis.job import TimedJob
 
         judge, cache = self._judge(), self._services.cache
+        case = self._services.as_sent(case)
         found = cache.verdict(case, trials=trials, pass_rate=pass_rate) if cache else None
         if found is not None:
             return found
@@ -178,9 +179,7 @@ class ItemServices:
             self._display.show("judging")
             # Equal requests are answered in the order in which they were recorded.
             at_once = 1 if self._services.asks_in_order else deciding.TRIALS_AT_ONCE
-            found = deciding.decide(
-                judge, self._services.as_sent(case), job, trials=trials, pass_rate=pass_rate, at_once=at_once
-            )
+            found = deciding.decide(judge, case, job, trials=trials, pass_rate=pass_rate, at_once=at_once)
         if cache:
             cache.keep_verdict(case, found)
         return found
@@ -201,13 +200,14 @@ class ItemServices:
 
     def diagnose(self, item: pytest.Item, record: ItemRecord, case: Case) -> ItemRecord:
         """Return the record of a failed item with its diagnosis, or with why there is none."""
+        case = self._services.as_sent(case)
         record = self._diagnoses.explain(item, record, case, self._services, self.cassette)
         self._pictures.draw(record, case)
         return record
 
     def draw(self, record: ItemRecord, case: Case) -> None:
         """Draw the trace of an item that is not diagnosed."""
-        self._pictures.draw(record, case)
+        self._pictures.draw(record, self._services.as_sent(case))
 
 
 def custom_checks(node: pytest.Item | pytest.Collector) -> dict[str, Callable[..., object]]:

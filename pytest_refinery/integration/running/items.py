@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_refinery.errors import ExpectationFailed, ExpectationFileError, RefineryError, Undecided
-from pytest_refinery.integration.item_records import record_of, store_record
+from pytest_refinery.integration.item_records import record_of, scrubber_of, store_record
 from pytest_refinery.integration.running.item_services import custom_checks
 from pytest_refinery.integration.running.prefetch import Reference
 from pytest_refinery.integration.workers import columns, only_plans
@@ -174,7 +174,7 @@ def plain_repr(excinfo: pytest.ExceptionInfo[BaseException], config: pytest.Conf
     """
     native = excinfo.getrepr(style="native")
     error = excinfo.value
-    said = printable(str(error))
+    said = printable(scrubber_of(config).text(str(error)))
     headline = error.headline if isinstance(error, ExpectationFailed) else said.partition("\n")[0]
     shown = said if isinstance(error, ExpectationFailed) else text.sentence(said, width=columns(config))
     native.reprtraceback.reprentries[0].lines = [shown + "\n"]

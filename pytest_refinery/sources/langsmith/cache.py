@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_refinery import shared_file
 from pytest_refinery.errors import TraceError
+from pytest_refinery.scrubbing.scrubber import Scrubber
 from pytest_refinery.sources import formats
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _RUNS = "runs"
 _PATIENCE_SECONDS = 600.0
 # After that, LangSmith may no longer know where to go on.
 _GOOD_FOR_SECONDS = 3_600.0
+_BY_SHAPE = Scrubber()
 
 
 class TraceCache:
@@ -34,10 +36,14 @@ class TraceCache:
 
     Args:
         folder: Made when something is kept in it.
+        scrubber: Finds secrets; what holds one is not kept.
         patience_seconds: How long to wait for a trace that another process fetches.
     """
 
-    def __init__(self, folder: Path, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, folder: Path, *, scrubber: Scrubber = _BY_SHAPE, patience_seconds: float = _PATIENCE_SECONDS
+    ) -> None:
+        self._scrubber = scrubber
         self._folder = folder
         self._patience = patience_seconds
 
@@ -58,9 +64,9 @@ class TraceCache:
         with _alone(path, self._patience):
             found = _read(path)
             if found is None:
-                parts = FolderOfParts(path.with_suffix(".parts"))
+                parts = FolderOfParts(path.with_suffix(".parts"), scrubber=self._scrubber)
                 found = fetch(parts)
-                _write(path, {_RUNS: found})
+                _write(path, {_RUNS: found}, self._scrubber)
                 parts.clear()
         return found
 
@@ -68,7 +74,8 @@ class TraceCache:
 class FolderOfParts:
     """Keeps the parts of a trace for an hour; where they cannot be kept, they are fetched again."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: Path, *, scrubber: Scrubber = _BY_SHAPE, clock: Callable[[], float] = time.time) -> None:
+        self._scrubber = scrubber
         self._folder = folder
         self._clock = clock
 
@@ -79,7 +86,7 @@ class FolderOfParts:
         if found is None:
             found = fetch()
             if is_final(found):
-                _write(path, found)
+                _write(path, found, self._scrubber)
         return found
 
     def clear(self) -> None:
@@ -115,7 +122,10 @@ def _read(path: Path) -> list[Record] | None:
         return None
 
 
-def _write(path: Path, value: object) -> None:
+def _write(path: Path, value: Any, scrubber: Scrubber) -> None:  # noqa: ANN401  (JSON)
+    if scrubber.json(value) is not value:
+        # Checks have to see a secret that an agent gave away, and no file may hold it: it is fetched again.
+        return
     # A cache that cannot be written costs the next session, not this one.
     with suppress(OSError):
         shared_file.private_folder(path.parent)
