@@ -312,9 +312,9 @@ def _build_analyst(
 
 
 def _rules() -> Analyst:
-    from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
+    from pytest_refinery.analysts.rules.analyst import RulesAnalyst
 
-    return BuiltinAnalyst()
+    return RulesAnalyst()
 
 
 def _recording_metadata_of(analyst: Analyst | PreparingAnalyst, budget: Callable[[], TokenBudget]) -> RecordingMetadata:

@@ -78,8 +78,8 @@ def test_hooks_work_as_the_page_says(pytester: pytest.Pytester, traces: Path) ->
     check, _, analyst, diagnosed = blocks("reference/hooks.md", "python")
     file, _ = blocks("reference/hooks.md", "yaml")
     (traces / "house_rules.py").write_text(
-        "from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst\n\n\n"
-        "class HouseAnalyst(BuiltinAnalyst):\n    name = 'house'\n",
+        "from pytest_refinery.analysts.rules.analyst import RulesAnalyst\n\n\n"
+        "class HouseAnalyst(RulesAnalyst):\n    name = 'house'\n",
         encoding="utf-8",
     )
     (traces / "conftest.py").write_text(f"{check}\n\n{analyst}\n\n{diagnosed}", encoding="utf-8")

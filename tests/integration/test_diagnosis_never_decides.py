@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 ANALYST = """\
 import threading
 import time
-from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
+from pytest_refinery.analysts.rules.analyst import RulesAnalyst
 
-class Odd(BuiltinAnalyst):
+class Odd(RulesAnalyst):
     name = "odd"
 
     def {method}:

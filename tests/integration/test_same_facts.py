@@ -114,7 +114,7 @@ def page(path: Path) -> Iterator[str]:
 FACTS = (
     "The agent says that it cannot keep preferences between conversations.",
     "Clients believed that their exclusions were permanent.",
-    "The agent promised something for later (“from now on”)",
+    "The agent promises something for later",
     "Done. I will exclude all cash sweep redemptions from now on.",
     "You have no memory: nothing is kept from one conversation to the next",
     "traces/gone.json: no such trace file.",

@@ -180,7 +180,7 @@ def test_the_summary_is_the_same_whatever_the_traceback_style(pytester: pytest.P
     first, last = "1 of 3 expectations holds, 1 does not, 1 could not be decided.", "diagnosed  by builtin: 0 tokens"
     shown = plain[plain.index(first) : plain.index(last)]
     assert shown == quiet[quiet.index(first) : quiet.index(last)]
-    assert shown[1].startswith("1 of 1 failures: The agent promised something for later")
+    assert shown[1].startswith("1 of 1 failures: The agent promises something for later")
 
 
 @pytest.mark.usefixtures("suite")
@@ -247,10 +247,10 @@ def test_half_a_character_breaks_neither_the_run_nor_its_report(
 
 SUMMARISER = """\
 from pytest_refinery.analysis.ports import SharedCause, Told
-from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
+from pytest_refinery.analysts.rules.analyst import RulesAnalyst
 
 
-class House(BuiltinAnalyst):
+class House(RulesAnalyst):
     name = "house"
     model = "rules of the house"
     fingerprint = "1"

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_refinery.analysts.rules.analyst import RulesAnalyst
 from pytest_refinery.digest.grouping import group
 from pytest_refinery.digest.render import digest
 from pytest_refinery.errors import TraceError
-from pytest_refinery.llm.builtin.analyst import BuiltinAnalyst
 from pytest_refinery.sources.json_files import JsonFiles
 from pytest_refinery.traces import messages
-from tests.unit.llm import scenes
+from tests.unit.analysts.rules import scenes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +134,7 @@ def test_every_format_is_digested_grouped_and_analysed(tmp_path: Path, sample: s
     digested = digest(trace)
     assert "How much cash do I hold?" in digested.text
     assert [run_id for each in group(digested, group_tokens=3000) for run_id in each.run_ids]
-    case, analyst = scenes.case(trace, expect="The agent says how much cash there is."), BuiltinAnalyst()
+    case, analyst = scenes.case(trace, expect="The agent says how much cash there is."), RulesAnalyst()
     findings = analyst.analyse_group(case, scenes.group(*trace.by_id)).findings
     assert analyst.conclude(case, findings, analyst.find_gaps(case, findings)).responsible_run_id in trace.by_id
 

@@ -1,0 +1,1 @@
+"""What a trace holds: parties, values, calls, records, languages. Nothing here judges."""

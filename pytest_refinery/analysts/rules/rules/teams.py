@@ -1,0 +1,218 @@
+"""Teams of agents: where what the answer rests on entered, and what was passed over on the way."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis.schemas import FailureType
+from pytest_refinery.analysts.rules import provenance
+from pytest_refinery.analysts.rules.facts import results, texts, values
+from pytest_refinery.analysts.rules.findings import Found, Quoted, quoted, said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_refinery.analysts.rules.facts.trace_facts import TraceFacts
+    from pytest_refinery.traces.conversation import Step
+
+_CODE = re.compile(r"```")
+_STRESSED = re.compile(r"\*\*([^*\n]{2,80})\*\*|[\"“]([^\"”\n]{2,80})[\"”]|\\boxed\{([^}\n]{1,80})\}")
+_SHORTEST_ANSWER = 12
+_FEW_NEW_WORDS = 8
+
+
+def assumed_data(facts: TraceFacts) -> Iterator[Found]:
+    """Find work with assumed, simulated or placeholder data in place of real data."""
+    for step in _working(facts):
+        found = facts.cues.find("assumed", facts.fresh[step.number - 1])
+        if found and not _is_denied(facts, step, found):
+            yield Found(
+                rule="assumed_data",
+                step=step,
+                what=f"{step.speaker} works with data that it made up or assumed: {said(facts, step, found.group())}",
+                failure_type=FailureType.MODEL_LIMITATION,
+                points=0.4,
+                quotes=(quoted(facts, step, found.group()),),
+                texts=(found.group(),),
+            )
+
+
+def _is_denied(facts: TraceFacts, step: Step, found: re.Match[str]) -> bool:
+    sentence = texts.sentence_at(facts.fresh[step.number - 1], found.start(), facts.cues)
+    return bool(facts.cues.find("negations", sentence))
+
+
+def _working(facts: TraceFacts) -> tuple[Step, ...]:
+    """Return the steps in which agents of a team work, without the task that they were given."""
+    if not facts.parties.is_team:
+        return ()
+    return tuple(step for step in facts.answers if step.number > 1 and step.speaker not in facts.parties.leaders)
+
+
+def contradicted_results(facts: TraceFacts) -> Iterator[Found]:
+    """Find an agent that reports another value than the program or page before it returned."""
+    for step in _working(facts):
+        before = next(facts.before(step), None)
+        if before is None or not facts.is_source(before) or len(before.text) > _LONGEST_RESULT:
+            continue
+        claimed = _names(step.text)
+        returned = before.text.casefold()
+        new = [name for name in claimed if not _stands_before(facts, name, step)]
+        kept = [name for name in claimed if name.casefold() in returned]
+        if new and kept:
+            yield Found(
+                rule="contradicts_result",
+                step=step,
+                what=f"{step.speaker} reports {new[0]} here ({said(facts, step, new[0])}); the result before it does "
+                "not have "
+                f"that: {said(facts, before)}",
+                failure_type=FailureType.MODEL_LIMITATION,
+                points=0.6,
+                quotes=(quoted(facts, step, new[0]), quoted(facts, before, "")),
+                holds=partial(_is_still_new, name=new[0], step=step),
+                texts=(new[0],),
+            )
+
+
+_LONGEST_RESULT = 2_000
+
+
+def _names(text: str) -> list[str]:
+    """Return the names in a text: words that begin with a capital inside a sentence."""
+    return list(dict.fromkeys(_NAME.findall(text)))
+
+
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{3,20}")
+
+
+def _stands_before(facts: TraceFacts, name: str, step: Step) -> bool:
+    wanted = name.casefold()
+    earlier = any(wanted in text for text in facts.folded[: step.number - 1])
+    return earlier or wanted in facts.given.casefold() or wanted in facts.case.expect.casefold()
+
+
+def _is_still_new(facts: TraceFacts, *, name: str, step: Step) -> bool:
+    return not any(name.casefold() in other.text.casefold() for other in facts.steps[: step.number - 1])
+
+
+def unsourced_answers(facts: TraceFacts) -> Iterator[Found]:
+    """Find the first agent that states facts although nothing was looked up or run before."""
+    for step in _working(facts):
+        if any(facts.is_source(earlier) and _brought_something(facts, earlier) for earlier in facts.before(step)):
+            return
+        new = [v for v in facts.values[step.number - 1] if v.kind != values.TIME and _is_fact(facts, v, step)]
+        is_code = bool(_CODE.search(step.text))
+        if new and not is_code:
+            yield Found(
+                rule="unsourced_answer",
+                step=step,
+                what=f"{step.speaker} states {new[0].text} here ({said(facts, step, new[0].text)}); nothing had been "
+                "looked up "
+                f"or run before.",
+                failure_type=FailureType.MODEL_LIMITATION,
+                points=0.5,
+                quotes=(quoted(facts, step, new[0].text),),
+                holds=partial(provenance.has_no_source, value=new[0], step=step),
+                texts=(new[0].text,),
+            )
+            return
+
+
+def _is_fact(facts: TraceFacts, value: values.Value, step: Step) -> bool:
+    return facts.holding(value)[:1] == (step.number,) and (value.kind != values.FIGURE or value.number > _FEW_NEW_WORDS)
+
+
+def _brought_something(facts: TraceFacts, step: Step) -> bool:
+    failed = results.has_failed(step, facts.parsed.get(step.number), facts.cues)
+    return not failed and len(facts.stems(step) | set(map(str, facts.values[step.number - 1]))) > _FEW_NEW_WORDS
+
+
+def failing_programs(facts: TraceFacts) -> Iterator[Found]:
+    """Find the agent whose program failed; one whose failure was not mended weighs more."""
+    failed = [step for step in facts.failures if step.number not in facts.call_answered_by]
+    for place, step in enumerate(failed):
+        author = next((s for s in facts.before(step) if facts.is_agent(s)), None)
+        if author is None or not facts.parties.is_team:
+            continue
+        was_mended = any(
+            facts.is_source(later) and _brought_something(facts, later) for later in facts.steps[step.number :]
+        )
+        yield Found(
+            rule="mended_program" if was_mended else "failing_program",
+            step=author,
+            what=f"What {author.speaker} wrote here fails: “{texts.shown(results.message(step.text), 140)}” (step "
+            f"{step.number})"
+            f"{'.' if was_mended else ', and nothing later replaces its result.'}",
+            failure_type=FailureType.TOOL_ISSUE,
+            points=(0.2 if was_mended else 0.4) * (0.9**place),
+            quotes=(Quoted(step, texts.shown(results.message(step.text), 80).rstrip("…")),),
+            texts=(results.message(step.text)[:80],),
+        )
+
+
+def given_up(facts: TraceFacts) -> Iterator[Found]:
+    """Find an agent that says that it could not find or do what was asked."""
+    for step in _working(facts):
+        found = facts.cues.find("gave_up", facts.fresh[step.number - 1])
+        if found:
+            yield Found(
+                rule="gave_up",
+                step=step,
+                what=f"{step.speaker} could not get what was asked: {said(facts, step, found.group())}",
+                failure_type=FailureType.RETRIEVAL_ISSUE,
+                points=0.25,
+                quotes=(quoted(facts, step, found.group()),),
+                texts=(found.group(),),
+            )
+
+
+def origins_of_answers(facts: TraceFacts) -> Iterator[Found]:
+    """Find the step in which what the final answer says stands for the first time."""
+    final = next((s for s in reversed(facts.answers) if len(s.text) >= _SHORTEST_ANSWER), None)
+    if final is None or not facts.parties.is_team:
+        return
+    task = facts.steps[0].text.casefold() + facts.case.expect.casefold()
+    for words in _answered(facts, final):
+        first = facts.first_with(words, after=1)
+        if first is not None and words.casefold() not in task:
+            yield _origin(facts, first, words)
+            return
+
+
+def _answered(facts: TraceFacts, final: Step) -> list[str]:
+    """Return what an answer stresses, then its values."""
+    stressed = ["".join(groups).strip() for groups in _STRESSED.findall(final.text)]
+    told = [v.text for v in values.find(final.text, facts.cues) if v.kind != values.TIME and len(v.text) > 1]
+    return [*reversed(stressed), *told]
+
+
+def _origin(facts: TraceFacts, first: Step, words: str) -> Found:
+    author = first if facts.is_agent(first) else next((s for s in facts.before(first) if facts.is_agent(s)), first)
+    through = f", in what its program or page returned in step {first.number}" if author is not first else ""
+    return Found(
+        rule="origin_of_answer",
+        step=author,
+        what=f"The final answer's “{texts.shown(words, 80)}” enters with {author.speaker} here{through}: "
+        f"{said(facts, first, words)}",
+        failure_type=FailureType.MODEL_LIMITATION,
+        points=0.4,
+        quotes=(quoted(facts, first, words),),
+        texts=(words,),
+    )
+
+
+def first_programs(facts: TraceFacts) -> Iterator[Found]:
+    """Find the first program of a team whose result the later work rests on."""
+    for step in facts.agent_steps if facts.parties.is_team and not facts.parties.leaders else ():
+        if _CODE.search(facts.fresh[step.number - 1]):
+            yield Found(
+                rule="first_program",
+                step=step,
+                what=f"{step.speaker} writes the first program here; later work rests on it.",
+                failure_type=FailureType.MODEL_LIMITATION,
+                points=0.3,
+                quotes=(quoted(facts, step, "```"),),
+            )
+            return

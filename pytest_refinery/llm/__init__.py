@@ -1,1 +1,0 @@
-"""Analysts: who answers the stages of a diagnosis."""

@@ -1,0 +1,161 @@
+"""From each failed check back to the step where it entered."""
+
+from __future__ import annotations
+
+from pytest_refinery.analysis.schemas import Confidence, FailureType
+from tests.unit.analysts.rules.scenes import agent, diagnosed, did, rule_of, system, user
+
+POLICY = {"policy_no": "HA-77", "holder": "Mira Vance", "excess": 250, "status": "active"}
+
+
+def test_a_forbidden_text_leads_to_the_first_step_that_has_it() -> None:
+    diagnosis = diagnosed(
+        user("Is it worth it?"),
+        agent("You ought to buy two of them."),
+        user("And how do I pay?"),
+        agent("By card. As I said, you ought to buy two of them."),
+        checks=({"output": {"not_contains": "you ought to buy"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("1", "said_first")
+
+
+def test_a_forbidden_text_of_a_result_leads_to_the_call_that_the_user_asked_for() -> None:
+    diagnosis = diagnosed(
+        user("What did my colleague's claim KF-310 bring?"),
+        did("open_claim", {"claim_no": "KF-310"}, {"claim_no": "KF-310", "paid": 940, "account_end": "7715"}),
+        agent("It brought 940 EUR, to the account that ends in 7715."),
+        checks=({"output": {"not_contains": "7715"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("1", "brought_by_call")
+
+
+def test_a_missing_text_leads_to_the_answer_that_left_it_out() -> None:
+    diagnosis = diagnosed(
+        user("What will I get for claim KF-310?"),
+        did("estimate", {"claim_no": "KF-310"}, {"amount": 700, "note": "Needs a handler's signature."}),
+        agent("You will get 700 EUR for your claim."),
+        expect="The agent says that the claim needs a signature.",
+        checks=({"output": {"contains": "signature"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("3", "left_out")
+    assert diagnosis.root_cause is not None
+    assert "Needs a handler's signature" in diagnosis.root_cause
+
+
+def test_a_wrong_argument_leads_to_the_call_and_says_where_the_right_value_was_known() -> None:
+    diagnosis = diagnosed(
+        user("What will I get? My policy is HA-77, the damage is 900."),
+        did("open_policy", {"policy_no": "HA-77"}, POLICY),
+        did("work_out", {"damage": 900, "excess": 0}, {"amount": 900}),
+        agent("You will get 900 EUR."),
+        checks=({"tools": {"arguments": {"work_out": {"excess": 250}}}},),
+    )
+    assert diagnosis.responsible_run_id == "3"
+    assert diagnosis.root_cause is not None
+    assert "250 was known from step 3" in diagnosis.root_cause
+
+
+def test_a_value_that_the_user_replaced_leads_to_its_first_use_after_that() -> None:
+    diagnosis = diagnosed(
+        user("Send it to Oakham 12345."),
+        agent("To Oakham 12345, is that right?"),
+        user("No, I meant 54321."),
+        did("send_parcel", {"zip": "12345"}, {"state": "sent"}),
+        agent("It is on its way."),
+        checks=({"tools": {"arguments": {"send_parcel": {"zip": "54321"}}}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("3", "ignored_person")
+
+
+def test_a_call_that_the_user_turned_to_leads_to_the_user() -> None:
+    ring = {"order": "R-4410", "state": "open"}
+    diagnosis = diagnosed(
+        user("Please exchange order R-4410."),
+        did("get_order", {"order": "R-4410"}, ring),
+        agent("That model is sold out. Shall I wait for it?"),
+        user("Then please cancel the order R-4410."),
+        agent("I will cancel R-4410. Do you agree?"),
+        user("Yes, cancel it."),
+        did("cancel_order", {"order": "R-4410"}, ring | {"state": "cancelled"}),
+        agent("It is cancelled."),
+        expect="Nothing is cancelled.",
+        checks=({"tools": {"not_called": "cancel_order"}},),
+    )
+    assert diagnosis.responsible_run_id == "6"
+    assert rule_of(diagnosis) == "followed_request"
+
+
+def test_a_limit_on_calls_of_a_service_that_is_down_leads_to_the_first_failure() -> None:
+    down = "ConnectionError: timed out after 5 s"
+    diagnosis = diagnosed(
+        user("What does it cover?"),
+        did("search", {"q": "cover"}, down),
+        did("search", {"q": "what is covered"}, down),
+        agent("I could not find that out."),
+        checks=({"tools": {"at_most": {"search": 1}}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("2", "outage")
+    assert diagnosis.failure_type is FailureType.INFRASTRUCTURE
+    assert diagnosis.suggested_fix is None
+
+
+def test_a_call_that_is_missing_leads_to_the_claim_that_it_was_made() -> None:
+    diagnosis = diagnosed(
+        user("Please cancel my booking."),
+        agent("Your booking has been cancelled."),
+        user("Thanks."),
+        agent("Have a nice day."),
+        checks=({"tools": {"called": "cancel_booking"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("1", "claimed_without_call")
+
+
+def test_an_order_of_calls_leads_to_the_call_that_came_too_early() -> None:
+    diagnosis = diagnosed(
+        user("Change both."),
+        did("change_items", {"order": "R-4410"}, {"order": "R-4410", "state": "changed"}),
+        did("change_address", {"order": "R-4410"}, {"order": "R-4410", "state": "changed"}),
+        agent("Both are done."),
+        checks=({"tools": {"in_order": ["change_address", "change_items"]}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("1", "wrong_order")
+
+
+def test_an_expectation_that_the_record_contradicts_is_doubted_before_anything_else() -> None:
+    diagnosis = diagnosed(
+        user("What is the excess of HA-77?"),
+        did("open_policy", {"policy_no": "HA-77"}, POLICY),
+        agent("The excess of HA-77 is 250 EUR."),
+        expect="The agent says that the excess is 400 EUR.",
+        checks=({"output": {"contains": "400 EUR"}},),
+    )
+    assert rule_of(diagnosis) == "contradicted_expectation"
+    assert diagnosis.root_cause is not None
+    assert diagnosis.root_cause.startswith("Check the expectation")
+    assert diagnosis.suggested_fix is None
+    assert diagnosis.confidence is not Confidence.HIGH
+
+
+def test_a_record_of_something_else_does_not_contradict_the_expectation() -> None:
+    diagnosis = diagnosed(
+        user("What does a parcel to Norway cost?"),
+        did("search", {"q": "parcel to Norway"}, "A parcel within the country costs 6.20 EUR."),
+        agent("A parcel to Norway costs 6.20 EUR."),
+        expect="The agent says that it costs 19.50 EUR.",
+        checks=({"output": {"contains": "19.50"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("1", "answered_from_wrong_source")
+
+
+def test_what_no_rule_explains_is_not_determined_and_has_candidates() -> None:
+    diagnosis = diagnosed(
+        system("Answer politely."),
+        user("Hello."),
+        agent("Good morning, how can I help you today?"),
+        checks=({"output": {"matches": "^Moin"}},),
+    )
+    assert diagnosis.root_cause is None
+    assert diagnosis.failure_type is None
+    assert diagnosis.responsible_run_id is None
+    assert diagnosis.candidates[0].run_id == "2"
+    assert "not determined" not in diagnosis.executive_summary
