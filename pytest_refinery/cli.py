@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from dataclasses import replace
 from itertools import count
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_refinery import options, wiring
-from pytest_refinery.errors import RefineryError, TraceError
+from pytest_refinery.errors import ConfigurationError, RefineryError, TraceError, Undecided, did_you_mean
 from pytest_refinery.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_refinery.analysis.ports import Case, Judge
+    from pytest_refinery.expectations.model import Expectation
     from pytest_refinery.sources.langsmith import Download
     from pytest_refinery.traces.model import Trace
 
@@ -81,8 +84,13 @@ def _add_fetch(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_diagnose(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("trace", metavar="TRACE", help="a trace file, or the id or address of a trace in LangSmith")
-    parser.add_argument("--expect", required=True, metavar="SENTENCE", help="what the agent should have done")
+    parser.add_argument(
+        "subject",
+        metavar="TRACE | FILE::ID",
+        help="a trace file, or the id or address of a trace in LangSmith; or an expectation as pytest names it, "
+        "with all that its file says",
+    )
+    parser.add_argument("--expect", default="", metavar="SENTENCE", help="what the agent should have done with a TRACE")
     parser.add_argument("--because", default="", metavar="SENTENCE", help="why that matters to the business")
     parser.add_argument(
         "--was", action="append", default=[], metavar="SENTENCE", help="what was wrong (may be repeated)"
@@ -219,15 +227,29 @@ def _refuse_taken(path: Path) -> None:
 
 
 def _diagnose(given: argparse.Namespace) -> None:
-    from pytest_refinery.analysis.ports import Case
-    from pytest_refinery.expectations.verdicts import CheckFailure
     from pytest_refinery.reports import text
-    from pytest_refinery.traces import prompts
 
     services = wiring.build(options.read_environment(), wiring.Hooks(show=_say))
+    is_expectation = re.search(r"\.refinery\.ya?ml(::|$)", given.subject) is not None
+    case = (_case_of_expectation if is_expectation else _case_of_trace)(given, services)
+    if case is None:
+        print("The expectation is met: there is nothing to diagnose.")
+        return
+    found = services.engine.diagnose(services.as_sent(case))
+    print(found.model_dump_json(indent=2) if given.json else text.diagnosis(found, width=_WIDTH, is_whole=True))
+
+
+def _case_of_trace(given: argparse.Namespace, services: wiring.Services) -> Case:
+    from pytest_refinery.analysis.ports import Case
+    from pytest_refinery.expectations.verdicts import CheckFailure
+    from pytest_refinery.traces import prompts
+
+    if not given.expect:
+        msg = f"Say what was expected, with --expect SENTENCE; or diagnose an expectation: {given.subject} is a trace."
+        raise ConfigurationError(msg)
     here = Path.cwd()
-    trace = services.source.load(given.trace, base=here)
-    case = Case(
+    trace = services.source.load(given.subject, base=here)
+    return Case(
         trace=trace,
         expect=given.expect,
         business_context=given.because,
@@ -235,5 +257,65 @@ def _diagnose(given: argparse.Namespace) -> None:
         prompts=prompts.extract(trace),
         prompt_files=wiring.read_prompt_files(given.prompts, base=here, root=here),
     )
-    found = services.engine.diagnose(services.as_sent(case))
-    print(found.model_dump_json(indent=2) if given.json else text.diagnosis(found, width=_WIDTH, is_whole=True))
+
+
+def _case_of_expectation(given: argparse.Namespace, services: wiring.Services) -> Case | None:
+    """Return the case of an expectation that is not met, as pytest would diagnose it; ``None`` where it is met."""
+    from pytest_refinery.analysis import cases
+    from pytest_refinery.analysis.ports import Judge
+    from pytest_refinery.expectations import checks
+
+    if given.expect or given.because or given.was or given.prompts:
+        msg = "--expect, --because, --was and --prompts are for a TRACE; an expectation has its own in its file."
+        raise ConfigurationError(msg)
+    path, expectation = _expectation(given.subject)
+    if expectation.trace is None:
+        msg = f"{given.subject} names no trace: run its agent with pytest --refinery '{given.subject}'."
+        raise TraceError(msg)
+    here, base = Path.cwd(), path.resolve().parent
+    trace = services.source.load(expectation.trace, base=base, project=expectation.project)
+    prompt_files, eval_files = (
+        wiring.read_prompt_files(globs, base=base, root=here) for globs in (expectation.prompts, expectation.evals)
+    )
+    case = cases.of(expectation, trace, prompt_files=prompt_files, eval_files=eval_files)
+    if expectation.checks:
+        verdicts = checks.run_checks(expectation.checks, trace, import_from=(base, here))
+        failures = tuple(verdict.failure for verdict in verdicts if verdict.failure is not None)
+        return replace(case, failures=failures) if failures else None
+    return (
+        _judged(case, expectation, services.analyst, sent=services.as_sent(case))
+        if isinstance(services.analyst, Judge)
+        else case
+    )
+
+
+def _judged(case: Case, expectation: Expectation, judge: Judge, *, sent: Case) -> Case | None:
+    from pytest_refinery.analysis import cases, deciding
+    from pytest_refinery.analysis.job import TimedJob
+    from pytest_refinery.analysis.records import JudgeVerdict
+
+    settings = options.read_environment()
+    job = TimedJob(settings.timeout, max_wait=settings.max_wait)
+    found = deciding.decide(judge, sent, job, trials=expectation.trials, pass_rate=expectation.pass_rate)
+    if found.verdict == JudgeVerdict.UNDECIDED:
+        msg = f"The judge could not decide it. {cases.reasons(found)}"
+        raise Undecided(msg)
+    return None if found.verdict == JudgeVerdict.MET else replace(case, failures=(cases.judge_failure(found, case),))
+
+
+def _expectation(subject: str) -> tuple[Path, Expectation]:
+    """Return the file and the expectation that ``subject`` (``FILE::ID``, or the file of only one) names."""
+    from pytest_refinery.expectations import loader
+
+    name, _, wanted = subject.partition("::")
+    found = {each.id: each for each in loader.load(Path(name))}
+    if not wanted and len(found) == 1:
+        return Path(name), next(iter(found.values()))
+    if wanted not in found:
+        known = ", ".join(f"{name}::{each}" for each in found)
+        problem = (
+            f"{name} has no expectation {wanted!r}.{did_you_mean(wanted, found)}" if wanted else "Name one of them."
+        )
+        msg = f"{problem} There are: {known}."
+        raise ConfigurationError(msg)
+    return Path(name), found[wanted]

@@ -151,11 +151,30 @@ def test_on_ci_the_text_is_whole_and_stands_once(run: Run, monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("suite")
-def test_very_verbose_shows_every_finding(pytester: pytest.Pytester) -> None:
-    brief = pytester.runpytest("--refinery")
-    whole = pytester.runpytest("--refinery", "-vv")
-    assert not any(line.startswith("finding ") for line in brief.outlines)
-    assert any(line.startswith("finding ") for line in whole.outlines)
+def test_very_verbose_shows_what_was_also_noticed(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("""
+        from pytest_refinery.analysis.schemas import Conclusion, Finding, GapAnalysis, GroupAnalysis
+
+        class Noticing:
+            name = "noticing"
+
+            def analyse_group(self, case, group):
+                findings = [Finding(run_id=id, what=f"Odd in {id}.", failure_type="tool_issue") for id in ("0", "2")]
+                return GroupAnalysis(findings=findings, runs_read=group.run_ids)
+
+            def find_gaps(self, case, findings):
+                return GapAnalysis()
+
+            def conclude(self, case, findings, gaps):
+                return Conclusion(failure_type="tool_issue", root_cause="Odd.", responsible_run_id="2")
+
+        def pytest_refinery_analyst(name):
+            return Noticing() if name == "noticing" else None
+    """)
+    arguments = ("--refinery", "--refinery-analyst", "noticing")
+    brief, whole = (pytester.runpytest(*arguments, *more) for more in ((), ("-vv",)))
+    assert [line for line in brief.outlines if line.startswith("noticed ")] == []
+    assert [line for line in whole.outlines if line.startswith("noticed ")] == ["noticed    Odd in 0. (run 1)"]
 
 
 @pytest.mark.usefixtures("suite")

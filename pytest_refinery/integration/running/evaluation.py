@@ -5,26 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis.ports import Case
+from pytest_refinery.analysis import cases
 from pytest_refinery.analysis.records import (
     CheckRecord,
     ExpectationRecord,
     ItemRecord,
-    JudgeRecord,
     JudgeVerdict,
     Outcome,
     TraceRecord,
 )
 from pytest_refinery.errors import Undecided
 from pytest_refinery.expectations import checks
-from pytest_refinery.expectations.verdicts import CheckFailure, Quote
-from pytest_refinery.traces import prompts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_refinery.analysis.ports import PromptFile
+    from pytest_refinery.analysis.ports import Case, PromptFile
     from pytest_refinery.expectations.model import Expectation
+    from pytest_refinery.expectations.verdicts import CheckFailure
     from pytest_refinery.integration.running.item_services import ItemServices
     from pytest_refinery.traces.model import Trace
 
@@ -124,14 +122,7 @@ class Evaluation:
 
     def case(self, trace: Trace) -> Case:
         """Return all that is known of the expectation about ``trace``."""
-        return Case(
-            trace=trace,
-            expect=self.expectation.expect,
-            business_context=self.expectation.business_context,
-            prompts=prompts.extract(trace),
-            prompt_files=self.prompt_files,
-            eval_files=self.eval_files,
-        )
+        return cases.of(self.expectation, trace, prompt_files=self.prompt_files, eval_files=self.eval_files)
 
     def run(self, record: ItemRecord, trace: Trace) -> tuple[ItemRecord, Case | None]:
         """Return the record with its verdict, and the case to diagnose where the expectation does not hold.
@@ -165,8 +156,8 @@ class Evaluation:
         found = self.services.judge(record.nodeid, case, trials=trials, pass_rate=self.expectation.pass_rate)
         record = record.model_copy(update={"judge": found, "outcome": _OUTCOMES[found.verdict]})
         if found.verdict == JudgeVerdict.UNDECIDED:
-            return record.model_copy(update={"error": f"The judge could not decide it. {_reasons(found)}"}), ()
-        return record, (_failure(found, case),)
+            return record.model_copy(update={"error": f"The judge could not decide it. {cases.reasons(found)}"}), ()
+        return record, (cases.judge_failure(found, case),)
 
 
 def judge(
@@ -180,20 +171,3 @@ def judge(
     evaluation = begin(expectation, services, base=base)
     trace = evaluation.recorded()
     return evaluation.run(record.model_copy(update={"trace": trace_record(trace)}), trace)
-
-
-def _failure(found: JudgeRecord, case: Case) -> CheckFailure:
-    quotes = tuple(Quote(each.run_id, each.quote) for each in found.quotes)
-    first = quotes[0] if quotes else None
-    return CheckFailure(
-        check="judge",
-        expected=case.expect,
-        actual=_reasons(found),
-        run_id=first and first.run_id,
-        text=first and first.text,
-        quotes=quotes,
-    )
-
-
-def _reasons(found: JudgeRecord) -> str:
-    return " ".join(found.reasons) or "It gave no reason."
