@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import CheckError
+from pytest_refinery.expectations.fields import search
 from pytest_refinery.expectations.verdicts import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # ruff: noqa: PLC0415  (jsonschema is an extra, and slow to load: only who uses it pays for it)
 
@@ -36,11 +40,53 @@ def violation(value: Any, schema: dict[str, Any]) -> str | None:  # noqa: ANN401
     except ImportError as error:
         msg = "The check output.json_schema needs the package jsonschema: pip install 'pytest-refinery[jsonschema]'."
         raise CheckError(msg) from error
+    usual = jsonschema.validators.validator_for(schema)
+    timed = jsonschema.validators.extend(usual, _TIMED)  # type: ignore[no-untyped-call]
     # An empty registry: a reference to another address is an error, never a download.
-    validator = jsonschema.validators.validator_for(schema)(schema, registry=referencing.Registry())
+    validator = timed(schema, registry=referencing.Registry())
     try:
         worst = jsonschema.exceptions.best_match(validator.iter_errors(value))
     except (referencing.exceptions.Unresolvable, re.error, RecursionError) as error:
         msg = f"The schema of output.json_schema cannot be used: {error}."
         raise CheckError(msg) from error
     return None if worst is None else f"{quoted(worst.message)} at {worst.json_path}"
+
+
+# As jsonschema has them, but for the time that a pattern may take.
+def _pattern(validator: Any, pattern: str, instance: Any, _: object) -> Iterator[Any]:  # noqa: ANN401  (any JSON)
+    import jsonschema
+
+    if validator.is_type(instance, "string") and not search(pattern, instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _pattern_properties(validator: Any, patterns: dict[str, Any], instance: Any, _: object) -> Iterator[Any]:  # noqa: ANN401
+    if validator.is_type(instance, "object"):
+        for pattern, schema in patterns.items():
+            for name, value in instance.items():
+                if search(pattern, name):
+                    yield from validator.descend(value, schema, path=name, schema_path=pattern)
+
+
+def _additional_properties(validator: Any, wanted: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:  # noqa: ANN401
+    import jsonschema
+
+    if not validator.is_type(instance, "object"):
+        return
+    patterns = schema.get("patternProperties", {})
+    known = schema.get("properties", {})
+    others = [name for name in instance if name not in known and not any(search(each, name) for each in patterns)]
+    if validator.is_type(wanted, "object"):
+        for name in others:
+            yield from validator.descend(instance[name], wanted, path=name)
+    elif not wanted and others:
+        verb = "was" if len(others) == 1 else "were"
+        names = ", ".join(map(repr, sorted(others)))
+        yield jsonschema.ValidationError(f"Additional properties are not allowed ({names} {verb} unexpected)")
+
+
+_TIMED = {
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional_properties,
+}

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from pytest_refinery import timed_regex
+from pytest_refinery.errors import CheckError
+from pytest_refinery.timed_regex import PatternTimeoutError
+
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
@@ -41,6 +45,19 @@ def compiled(pattern: str) -> re.Pattern[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return re.compile(pattern)
+
+
+def search(pattern: str, text: str) -> tuple[int, int] | None:
+    """Return where an expert's pattern first matches.
+
+    Raises:
+        CheckError: That takes too long to find out.
+    """
+    try:
+        return timed_regex.search(pattern, text)
+    except PatternTimeoutError as error:
+        msg = f"It could not be decided: {error}."
+        raise CheckError(msg) from None
 
 
 def _not_null(value: object) -> object:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pytest_refinery.errors import CheckError
 from pytest_refinery.expectations.demands import Demand
-from pytest_refinery.expectations.fields import Count, Omittable, OneOrMany, Regex, Seconds, TextValue, compiled, refuse
+from pytest_refinery.expectations.fields import Count, Omittable, OneOrMany, Regex, Seconds, TextValue, refuse, search
 from pytest_refinery.expectations.verdicts import Decision, Facts, Verdict, counted, quoted, verdict
 from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import RunKind
@@ -81,9 +81,9 @@ def _few_errors(name: str, expected: str, failures: Sequence[tuple[Run, str]], *
 def _no_such_error(pattern: str, failures: Sequence[tuple[Run, str]]) -> Verdict:
     expected = f"no error that matches {quoted(pattern)}"
     for run, error in failures:
-        if match := compiled(pattern).search(error):
-            shown = quoted(error, at=match.start())
-            facts = Facts(argument=pattern, text=match.group(), error=error)
+        if span := search(pattern, error):
+            shown = quoted(error, at=span[0])
+            facts = Facts(argument=pattern, text=error[slice(*span)], error=error)
             decision = Decision(passed=False, expected=expected, actual=shown, facts=facts)
             return verdict("errors.not_matches", run, decision)
     return verdict("errors.not_matches", None, Decision(passed=True, expected=expected, actual="none"))

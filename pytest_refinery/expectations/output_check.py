@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from pytest_refinery.expectations import answer_schema
 from pytest_refinery.expectations.demands import Demand
-from pytest_refinery.expectations.fields import Omittable, OneOrMany, Regex, TextValue, compiled, refuse
+from pytest_refinery.expectations.fields import Omittable, OneOrMany, Regex, TextValue, refuse, search
 from pytest_refinery.expectations.verdicts import Decision, Facts, Verdict, quoted, verdict
 from pytest_refinery.traces import answer
 
@@ -139,8 +139,7 @@ def _not_matches(text: str, pattern: str) -> Decision:
 
 
 def _match(pattern: str, text: str) -> Span | None:
-    match = compiled(pattern).search(text)
-    return match.span() if match else None
+    return search(pattern, text)
 
 
 def _around(span: Span | None, text: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
+from pytest_refinery import timed_regex
 from pytest_refinery.errors import CassetteError
 from pytest_refinery.scrubbing import environment, secret_names, secret_shapes
 from pytest_refinery.scrubbing.secret_names import REMOVED
@@ -119,7 +120,7 @@ class Scrubber:
             text = _changed_by(called, text)
         for pattern in self.patterns:
             # What is removed stays removed, also where a pattern fits the word that stands for it.
-            text = REMOVED.join(re.sub(pattern, REMOVED, piece) for piece in text.split(REMOVED))
+            text = REMOVED.join(_replaced(pattern, piece) for piece in text.split(REMOVED))
         return text
 
 
@@ -305,6 +306,14 @@ def _group(value: Any, where: str, group: _Group) -> None:  # noqa: ANN401  (a l
                 group.setdefault(where if is_list else f"{where}.{key}", []).append((value, key))
         elif isinstance(item, list | dict):
             _group(item, where if is_list else f"{where}.{key}", group)
+
+
+def _replaced(pattern: str, text: str) -> str:
+    try:
+        return timed_regex.replace(pattern, REMOVED, text)
+    except timed_regex.PatternTimeoutError as error:
+        msg = f"Of refinery_scrub, {error}."
+        raise CassetteError(msg) from None
 
 
 def _changed_by(called: Callable[[str], str | None], text: str) -> str:
