@@ -541,6 +541,9 @@ def _ini(config: pytest.Config, option: Option) -> _Written | None:
             raise ConfigurationError(msg) from error
     if value is None:
         return None
+    if option.name == "report" and config.inipath and config.inipath.parent != config.invocation_params.dir:
+        # What a file says is meant from where the file is; a flag, from where it is typed.
+        value = str(config.inipath.parent / str(value))
     if not isinstance(value, list):
         return _Written(where, str(value))
     if _KINDS.get(option.parse) != "linelist" or not all(isinstance(each, str) for each in value):

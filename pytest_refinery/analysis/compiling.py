@@ -136,6 +136,11 @@ def _session(
     )
 
 
+def session_cost(item: ItemRecord) -> int:
+    """Return the tokens that an item cost in this session."""
+    return sum(stage.input_tokens + stage.output_tokens for _, stage in _spent(item))
+
+
 def _spent(item: ItemRecord) -> Iterator[tuple[str, StageReport]]:
     """Yield what was spent on an item in this session, each stage with the model that was asked."""
     judges = [trial.judge for trial in item.agent.trials] if item.agent else [item.judge]

@@ -24,6 +24,21 @@ SOURCE: pytest.StashKey[TraceSource] = pytest.StashKey()
 ENDS_THE_RUN = (KeyboardInterrupt, pytest.exit.Exception)
 
 
+def stable_nodeid(item: pytest.Item) -> str:
+    """Return the id of an item without the group that pytest-xdist puts behind it under ``--dist loadgroup``."""
+    if not item.config.getoption("loadgroup", default=False):
+        return item.nodeid
+    groups = [str(mark.args[0] if mark.args else mark.kwargs.get("name", "default")) for mark in _groups(item)]
+    # Older versions name the nearest group, newer ones all of them.
+    ends = ("_".join(sorted(set(groups))), groups[0]) if groups else ()
+    end = next((f"@{each}" for each in ends if item.nodeid.endswith(f"@{each}")), "")
+    return item.nodeid.removesuffix(end)
+
+
+def _groups(item: pytest.Item) -> list[pytest.Mark]:
+    return list(item.iter_markers("xdist_group"))
+
+
 def store_record(item: pytest.Item, record: ItemRecord) -> None:
     """Keep the record of the item's current attempt, without secrets: every report is made of it."""
     item.stash[_RECORD] = outgoing.scrubbed_record(record, scrubber_of(item.config))

@@ -51,9 +51,10 @@ class PictureCollector:
         if not hasattr(report, "refinery"):
             return
         taken = cast("Any", report)
-        if report.nodeid in self._pictures:
+        nodeid = taken.refinery["nodeid"]
+        if nodeid in self._pictures:
             # As text, which xdist ships much faster than what it stands for.
-            taken.refinery_picture = self._pictures.pop(report.nodeid)
+            taken.refinery_picture = self._pictures.pop(nodeid)
         if self._spent:
             taken.refinery_spent = self.take_spent()
 
@@ -70,12 +71,12 @@ class PictureStore:
         self._pictures: dict[str, str] = {}
         self._spendings: list[Spending] = []
 
-    def take(self, report: pytest.TestReport) -> None:
-        """Take what a report brings; the picture of a rerun replaces the one before it."""
-        self._pictures.pop(report.nodeid, None)
+    def take(self, report: pytest.TestReport, nodeid: str) -> None:
+        """Take what the report of an item brings; the picture of a rerun replaces the one before it."""
+        self._pictures.pop(nodeid, None)
         picture = getattr(report, "refinery_picture", None)
         if picture is not None:
-            self._pictures[report.nodeid] = picture
+            self._pictures[nodeid] = picture
         self.take_spent(getattr(report, "refinery_spent", ()))
 
     def take_spent(self, spent: Iterable[Sequence[float]]) -> None:

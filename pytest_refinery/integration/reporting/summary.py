@@ -10,6 +10,7 @@ import pytest
 
 from pytest_refinery import wiring
 from pytest_refinery.analysis import compiling, history, overview, plans, tapes
+from pytest_refinery.analysis.compiling import session_cost
 from pytest_refinery.analysis.records import ItemRecord, Outcome
 from pytest_refinery.analysis.tapes import TapeRecord
 from pytest_refinery.integration.reporting import colours, failure_summary, github, report_files
@@ -19,7 +20,7 @@ from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import escape, markdown, patch, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from pytest_refinery.analysis.history import Past
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_refinery.wiring import Services
 
 _QUIETEST = -1
+_NAMED = 3
 _FAILURES_KEY = "refinery/failures"
 
 
@@ -73,21 +75,23 @@ class Summary:
         """Keep the latest record of each item; a rerun replaces the attempt before it."""
         data = getattr(report, "refinery", None)
         if data is not None:
-            record = self._records[report.nodeid] = ItemRecord.model_validate(data)
-            self._failing.discard(report.nodeid)
+            record = ItemRecord.model_validate(data)
+            self._records[record.nodeid] = record
+            self._failing.discard(record.nodeid)
             if report.failed:
                 self._show(report, record)
-            self._pictures.take(report)
+            self._pictures.take(report, record.nodeid)
         elif report.failed and report.when not in {"setup", "call", "teardown"}:
             # What pytest-xdist reports in the name of a worker that has ended.
             self._crashes[report.nodeid] = escape.line(report.longreprtext)
         tape = getattr(report, "refinery_tape", None)
         if tape is not None:
-            self._tapes[report.nodeid] = TapeRecord.model_validate(tape)
+            found = TapeRecord.model_validate(tape)
+            self._tapes[found.nodeid] = found
 
     def _show(self, report: pytest.TestReport, record: ItemRecord) -> None:
         """Let others show what failed: the JUnit file the whole text, the terminal its colours."""
-        self._failing.add(report.nodeid)
+        self._failing.add(record.nodeid)
         self._junit.add_output(report, partial(text.whole, record))
         if self._config.pluginmanager.hasplugin("terminalreporter"):
             colours.paint(report, TITLE)
@@ -114,6 +118,7 @@ class Summary:
             past=self._past(),
             replayed={nodeid for nodeid, tape in self._tapes.items() if tape.is_replayed},
         )
+        self._problems += self._live(records)
         self._earlier.remember(records)
         self._write(self._report)
 
@@ -127,6 +132,22 @@ class Summary:
             self._records[record.nodeid] = record.model_copy(update={"outcome": outcome, "error": error})
         if not_run := sum((record.error or "").startswith("Not run: ") for record in self._records.values()):
             self._problems.append(f"{not_run} {'was' if not_run == 1 else 'were'} not run: {why}")
+
+    def _live(self, records: Iterable[ItemRecord]) -> Iterator[str]:
+        """Yield a sentence where items asked a model though the suite has cassettes, none of which has their name."""
+        folder = self._config.rootpath / self._settings.cassettes
+        has_cassettes = any(tape.played for tape in self._tapes.values()) or any(folder.rglob("*.yaml"))
+        if self._settings.record != "auto" or not has_cassettes:
+            return
+        costs = {record.nodeid: session_cost(record) for record in records if record.nodeid not in self._tapes}
+        live = [nodeid for nodeid, tokens in costs.items() if tokens]
+        if live:
+            more = f" and {len(live) - _NAMED} more" if len(live) > _NAMED else ""
+            yield (
+                f"no cassette has the name of {', '.join(live[:_NAMED])}{more}: a model was asked, for "
+                f"{sum(costs.values())} tokens. Record with --refinery-record=once, or forbid it with "
+                "--refinery-record=none"
+            )
 
     def _past(self) -> Past | None:
         try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_refinery import wiring
 from pytest_refinery.errors import AnalysisError
-from pytest_refinery.integration.item_records import ENDS_THE_RUN
+from pytest_refinery.integration.item_records import ENDS_THE_RUN, stable_nodeid
 from pytest_refinery.integration.workers import DiagnosisLimit, shared_folder
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _with_diagnosis(item: pytest.Item, record: ItemRecord, found: Diagnosis) -> 
 
 def _notify_hooks(item: pytest.Item, diagnosis: Diagnosis) -> str | None:
     try:
-        item.ihook.pytest_refinery_diagnosed(nodeid=item.nodeid, diagnosis=diagnosis)
+        item.ihook.pytest_refinery_diagnosed(nodeid=stable_nodeid(item), diagnosis=diagnosis)
     except Exception as error:  # noqa: BLE001  (somebody else's hook; the item has failed for another reason)
         return f"The hook pytest_refinery_diagnosed failed: {type(error).__name__}: {error}"
     return None

@@ -17,7 +17,13 @@ from pytest_refinery.analysis import tapes
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.analysis.tapes import TapeRecord
 from pytest_refinery.errors import CassetteError, Undecided
-from pytest_refinery.integration.item_records import ENDS_THE_RUN, SOURCE, record_of, store_cassette_record
+from pytest_refinery.integration.item_records import (
+    ENDS_THE_RUN,
+    SOURCE,
+    record_of,
+    stable_nodeid,
+    store_cassette_record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
 
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 _LONGEST_NAME = 100
+_TOP_OF_A_PROJECT = ("pyproject.toml", "setup.cfg", "setup.py", "tox.ini", ".git")
 
 
 @dataclass(frozen=True)
@@ -71,13 +78,24 @@ class ItemCassette:
 
     def path_of(self, item: pytest.Item) -> Path:
         """Return the cassette of an item, whether there is one or not."""
-        file, _, name = item.nodeid.partition("::")
-        folder = self._config.rootpath / self._settings.cassettes
-        # Files outside of the suite's root have their cassettes below it too.
-        parts = ["_" if part in {"..", "/", "//"} else part.replace(":", "_") for part in PurePosixPath(file).parts]
-        default = folder.joinpath(*parts, f"{_file_name(name)}.yaml")
+        default = self._default(item)
         chosen: Path | None = item.ihook.pytest_refinery_cassette(item=item, default=default)
         return default if chosen is None else self._config.rootpath / chosen
+
+    def _default(self, item: pytest.Item) -> Path:
+        file, _, name = stable_nodeid(item).partition("::")
+        if self._config.inipath is not None:
+            return self._below(self._config.rootpath, PurePosixPath(file), name)
+        # Without an ini file pytest's root depends on the working directory and on what is asked for.
+        places = {folder: item.path.relative_to(folder).as_posix() for folder in item.path.parents}
+        found = {folder: self._below(folder, PurePosixPath(place), name) for folder, place in places.items()}
+        recorded = next((path for path in found.values() if path.exists()), None)
+        return recorded or found[_root_of(item.path, self._settings.cassettes)]
+
+    def _below(self, root: Path, file: PurePosixPath, name: str) -> Path:
+        # Files outside of the suite's root have their cassettes below it too.
+        parts = ["_" if part in {"..", "/", "//"} else part.replace(":", "_") for part in file.parts]
+        return (root / self._settings.cassettes).joinpath(*parts, f"{_file_name(name)}.yaml")
 
     def is_in_use(self, item: pytest.Item) -> bool:
         """Tell whether an item records or replays."""
@@ -106,9 +124,9 @@ class ItemCassette:
         item.addfinalizer(partial(self._end, item))
         scrub = partial(_scrubbed, item)
         with ExitStack() as stack:
-            tape = stack.enter_context(services.open_cassette(path, mode, about=item.nodeid, callables=[scrub]))
+            tape = stack.enter_context(services.open_cassette(path, mode, about=stable_nodeid(item), callables=[scrub]))
             is_offline = self._settings.record == "none"
-            block = stack.enter_context(services.offline(about=item.nodeid)) if is_offline else None
+            block = stack.enter_context(services.offline(about=stable_nodeid(item))) if is_offline else None
             self._open = OpenCassette(tape, services.while_open(tape), block)
             self._closing = stack.pop_all()
 
@@ -143,7 +161,7 @@ class ItemCassette:
         del item.stash[SOURCE]
         unused = ended.tape.unused if _is_whole(item) and not ended.faults else ()
         record = TapeRecord(
-            nodeid=item.nodeid,
+            nodeid=stable_nodeid(item),
             path=self._shown(ended.tape.path),
             played=ended.tape.played,
             recorded=ended.tape.recorded,
@@ -193,8 +211,15 @@ class ItemCassette:
         item = self._item
         if item is None:
             return sentence
-        command = f"pytest --refinery --refinery-record=all {shlex.quote(item.nodeid)}"
+        command = f"pytest --refinery --refinery-record=all {shlex.quote(stable_nodeid(item))}"
         return sentence.format(cassette=self._shown(self.path_of(item)), command=command)
+
+
+def _root_of(file: Path, cassettes: str) -> Path:
+    """Return the folder that a file's cassettes stand below, found from the file alone."""
+    nearest = (folder for folder in file.parents if (folder / cassettes).is_dir())
+    top = (folder for folder in file.parents if any((folder / name).exists() for name in _TOP_OF_A_PROJECT))
+    return next(nearest, None) or next(top, file.parent)
 
 
 def _is_whole(item: pytest.Item) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_refinery.errors import ExpectationFailed, ExpectationFileError, RefineryError, Undecided
-from pytest_refinery.integration.item_records import record_of, scrubber_of, store_record
+from pytest_refinery.integration.item_records import record_of, scrubber_of, stable_nodeid, store_record
 from pytest_refinery.integration.running.item_services import custom_checks
 from pytest_refinery.integration.running.prefetch import Reference
 from pytest_refinery.integration.workers import columns, only_plans
@@ -92,7 +92,7 @@ class ExpectationItem(pytest.Item):
         """Return the record as long as nothing is known."""
         from pytest_refinery.integration.running import evaluation
 
-        return evaluation.blank_record(self.expectation, nodeid=self.nodeid, file=self._shown_path())
+        return evaluation.blank_record(self.expectation, nodeid=stable_nodeid(self), file=self._shown_path())
 
     def setup(self) -> None:
         """Load the trace, and run the checks or ask the judge; or get the agent ready.

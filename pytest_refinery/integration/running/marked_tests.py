@@ -12,6 +12,7 @@ from pytest_refinery.analysis.records import ExpectationRecord, ItemRecord, Outc
 from pytest_refinery.errors import RefineryError, did_you_mean
 from pytest_refinery.expectations.verdicts import CheckFailure
 from pytest_refinery.integration.fixture import trace_of
+from pytest_refinery.integration.item_records import stable_nodeid
 from pytest_refinery.integration.running.evaluation import trace_record
 from pytest_refinery.traces import prompts as trace_prompts
 
@@ -86,7 +87,7 @@ class MarkedTest:
             file=file,
             line=(line or 0) + 1,
         )
-        return ItemRecord(nodeid=self.item.nodeid, outcome=Outcome.UNDECIDED, expectation=expectation)
+        return ItemRecord(nodeid=stable_nodeid(self.item), outcome=Outcome.UNDECIDED, expectation=expectation)
 
     def explain(self, failures: Sequence[tuple[str, str]], record: ItemRecord, services: ItemServices) -> ItemRecord:
         """Return the record of a failed test, diagnosed where it used a trace.

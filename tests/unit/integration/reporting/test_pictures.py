@@ -25,7 +25,7 @@ def test_what_is_kept_goes_along_with_the_report_that_has_the_record() -> None:
     collector = PictureCollector(is_wanted=True)
     collector.draw(ITEM, make_case("Done."))
     collector.spent(70)
-    setup, call = a_report(), a_report(refinery={})
+    setup, call = a_report(), a_report(refinery={"nodeid": ITEM.nodeid})
     collector.to_report(setup)
     collector.to_report(call)
     assert vars(setup) == {"nodeid": ITEM.nodeid}
@@ -37,19 +37,19 @@ def test_nothing_goes_along_twice() -> None:
     collector = PictureCollector(is_wanted=True)
     collector.draw(ITEM, make_case("Done."))
     collector.spent(70)
-    collector.to_report(a_report(refinery={}))
-    teardown = a_report(refinery={})
+    collector.to_report(a_report(refinery={"nodeid": ITEM.nodeid}))
+    teardown = a_report(refinery={"nodeid": ITEM.nodeid})
     collector.to_report(teardown)
-    assert vars(teardown) == {"nodeid": ITEM.nodeid, "refinery": {}}
+    assert vars(teardown) == {"nodeid": ITEM.nodeid, "refinery": {"nodeid": ITEM.nodeid}}
 
 
 def test_where_no_page_is_wanted_nothing_is_kept() -> None:
     collector = PictureCollector(is_wanted=False)
     collector.draw(ITEM, make_case("Done."))
     collector.spent(70)
-    call = a_report(refinery={})
+    call = a_report(refinery={"nodeid": ITEM.nodeid})
     collector.to_report(call)
-    assert vars(call) == {"nodeid": ITEM.nodeid, "refinery": {}}
+    assert vars(call) == {"nodeid": ITEM.nodeid, "refinery": {"nodeid": ITEM.nodeid}}
 
 
 def raising(error: BaseException) -> Callable[..., None]:
@@ -60,7 +60,7 @@ def raising(error: BaseException) -> Callable[..., None]:
 
 
 def test_whatever_goes_wrong_while_drawing_costs_the_picture_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    collector, call = PictureCollector(is_wanted=True), a_report(refinery={})
+    collector, call = PictureCollector(is_wanted=True), a_report(refinery={"nodeid": ITEM.nodeid})
     collector.draw(ITEM, make_case("Done."))
     monkeypatch.setattr(pictures, "draw", raising(pytest.fail.Exception("the time is up")))
     collector.draw(ITEM, make_case("Done again."))
@@ -78,7 +78,7 @@ def test_what_ends_the_run_ends_the_drawing(monkeypatch: pytest.MonkeyPatch, err
 def test_the_gallery_asks_for_the_limit_only_where_something_was_spent() -> None:
     store = PictureStore()
     assert "Tokens of the last minute" not in store.page(reported.report(), limit=pytest.fail)
-    store.take(a_report(refinery_picture=reported.picture(), refinery_spent=[[5.0, 70]]))
+    store.take(a_report(refinery_picture=reported.picture(), refinery_spent=[[5.0, 70]]), ITEM.nodeid)
     page = store.page(reported.report(), limit=lambda: 30_000)
     assert "70 at most, under a limit of 30,000" in page
     assert 'id="picture-1"' in page

@@ -25,11 +25,12 @@ _IDS_OF_A_FILE = st.sampled_from([".", ":"]).map(lambda other: _IDS.filter(lambd
 
 
 def an_item(nodeid: str, choose: Callable[..., Path | None] = lambda **_: None) -> Any:  # noqa: ANN401
-    return SimpleNamespace(nodeid=nodeid, ihook=SimpleNamespace(pytest_refinery_cassette=choose))
+    config = SimpleNamespace(getoption=lambda *_, **__: False)
+    return SimpleNamespace(nodeid=nodeid, config=config, ihook=SimpleNamespace(pytest_refinery_cassette=choose))
 
 
 def cassette(**settings: Any) -> ItemCassette:  # noqa: ANN401
-    config: Any = SimpleNamespace(rootpath=ROOT)
+    config: Any = SimpleNamespace(rootpath=ROOT, inipath=ROOT / "pytest.ini")
     return ItemCassette(config, Settings(**settings))
 
 
