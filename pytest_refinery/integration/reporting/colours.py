@@ -1,4 +1,4 @@
-"""Our texts in colour, written by pytest's own writer: it knows whether there is any."""
+"""Our texts on the terminal, written by pytest's own writer: line by line, in colour where there is any."""
 
 from __future__ import annotations
 
@@ -23,16 +23,46 @@ _LABELS = dict.fromkeys(
     "note": {"yellow": True, "bold": True},
 }
 _WIDTH = 11
+# What our own texts have beside ASCII.
+_IN_ASCII = {
+    "\u201c": '"',
+    "\u201d": '"',
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u2026": "...",
+    "\u2192": "->",
+    "\u00b7": "-",
+    "\u00d7": "x",
+}
 _COUNT = re.compile(r"\d+ of \d+ failures?: ")
 _CHANGE = re.compile(r" {11}(?P<sign>[+-]) ")
 _REST_OF_A_CHANGE = re.compile(r" {13}\S")
 _ADDED, _TAKEN_AWAY = {"green": True}, {"red": True}
 
 
+def encodable(text: str, writer: Any) -> str:  # noqa: ANN401  (pytest's writer has no public name)
+    """Return a text of which the terminal can show every character: what its encoding has not is replaced."""
+    encoding = getattr(getattr(writer, "_file", None), "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_shown(character, encoding) for character in text)
+    return text
+
+
+def _shown(character: str, encoding: str) -> str:
+    if character.encode(encoding, "ignore"):
+        return character
+    return _IN_ASCII.get(character, "?")
+
+
 def write(writer: Any, lines: Iterable[str]) -> None:  # noqa: ANN401  (pytest's writer has no public name)
     """Write lines of ours: labels stand out, and a change looks like one."""
     change: dict[str, bool] | None = None
-    for line in lines:
+    for written in lines:
+        line = encodable(written, writer)
         changed = _CHANGE.match(line)
         if changed is not None:
             change = _ADDED if changed["sign"] == "+" else _TAKEN_AWAY
@@ -55,9 +85,9 @@ def _write_labelled(writer: Any, line: str) -> None:  # noqa: ANN401
 
 
 def paint(report: pytest.TestReport, title: str) -> None:
-    """Let a failure be shown with our parts of it in colour: the section ``title``, and what is no Python.
+    """Let our parts of a failure be written by us: the section ``title``, and what is no Python.
 
-    Nothing else about the report changes: where there are no colours, the same text is written.
+    pytest writes them as one text, of which a single character that the terminal cannot show costs all line ends.
     """
     longrepr: Any = report.longrepr
     ours = {content for name, content, _ in getattr(longrepr, "sections", ()) if name == title}
@@ -66,7 +96,7 @@ def paint(report: pytest.TestReport, title: str) -> None:
         ours.update("".join(entry.lines) for entry in traceback.reprentries)
     if ours:
         plain = longrepr.toterminal
-        longrepr.toterminal = lambda writer: plain(_Painter(writer, ours) if writer.hasmarkup else writer)
+        longrepr.toterminal = lambda writer: plain(_Painter(writer, ours))
 
 
 class _Painter:

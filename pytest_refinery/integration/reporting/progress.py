@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_refinery.integration.reporting.colours import encodable
 from pytest_refinery.integration.workers import shared_folder
 from pytest_refinery.reports.escape import line
 
@@ -16,9 +19,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from pytest_refinery.integration.workers import SharedFolder
+from pytest_refinery.integration.workers import SharedFolder
 
 _SUFFIX = ".progress"
+_ERASE = "\r\x1b[2K"
 # How often the controller looks for what its workers say.
 _LOOK_SECONDS = 0.5
 
@@ -35,6 +39,7 @@ class Progress:
         self._folder = shared_folder(config)
         self._lock = threading.Lock()
         self._subject = ""
+        self._column: int | None = None
 
     @contextmanager
     def about(self, nodeid: str) -> Iterator[None]:
@@ -43,9 +48,11 @@ class Progress:
         try:
             yield
         finally:
-            reporter = self._reporter()
-            if reporter is not None and reporter.isatty:
-                self._write(reporter, "")
+            if self._column is not None:
+                with self._lock, self._uncaptured():
+                    # Back to where pytest's own line was left.
+                    self._draw(f"{_ERASE}\x1b[1A" + (f"\x1b[{self._column}C" if self._column else ""))
+                    self._column = None
 
     def show(self, words: str) -> None:
         """Show what is being done now."""
@@ -62,11 +69,19 @@ class Progress:
 
     def _write(self, reporter: pytest.TerminalReporter, words: str) -> None:
         with self._lock, self._uncaptured():
-            if reporter.isatty:
-                reporter.rewrite(words, erase=True)
+            writer = self._config.get_terminal_writer()
+            if reporter.isatty and os.environ.get("TERM") != "dumb":
+                begun = "" if self._column is not None else "\n"
+                self._column = self._column if self._column is not None else writer.width_of_current_line
+                self._draw(f"{begun}{_ERASE}{encodable(words, writer)[: writer.fullwidth - 1]}")
             else:
                 reporter.ensure_newline()
-                reporter.write_line(words)
+                reporter.write_line(encodable(words, writer))
+
+    def _draw(self, text: str) -> None:
+        # Below pytest's line, and past its writer: it knows nothing of what is gone again.
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
     @property
     def _is_quiet(self) -> bool:

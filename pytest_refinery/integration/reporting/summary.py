@@ -223,7 +223,8 @@ class Summary:
         if found := tapes.headline(self._tapes.values()):
             terminalreporter.write_line(f"cassettes: {found}")
         for problem in (*self._problems, *tapes.problems(self._tapes.values())):
-            terminalreporter.write_line(f"warning: {escape.line(problem)}", yellow=True)
+            said = colours.encodable(f"warning: {escape.line(problem)}", self._config.get_terminal_writer())
+            terminalreporter.write_line(said, yellow=True)
 
 
 def _reason_to_stop(session: pytest.Session) -> str:

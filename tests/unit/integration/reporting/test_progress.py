@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import pytest
+
 
 @dataclass
 class Terminal:
@@ -21,9 +23,8 @@ class Terminal:
     isatty: bool
     written: list[str] = field(default_factory=list)
 
-    def rewrite(self, line: str, *, erase: bool) -> None:
-        assert erase
-        self.written.append(f"\r{line}")
+    fullwidth = 40
+    width_of_current_line = 21
 
     def ensure_newline(self) -> None:
         self.written.append("\n")
@@ -48,6 +49,9 @@ class Config:
     def get_plugin(self, name: str) -> Any:  # noqa: ANN401  (as pluggy)
         return {"terminalreporter": self.terminal, "capturemanager": self}[name]
 
+    def get_terminal_writer(self) -> Terminal | None:
+        return self.terminal
+
     def get_verbosity(self) -> int:
         return self.verbosity
 
@@ -64,10 +68,23 @@ def shown(config: Config) -> None:
         progress.show("diag\x1bnosis")
 
 
-def test_a_terminal_gets_one_live_line_that_is_gone_at_the_end() -> None:
+def test_a_terminal_gets_one_live_line_below_pytests_own_that_is_gone_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal(isatty=True)
     shown(Config(terminal))
-    assert terminal.written == ["\rrefinery: admits: gap analysis", "\rrefinery: admits: diag\\x1bnosis", "\r"]
+    assert terminal.written == []
+    erase = "\r\x1b[2K"
+    live = f"\n{erase}refinery: admits: gap analysis{erase}refinery: admits: diag\\x1bnosis"
+    assert capsys.readouterr().out == f"{live}{erase}\x1b[1A\x1b[21C"
+
+
+def test_a_terminal_that_cannot_move_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    terminal = Terminal(isatty=True)
+    shown(Config(terminal))
+    assert terminal.written[:2] == ["\n", "refinery: admits: gap analysis"]
 
 
 def test_a_file_gets_plain_lines() -> None:
