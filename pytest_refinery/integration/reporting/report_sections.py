@@ -47,7 +47,7 @@ def _hide_secrets(longrepr: Any, scrubber: Scrubber) -> None:  # noqa: ANN401  (
     for trace, crash in chain:
         for entry in getattr(trace, "reprentries", ()):
             for shown in filter(None, (entry, getattr(entry, "reprlocals", None))):
-                shown.lines[:] = scrubber.text("\n".join(shown.lines)).split("\n")
+                shown.lines[:] = _without_secrets(shown.lines, scrubber)
             arguments = getattr(entry, "reprfuncargs", None)
             if arguments is not None:
                 arguments.args = [(name, scrubber.text(str(value))) for name, value in arguments.args]
@@ -61,6 +61,13 @@ def cassette_to_report(item: pytest.Item, report: pytest.TestReport) -> bool:
     if record is not None:
         cast("Any", report).refinery_tape = record.model_dump(mode="json")
     return record is not None
+
+
+def _without_secrets(lines: list[str], scrubber: Scrubber) -> list[str]:
+    # Together: a secret may stand on several lines. Those of the style "native" end with line ends of their own.
+    joint = "" if lines and lines[-1].endswith("\n") else "\n"
+    text = scrubber.text(joint.join(lines))
+    return text.split("\n") if joint else text.splitlines(keepends=True)
 
 
 def _encodable(data: object) -> object:
