@@ -10,7 +10,7 @@ from pytest_refinery.errors import CheckError
 from pytest_refinery.expectations.demands import Demand
 from pytest_refinery.expectations.fields import Count, Omittable, OneOrMany, Regex, Seconds, TextValue, refuse, search
 from pytest_refinery.expectations.verdicts import Decision, Facts, Verdict, counted, quoted, verdict
-from pytest_refinery.traces import messages
+from pytest_refinery.traces import tool_errors
 from pytest_refinery.traces.model import RunKind
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 class Errors(Demand):
     """The runs that failed. An error that parents pass on counts once, where it arose."""
 
-    none: Omittable[Literal[True]] = Field(default=None, description="No run may have failed.")
+    none: Omittable[Literal[True]] = Field(
+        default=None, description="No run may have failed, and no tool's result may say that it has."
+    )
     at_most: Omittable[Count] = Field(default=None, description="How many runs may have failed.")
     not_matches: OneOrMany[Regex] = Field(default=(), description="Regular expressions that no error text may match.")
 
@@ -60,9 +62,12 @@ ErrorsOrNone: TypeAlias = Annotated[Errors, _OrTheWordNone]
 
 def _error(run: Run) -> str | None:
     """Return the error of a run, or of the tool result in it that calls itself one."""
-    if run.error or run.kind not in {RunKind.TOOL, RunKind.MESSAGE}:
-        return run.error
-    return next((message.text for message in messages.read([run.outputs]).messages if message.is_error), None)
+    return run.error or tool_errors.of(run)
+
+
+def _shown(run: Run, error: str, *, at: int = 0) -> str:
+    said = "" if run.error else ", as the tool's result says"
+    return f"{quoted(error, at=at)}{said}"
 
 
 def _is_passed_on(run: Run, trace: Trace) -> bool:
@@ -75,14 +80,16 @@ def _few_errors(name: str, expected: str, failures: Sequence[tuple[Run, str]], *
     run, error = failures[min(limit, len(failures) - 1)]
     argument = "none" if name == "errors.none" else limit
     facts = Facts(argument=argument, error=error, number=len(failures), limit=limit)
-    return verdict(name, run, Decision(len(failures) <= limit, expected, f"{len(failures):,}: {quoted(error)}", facts))
+    return verdict(
+        name, run, Decision(len(failures) <= limit, expected, f"{len(failures):,}: {_shown(run, error)}", facts)
+    )
 
 
 def _no_such_error(pattern: str, failures: Sequence[tuple[Run, str]]) -> Verdict:
     expected = f"no error that matches {quoted(pattern)}"
     for run, error in failures:
         if span := search(pattern, error):
-            shown = quoted(error, at=span[0])
+            shown = _shown(run, error, at=span[0])
             facts = Facts(argument=pattern, text=error[slice(*span)], error=error)
             decision = Decision(passed=False, expected=expected, actual=shown, facts=facts)
             return verdict("errors.not_matches", run, decision)

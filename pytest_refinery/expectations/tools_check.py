@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
 
 from pytest_refinery.expectations import tool_calls
 from pytest_refinery.expectations.demands import Demand
@@ -51,6 +52,7 @@ _Decide: TypeAlias = "Callable[[Sequence[Call], Any], _Decided]"
 class Tools(Demand):
     """The tools that the agent called."""
 
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"any_order"})
     called: OneOrMany[TextValue] = Field(default=(), description="Tools that must have been called.")
     not_called: OneOrMany[TextValue] = Field(default=(), description="Tools that must not have been called.")
     in_order: OneOrMany[TextValue] = Field(
@@ -60,6 +62,9 @@ class Tools(Demand):
         default={},
         min_length=1,
         description="For each tool, arguments that one of its calls must have had; it may have had others beside them.",
+    )
+    any_order: StrictBool = Field(
+        default=False, description="Whether lists in 'arguments' may have their items in any order."
     )
     at_most: Omittable[Limits] = Field(
         default=None, description="How many calls there may be: a number for all tools, or a number for each."
@@ -77,7 +82,8 @@ class Tools(Demand):
         yield from (("not_called", _not_called, name) for name in self.not_called)
         if self.in_order:
             yield "in_order", _in_order, self.in_order
-        yield from (("arguments", _arguments, item) for item in self.arguments.items())
+        arguments = partial(_arguments, any_order=self.any_order)
+        yield from (("arguments", arguments, item) for item in self.arguments.items())
         yield from (("at_most", _at_most, item) for item in (self.at_most or {}).items())
 
 
@@ -118,10 +124,10 @@ def _objected(calls: Sequence[Call]) -> tuple[ObjectedCall, ...]:
     return tuple(ObjectedCall(call.run.id, call.name, call.readings[-1]) for call in calls)
 
 
-def _arguments(calls: Sequence[Call], demanded: tuple[str, Mapping[str, Any]]) -> _Decided:
+def _arguments(calls: Sequence[Call], demanded: tuple[str, Mapping[str, Any]], *, any_order: bool) -> _Decided:
     name, subset = demanded
     made = [call for call in calls if call.name == name]
-    compared = [(_nearest(call, subset), call) for call in made]
+    compared = [(_nearest(call, subset, any_order=any_order), call) for call in made]
     expected = f"a call of {quoted(name)} with {_shown(subset)}"
     facts = Facts(argument=dict(subset), tool=name, calls=_objected(made))
     if not compared:
@@ -133,8 +139,43 @@ def _arguments(calls: Sequence[Call], demanded: tuple[str, Mapping[str, Any]]) -
     return call.run, Decision(passed=False, expected=expected, actual=nearest, facts=facts)
 
 
-def _nearest(call: Call, subset: Mapping[str, Any]) -> list[str]:
-    return min((list(_differences(subset, reading, "")) for reading in call.readings), key=len)
+def _nearest(call: Call, subset: Mapping[str, Any], *, any_order: bool) -> list[str]:
+    readings = (_ordered_like(subset, reading) if any_order else reading for reading in call.readings)
+    return min((list(_differences(subset, reading, "")) for reading in readings), key=len)
+
+
+def _ordered_like(expected: object, actual: object) -> object:
+    """Return ``actual`` with the items of its lists in the places where ``expected`` has what they meet."""
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        return {key: _ordered_like(expected[key], item) if key in expected else item for key, item in actual.items()}
+    if not isinstance(expected, list) or not isinstance(actual, list) or len(expected) != len(actual):
+        return actual
+    items = [[_ordered_like(wanted, item) for item in actual] for wanted in expected]
+    fits = [
+        [other for other, item in enumerate(row) if not any(_differences(wanted, item, ""))]
+        for wanted, row in zip(expected, items, strict=True)
+    ]
+    taken = _assigned(fits)
+    rest = iter([other for other in range(len(actual)) if other not in taken.values()])
+    return [items[place][taken[place] if place in taken else next(rest)] for place in range(len(expected))]
+
+
+def _assigned(fits: Sequence[Sequence[int]]) -> dict[int, int]:
+    """Return for as many places as can be one of those that fit it, each once (by augmenting paths)."""
+    owner: dict[int, int] = {}
+
+    def place(which: int, tried: set[int]) -> bool:
+        for other in fits[which]:
+            if other not in tried:
+                tried.add(other)
+                if other not in owner or place(owner[other], tried):
+                    owner[other] = which
+                    return True
+        return False
+
+    for which in range(len(fits)):
+        place(which, set())
+    return {which: other for other, which in owner.items()}
 
 
 def _differences(expected: object, actual: object, path: str) -> Iterator[str]:

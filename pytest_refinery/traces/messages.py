@@ -86,6 +86,8 @@ def answer_text(value: object) -> str | None:
     """
     if isinstance(value, str):
         return value
+    if _is_empty_result(value):
+        return None
     named = _named_answers(value)
     speaking = next((item for item in named if _speaks(item)), None)
     if speaking is not None:
@@ -98,6 +100,14 @@ def answer_text(value: object) -> str | None:
     if named:
         return answer_text(named[0])
     return _rest_text(reading.rest) or (said[-1].text if said else None)
+
+
+def _is_empty_result(value: object) -> bool:
+    """Tell whether a value is the result of an LLM that generated nothing."""
+    results = [value[key] for key in ("generations", "choices") if key in value] if isinstance(value, Mapping) else []
+    return bool(results) and not any(
+        item for result in results for item in (result if isinstance(result, list) else [1])
+    )
 
 
 def role_of(word: str) -> str:
@@ -244,7 +254,7 @@ def _from_role(role: str, value: Mapping[str, Any]) -> list[Message]:
         name=_optional(value.get("name")),
         tool_calls=_tool_calls(value, content.calls),
         tool_call_id=_optional(value.get("tool_call_id")),
-        is_error=value.get("status") == "error",
+        is_error=value.get("status") == "error" or True in (value.get("error"), value.get("is_error")),
     )
     only_carries = content.results and not text and not message.tool_calls
     return content.results if only_carries else [*content.results, message]

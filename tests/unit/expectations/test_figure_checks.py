@@ -34,7 +34,7 @@ def test_an_error_that_parents_pass_on_counts_once() -> None:
 def test_a_tool_result_that_calls_itself_an_error_is_one() -> None:
     result = {"type": "tool", "content": "Error: no such tool", "status": "error", "tool_call_id": "c1"}
     trace = make_trace(make_run("agent"), make_run("tool", "tool", parent_id="agent", outputs={"output": result}))
-    assert decide("errors", "none", trace).actual == "1: 'Error: no such tool'"
+    assert decide("errors", "none", trace).actual == "1: 'Error: no such tool', as the tool's result says"
 
 
 def test_an_error_in_a_transcript_is_found() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_refinery.expectations.checks import run_checks
 from tests.unit.expectations.made import answering, calling, decide, make_check
@@ -148,3 +150,33 @@ def test_each_demand_has_a_verdict_of_its_own() -> None:
         ("tools.at_most", True),
         ("tools.at_most", False),
     ]
+
+
+LISTS = calling(("book", {"seats": [{"row": 1, "side": "left"}, {"row": 2}, 3]}))
+
+
+@pytest.mark.parametrize(
+    ("seats", "is_met"),
+    [
+        ([3, {"row": 2}, {"row": 1}], True),
+        ([{"row": 1}, {"row": 2}, 3], True),
+        ([{}, {"row": 1}, 3], True),
+        ([3, {"row": 2}, {"row": 2}], False),
+        ([3, {"row": 2}], False),
+        ([3, 3, {"row": 1}], False),
+    ],
+)
+def test_lists_may_be_met_in_any_order_on_request(seats: list[object], *, is_met: bool) -> None:
+    assert decide("tools", {"arguments": {"book": {"seats": seats}}, "any_order": True}, LISTS).passed is is_met
+
+
+def test_lists_have_their_order_without_that_request() -> None:
+    assert not decide("tools", {"arguments": {"book": {"seats": [3, {"row": 2}, {"row": 1}]}}}, LISTS).passed
+
+
+@given(st.permutations(list(range(6))), st.lists(st.integers(0, 3), min_size=6, max_size=6))
+def test_each_permutation_of_a_list_meets_it(order: list[int], values: list[int]) -> None:
+    trace = calling(("put", {"values": [values[place] for place in order]}))
+    assert decide("tools", {"arguments": {"put": {"values": values}}, "any_order": True}, trace).passed
+    other = [*values[:-1], 9]
+    assert not decide("tools", {"arguments": {"put": {"values": other}}, "any_order": True}, trace).passed
