@@ -57,6 +57,11 @@ bench: $(VENV)/.bench ## measure anew what benchmarks/results holds
 	$(BIN)/python -m benchmarks.formats --data $(DATA)
 	$(BIN)/python -m benchmarks.page --data $(DATA)
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --write
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --kind turns --modes checks --write
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --set planted --write
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --set planted --half other --write
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --set german --write
+	$(BIN)/python -m benchmarks.accuracy.speed --data $(DATA) --write
 
 clean: ## remove the environment and every cache
 	rm -rf $(VENV) build dist .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

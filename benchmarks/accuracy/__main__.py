@@ -11,17 +11,18 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from benchmarks import machine
-from benchmarks.accuracy import data_sets, report, trial
+from benchmarks.accuracy import data_sets, metrics, precision, report, trial
 from benchmarks.accuracy.labelled import Mode
 from benchmarks.accuracy.planted import cases as planted
 from benchmarks.accuracy.planted.formats import FORMATS
 from pytest_refinery import options, wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from benchmarks.accuracy.labelled import Labelled
     from pytest_refinery.analysis.engine import Engine
@@ -36,8 +37,10 @@ _READING = (
 def main() -> None:
     """Ask the analyst about every trace, print the page, and write it where asked to."""
     chosen = _parser().parse_args()
-    results = measured(_engine(chosen.analyst), chosen.analyst, _cases(chosen), chosen.modes)
-    print(page := report.page(results, title=f"How right is a diagnosis? ({chosen.set})", about=_about(chosen)))
+    engine = _engine(chosen.analyst)
+    results = measured(engine, chosen.analyst, _cases(chosen), chosen.modes)
+    about = [*_about(chosen), *_other_formats(chosen, engine, results)]
+    print(page := report.page(results, title=f"How right is a diagnosis? ({chosen.set})", about=about))
     if chosen.write:
         _write("-".join(["accuracy", chosen.analyst, *_variant(chosen)]), results, page)
 
@@ -48,6 +51,21 @@ def _cases(chosen: argparse.Namespace) -> list[Labelled]:
     if chosen.set == "german":
         return planted.read_german(form=chosen.format)
     return planted.read(chosen.data, chosen=chosen.half, form=chosen.format)
+
+
+def _other_formats(chosen: argparse.Namespace, engine: Engine, results: report.Results) -> Iterator[str]:
+    """Yield whether the format of a file changes a diagnosis; it must not."""
+    if chosen.set == "labelled" or Mode.CHECKS not in results.answers:
+        return
+    for other in sorted(set(FORMATS) - {chosen.format}):
+        cases = _cases(argparse.Namespace(**{**vars(chosen), "format": other}))
+        answers = trial.ask(engine, cases)
+        pairs = zip(answers, results.answers[Mode.CHECKS], strict=True)
+        same = fmean(answer.step == before.step for answer, before in pairs)
+        known = [pair for pair in zip(cases, answers, strict=True) if pair[0].decisive is not None]
+        exact = fmean(metrics.is_right(*pair) for pair in known)
+        yield ""
+        yield f"As {other} files: the same step in {100 * same:.1f} % of the cases, exact step {100 * exact:.1f} %."
 
 
 def _about(chosen: argparse.Namespace) -> list[str]:
@@ -86,7 +104,8 @@ def _engine(analyst: str) -> Engine:
 def measured(engine: Engine, analyst: str, cases: Sequence[Labelled], modes: Sequence[Mode]) -> report.Results:
     """Return what the analyst of ``engine`` says about the cases in each mode."""
     answers = {mode: trial.ask(engine, cases, mode) for mode in modes}
-    return report.Results(analyst, cases, answers)
+    is_counted = analyst == "builtin" and Mode.CHECKS in modes
+    return report.Results(analyst, cases, answers, precision.left_out(cases) if is_counted else ())
 
 
 def _write(name: str, results: report.Results, page: str) -> None:

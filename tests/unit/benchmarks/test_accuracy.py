@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from benchmarks.accuracy import data_sets, floors, metrics, report, support, teams, trial
+from benchmarks.accuracy import data_sets, floors, metrics, precision, report, support, teams, trial
 from benchmarks.accuracy.labelled import Answer, Labelled, Mode
 from pytest_refinery import wiring
 from pytest_refinery.analysis.schemas import Confidence
+from pytest_refinery.analysts.rules import confidence
+from pytest_refinery.analysts.rules.analyst import RulesAnalyst
 from pytest_refinery.expectations.checks import Check
 from pytest_refinery.settings import Settings
 from pytest_refinery.traces.model import Run, Trace
 from tests.data_paths import require
 
+_RULES = Settings(analyst="builtin")
 _SAID = (
     ("Planner", "Task: say how many people live there."),
     ("Solver", "Let us assume 9000."),
@@ -122,6 +126,38 @@ def test_precision_counts_what_was_named_and_leaves_out_what_was_not_determined(
     assert metrics.by_rule(cases, answers) == {"assumed": metrics.Precision(said=2, right=1)}
 
 
+def test_the_counts_of_a_rule_are_kept_apart_by_data_set() -> None:
+    cases = [labelled(), labelled(), replace(labelled(), data_set="other"), labelled()]
+    answers = [
+        answer(1, rule="assumed"),
+        answer(0, rule="assumed"),
+        answer(1, rule="assumed"),
+        answer(None, rule="assumed", is_determined=False),
+    ]
+    assert precision.counts(cases, answers) == {"assumed": {"made": (1, 2), "other": (1, 1)}}
+
+
+def test_the_file_of_counts_has_a_line_for_each_data_set() -> None:
+    text = precision.as_text({"b": {"tau": (1, 2)}, "a": {"tau": (0, 3), "made": (4, 5)}})
+    assert json.loads(text) == {"a": {"made": [4, 5], "tau": [0, 3]}, "b": {"tau": [1, 2]}}
+    assert '  "made": [4, 5],\n' in text
+
+
+class _Asked(RulesAnalyst):
+    table: object = None
+
+    def __init__(self, table: confidence.Precision) -> None:
+        super().__init__(table)
+        _Asked.table = table
+
+
+def test_a_confidence_can_rest_on_the_other_data_sets_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confidence, "shipped", lambda: {"rule": {"made": (9, 9), "other": (1, 2)}})
+    monkeypatch.setattr(precision, "RulesAnalyst", _Asked)
+    precision.without("made")
+    assert _Asked.table == {"rule": {"other": (1, 2)}}
+
+
 @pytest.mark.parametrize(
     ("fix", "carried"),
     [
@@ -152,7 +188,7 @@ def test_each_mode_gives_its_own_sentence() -> None:
 
 
 def test_an_analyst_is_asked_through_the_engine() -> None:
-    found = trial.ask_one(wiring.build(Settings(analyst="builtin")).engine, labelled())
+    found = trial.ask_one(wiring.build(_RULES).engine, labelled())
     assert (found.coverage, found.tokens) == (1.0, 0)
     assert found.verified == found.quotes
     assert len(found.candidates) <= 3
