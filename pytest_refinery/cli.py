@@ -290,13 +290,13 @@ def _case_of_expectation(given: argparse.Namespace, services: wiring.Services) -
 
 
 def _judged(case: Case, expectation: Expectation, judge: Judge, *, sent: Case) -> Case | None:
-    from pytest_refinery.analysis import cases, deciding
-    from pytest_refinery.analysis.job import TimedJob
+    from pytest_refinery.analysis import cases, verdicts
+    from pytest_refinery.analysis.diagnosis_job import TimedJob
     from pytest_refinery.analysis.records import JudgeVerdict
 
     settings = options.read_environment()
     job = TimedJob(settings.timeout, max_wait=settings.max_wait)
-    found = deciding.decide(judge, sent, job, trials=expectation.trials, pass_rate=expectation.pass_rate)
+    found = verdicts.decide(judge, sent, job, trials=expectation.trials, pass_rate=expectation.pass_rate)
     if found.verdict == JudgeVerdict.UNDECIDED:
         msg = f"The judge could not decide it. {cases.reasons(found)}"
         raise Undecided(msg)

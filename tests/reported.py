@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pytest_refinery.analysis import pictures
-from pytest_refinery.analysis.compiling import compile_report
 from pytest_refinery.analysis.records import (
     AgentRecord,
     CheckRecord,
@@ -31,6 +30,7 @@ from pytest_refinery.analysis.schemas import (
     StalePrompt,
     SuggestedFix,
 )
+from pytest_refinery.analysis.session_report import compile_report
 from pytest_refinery.traces.model import Run, Trace
 
 PROMISE = "From now on I will leave them out."

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.composition import Composer
-from pytest_refinery.analysis.job import TimedJob
+from pytest_refinery.analysis.diagnosis_job import TimedJob
 from pytest_refinery.analysis.ports import PreparingAnalyst
 from pytest_refinery.analysis.stages import Stages, nobody_watches
 from pytest_refinery.digest import grouping, render

@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from pytest_refinery.analysis.frozen import Frozen
 from pytest_refinery.analysis.records import Outcome, RootCause
 from pytest_refinery.analysis.schemas import SCHEMA_VERSION
 from pytest_refinery.errors import RefineryError
@@ -25,12 +26,7 @@ class ForeignReportError(RefineryError):
     """What should be an earlier report is something else."""
 
 
-class _Lenient(BaseModel):
-    # Later versions may add fields.
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class PastFailure(_Lenient):
+class PastFailure(Frozen):
     """One diagnosed failure of an earlier run; ``run`` is the name of the responsible run."""
 
     nodeid: str
@@ -49,7 +45,7 @@ class PastFailure(_Lenient):
         return self.nodeid, self.failure_type, self.run
 
 
-class Past(_Lenient):
+class Past(Frozen):
     """The failures of an earlier run, and how to call that run."""
 
     schema_version: int = SCHEMA_VERSION
@@ -65,19 +61,19 @@ class Past(_Lenient):
         return failure.key in self._marks or failure.place in self._marks
 
 
-class _Diagnosis(_Lenient):
+class _Diagnosis(Frozen):
     failure_type: str | None
     cause: str = ""
     root_cause: str | None
     responsible_run_name: str | None = None
 
 
-class _Item(_Lenient):
+class _Item(Frozen):
     nodeid: str
     diagnosis: _Diagnosis | None = None
 
 
-class _Report(_Lenient):
+class _Report(Frozen):
     schema_version: int
     expectations: tuple[_Item, ...]
 

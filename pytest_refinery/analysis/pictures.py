@@ -9,8 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
+from pytest_refinery.analysis.frozen import Frozen
 from pytest_refinery.digest.lines import fold, visible
 from pytest_refinery.traces import conversation, messages
 from pytest_refinery.traces.model import Message
@@ -28,11 +27,7 @@ _LONGEST_NAME = 200
 _AROUND_A_QUOTE = 400
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class PictureMessage(_Frozen):
+class PictureMessage(Frozen):
     """One distinct message; each of ``calls`` is a tool call as ``name(arguments)``."""
 
     role: str
@@ -43,7 +38,7 @@ class PictureMessage(_Frozen):
     is_error: bool = False
 
 
-class PictureRun(_Frozen):
+class PictureRun(Frozen):
     """One row.
 
     Attributes:
@@ -74,7 +69,7 @@ class PictureRun(_Frozen):
     outputs: int | None = None
 
 
-class PictureStep(_Frozen):
+class PictureStep(Frozen):
     """One step of the conversation: who speaks, in the run of which number, and a place in ``messages``."""
 
     run: int
@@ -82,7 +77,7 @@ class PictureStep(_Frozen):
     speaker: str = ""
 
 
-class Picture(_Frozen):
+class Picture(Frozen):
     """A whole trace, as small as it gets.
 
     ``cut`` says what was left out, in one sentence; it is empty where nothing was.

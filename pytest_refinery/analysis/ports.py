@@ -282,7 +282,7 @@ class SharedCause:
 
 
 @dataclass(frozen=True)
-class Told:
+class FailureSummary:
     """What a summariser says of the failures of a session.
 
     Attributes:
@@ -307,7 +307,7 @@ class Summariser(Protocol):
         """A text that differs wherever its answers to the same failures might."""
         ...
 
-    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> Told:
+    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> FailureSummary:
         """Return what the diagnosed ``failures`` of a session have in common.
 
         Raises:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
-
+from pytest_refinery.analysis.frozen import Frozen
 from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Diagnosis, Evidence, StageReport
 
 
@@ -22,11 +21,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ExpectationRecord(_Frozen):
+class ExpectationRecord(Frozen):
     """The expectation as the expert wrote it, and where (1-based line)."""
 
     id: str
@@ -37,7 +32,7 @@ class ExpectationRecord(_Frozen):
     tags: tuple[str, ...] = ()
 
 
-class TraceRecord(_Frozen):
+class TraceRecord(Frozen):
     """The trace that was judged; ``is_anew`` where an agent was run for it, instead of one recorded before."""
 
     id: str
@@ -49,7 +44,7 @@ class TraceRecord(_Frozen):
     is_anew: bool = False
 
 
-class CheckRecord(_Frozen):
+class CheckRecord(Frozen):
     """One check and how it came out."""
 
     name: str
@@ -68,7 +63,7 @@ class JudgeVerdict(StrEnum):
     UNDECIDED = "undecided"
 
 
-class JudgeRecord(_Frozen):
+class JudgeRecord(Frozen):
     """The model's verdict, where no check decides.
 
     ``met`` and ``not_met`` count the trials that ended so; ``quotes`` were found again in the trace. A ``cached``
@@ -88,7 +83,7 @@ class JudgeRecord(_Frozen):
     notes: tuple[str, ...] = ()
 
 
-class TrialRecord(_Frozen):
+class TrialRecord(Frozen):
     """One run of the agent and how it came out; ``error`` says why that is open."""
 
     number: int
@@ -99,7 +94,7 @@ class TrialRecord(_Frozen):
     error: str | None = None
 
 
-class AgentRecord(_Frozen):
+class AgentRecord(Frozen):
     """The agent that was run anew, and each of its trials.
 
     Attributes:
@@ -119,7 +114,7 @@ class AgentRecord(_Frozen):
         return sum(trial.outcome == Outcome.PASSED for trial in self.trials)
 
 
-class PlanRecord(_Frozen):
+class PlanRecord(Frozen):
     """What an item would cost that was neither judged nor diagnosed: requests and tokens."""
 
     calls: int = 0
@@ -128,7 +123,7 @@ class PlanRecord(_Frozen):
     most_output_tokens: int = 0
 
 
-class ItemRecord(_Frozen):
+class ItemRecord(Frozen):
     """One item: ``error`` says why there is no verdict, or no (whole) diagnosis; ``plan`` what it would cost.
 
     Where an agent was run anew, trace, checks, judge and diagnosis are those of one of its trials.
@@ -148,8 +143,13 @@ class ItemRecord(_Frozen):
     agent: AgentRecord | None = None
     is_known: bool | None = None
 
+    @property
+    def has_cause(self) -> bool:
+        """Whether it was diagnosed, and a cause was found."""
+        return self.diagnosis is not None and self.diagnosis.is_determined
 
-class RootCause(_Frozen):
+
+class RootCause(Frozen):
     """Failures of one cause.
 
     Attributes:
@@ -164,7 +164,7 @@ class RootCause(_Frozen):
     is_known: bool | None = None
 
 
-class Comparison(_Frozen):
+class Comparison(Frozen):
     """How this run stands beside an earlier one.
 
     Attributes:
@@ -178,7 +178,7 @@ class Comparison(_Frozen):
     gone: tuple[RootCause, ...] = ()
 
 
-class SummaryRecord(_Frozen):
+class SummaryRecord(Frozen):
     """What the summary over all failures cost where a model was asked, and why it gave no answer where it did not.
 
     ``cached`` says that it was made in an earlier session.
@@ -188,6 +188,20 @@ class SummaryRecord(_Frozen):
     cost: StageReport
     cached: bool = False
     problem: str | None = None
+
+
+class GroupedFailures(Frozen):
+    """How the failures of a session are grouped, and what is said of all of them."""
+
+    summary: str
+    causes: tuple[RootCause, ...]
+
+
+class SummaryResult(Frozen):
+    """What came of asking for a summary: ``grouped`` is ``None`` where there was no usable answer."""
+
+    grouped: GroupedFailures | None
+    record: SummaryRecord
 
 
 class SessionPlan(PlanRecord):
@@ -205,7 +219,7 @@ class SessionPlan(PlanRecord):
     most_dollars: float | None = None
 
 
-class SessionRecord(_Frozen):
+class SessionRecord(Frozen):
     """The run as a whole: sums over all that was diagnosed and judged in it.
 
     Attributes:
@@ -232,7 +246,7 @@ class SessionRecord(_Frozen):
     summary: SummaryRecord | None = None
 
 
-class Report(_Frozen):
+class Report(Frozen):
     """The whole of ``report.json``."""
 
     schema_version: int = SCHEMA_VERSION

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from pytest_refinery.analysis.frozen import Frozen
 
 SCHEMA_VERSION = 2
 
@@ -33,11 +35,11 @@ class Confidence(StrEnum):
     LOW = "low"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Strict(Frozen):
+    model_config = ConfigDict(extra="forbid")
 
 
-class Evidence(_Frozen):
+class Evidence(_Strict):
     """A quote from a run, and why it matters.
 
     ``verified`` and ``run_number`` (the run's 1-based place) are set by code that has found the
@@ -51,7 +53,7 @@ class Evidence(_Frozen):
     verified: bool = False
 
 
-class Finding(_Frozen):
+class Finding(_Strict):
     """Something that went wrong in one run, as stage 1 sees it.
 
     Attributes:
@@ -72,7 +74,7 @@ class Finding(_Frozen):
     evidence: tuple[Evidence, ...] = ()
 
 
-class GroupAnalysis(_Frozen):
+class GroupAnalysis(_Strict):
     """Stage 1 for one group of runs.
 
     ``runs_read`` are the ids of the runs whose content the analyst was really given.
@@ -83,7 +85,7 @@ class GroupAnalysis(_Frozen):
     runs_read: tuple[str, ...] = ()
 
 
-class Gap(_Frozen):
+class Gap(_Strict):
     """What was expected beside what was there."""
 
     expected: str
@@ -91,7 +93,7 @@ class Gap(_Frozen):
     run_id: str | None = None
 
 
-class GapAnalysis(_Frozen):
+class GapAnalysis(_Strict):
     """Stage 2."""
 
     gaps: tuple[Gap, ...] = ()
@@ -99,7 +101,7 @@ class GapAnalysis(_Frozen):
     wrong_assumptions: tuple[str, ...] = ()
 
 
-class SuggestedFix(_Frozen):
+class SuggestedFix(_Strict):
     """A change that would have prevented the failure.
 
     Attributes:
@@ -120,7 +122,7 @@ class SuggestedFix(_Frozen):
     verified: bool = False
 
 
-class Candidate(_Frozen):
+class Candidate(_Strict):
     """A run that may be the decisive one.
 
     ``run_number`` (the run's 1-based place) and ``run_name`` are set by code, never by an analyst.
@@ -137,7 +139,7 @@ class Candidate(_Frozen):
     share: float = Field(ge=0, le=1)
 
 
-class Conclusion(_Frozen):
+class Conclusion(_Strict):
     """Stage 3: the decisive run, which done right would have led to the expected outcome.
 
     ``cause`` says the cause in words that hold for every failure of its kind; failures are
@@ -162,7 +164,7 @@ class Conclusion(_Frozen):
     executive_summary: str = ""
 
 
-class Coverage(_Frozen):
+class Coverage(_Strict):
     """The share of the trace's runs whose content the analyst was given."""
 
     runs_total: int
@@ -171,7 +173,7 @@ class Coverage(_Frozen):
     missing_run_ids: tuple[str, ...] = ()
 
 
-class StageReport(_Frozen):
+class StageReport(_Strict):
     """What one stage cost.
 
     ``model`` is the model that was asked, where the diagnosis is not its own: it gave no usable answer.
@@ -186,7 +188,7 @@ class StageReport(_Frozen):
     seconds_waited: float = 0.0
 
 
-class StalePrompt(_Frozen):
+class StalePrompt(_Strict):
     """A prompt file that is not what the agent was told when the trace was recorded.
 
     Attributes:
@@ -204,7 +206,7 @@ class StalePrompt(_Frozen):
     only_in_file: tuple[str, ...] = ()
 
 
-class Diagnosis(_Frozen):
+class Diagnosis(_Strict):
     """The result of the stages for one failed item.
 
     ``partial`` gives the reason where something was missing, else ``None``. ``failure_type`` and ``root_cause`` are

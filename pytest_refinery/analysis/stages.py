@@ -20,7 +20,7 @@ from pytest_refinery.errors import AnalysisError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from pytest_refinery.analysis.job import TimedJob
+    from pytest_refinery.analysis.diagnosis_job import TimedJob
     from pytest_refinery.analysis.ports import Analyst, Case
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.traces.model import Trace

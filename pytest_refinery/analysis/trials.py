@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import deciding
+from pytest_refinery.analysis import verdicts
 from pytest_refinery.analysis.records import AgentRecord, ItemRecord, Outcome, TrialRecord
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def combined(trials: Sequence[ItemRecord], *, target: str, planned: int, pass_ra
         planned: How often it was to be run; where there are fewer trials, the last one ended it.
         pass_rate: The share of the planned trials that must meet the expectation.
     """
-    wanted = deciding.wanted(planned, pass_rate)
+    wanted = verdicts.wanted(planned, pass_rate)
     outcome = _outcome(trials, planned=planned, wanted=wanted)
     shown = next(number for number, trial in enumerate(trials, start=1) if trial.outcome == outcome)
     agent = AgentRecord(

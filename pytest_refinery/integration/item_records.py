@@ -10,13 +10,13 @@ from pytest_refinery import wiring
 from pytest_refinery.analysis import outgoing
 
 if TYPE_CHECKING:
+    from pytest_refinery.analysis.cassette_records import CassetteRecord
     from pytest_refinery.analysis.records import ItemRecord
-    from pytest_refinery.analysis.tapes import TapeRecord
     from pytest_refinery.scrubbing.scrubber import Scrubber
     from pytest_refinery.traces.source import TraceSource
 
 _RECORD: pytest.StashKey[ItemRecord] = pytest.StashKey()
-_TAPE: pytest.StashKey[TapeRecord] = pytest.StashKey()
+_TAPE: pytest.StashKey[CassetteRecord] = pytest.StashKey()
 _SCRUBBER: pytest.StashKey[Scrubber] = pytest.StashKey()
 # Who loads traces for an item: that of its folder, or of its open cassette.
 SOURCE: pytest.StashKey[TraceSource] = pytest.StashKey()
@@ -61,12 +61,12 @@ def record_of(item: pytest.Item) -> ItemRecord:
     return item.stash[_RECORD]
 
 
-def store_cassette_record(item: pytest.Item, record: TapeRecord) -> None:
+def store_cassette_record(item: pytest.Item, record: CassetteRecord) -> None:
     """Keep what came of the item's cassette."""
     item.stash[_TAPE] = record
 
 
-def take_cassette_record(item: pytest.Item) -> TapeRecord | None:
+def take_cassette_record(item: pytest.Item) -> CassetteRecord | None:
     """Return what came of the item's cassette, once."""
     record = item.stash.get(_TAPE, None)
     if record is not None:

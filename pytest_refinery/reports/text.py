@@ -7,7 +7,7 @@ import textwrap
 from itertools import islice
 from typing import TYPE_CHECKING, TypeGuard
 
-from pytest_refinery.analysis.compiling import outcomes
+from pytest_refinery.analysis.session_report import outcomes
 from pytest_refinery.reports.escape import inert, line, name, printable, shortened
 
 if TYPE_CHECKING:

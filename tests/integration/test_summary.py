@@ -246,7 +246,7 @@ def test_half_a_character_breaks_neither_the_run_nor_its_report(
 
 
 SUMMARISER = """\
-from pytest_refinery.analysis.ports import SharedCause, Told
+from pytest_refinery.analysis.ports import SharedCause, FailureSummary
 from pytest_refinery.analysts.rules.analyst import RulesAnalyst
 
 
@@ -283,7 +283,10 @@ def test_ctrl_c_while_it_is_waited_for_ends_the_waiting_and_not_the_report(
     ("body", "shown"),
     [
         (
-            "return Told('All of it.', (SharedCause('Ours.', tuple(one.nodeid for one in failures), 'Do it.'),))",
+            (
+                "names = tuple(one.nodeid for one in failures); "
+                "return FailureSummary('All of it.', (SharedCause('Ours.', names, 'Do it.'),))"
+            ),
             ["in short   All of it.", "2 of 2 failures: Ours. (prompt issue)", "           to do: Do it."],
         ),
         (
@@ -295,7 +298,7 @@ def test_ctrl_c_while_it_is_waited_for_ends_the_waiting_and_not_the_report(
             ["warning: the causes are grouped by their words alone: AttributeError: 'str' object *"],
         ),
         (
-            "return Told('Nothing.', ())",
+            "return FailureSummary('Nothing.', ())",
             ["note       *by their words alone: rules of the house gave", "           no summary: it named no cause*"],
         ),
     ],

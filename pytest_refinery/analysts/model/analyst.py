@@ -22,7 +22,7 @@ from pytest_refinery.digest.grouping import RunText
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pytest_refinery.analysis.ports import Case, Job, Told
+    from pytest_refinery.analysis.ports import Case, FailureSummary, Job
     from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.analysis.schemas import Conclusion, Finding, GapAnalysis
     from pytest_refinery.analysts.model.queries import Query, Search
@@ -129,7 +129,7 @@ class OpenAIAnalyst:
         """Return what one verdict on ``case`` would cost."""
         return self._forecast(_judging(Questions(self._options, case), self._cut_for_judge(case)))
 
-    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> Told:
+    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> FailureSummary:
         """Return what the diagnosed ``failures`` of a session have in common.
 
         Raises:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import compiling, prompt_texts
-from pytest_refinery.analysis.ports import Forecast, SharedCause, Stage, Told
+from pytest_refinery.analysis import prompt_texts, session_report
+from pytest_refinery.analysis.ports import FailureSummary, Forecast, SharedCause, Stage
 from pytest_refinery.analysts.model import answers
 from pytest_refinery.analysts.model.queries import Query
 from pytest_refinery.digest import tokens
@@ -33,7 +33,7 @@ def groups(failures: Sequence[ItemRecord], *, most_tokens: int) -> list[Group]:
     """Return the failures in groups of one cause by its words, the largest first, as many as fit, one at least."""
     by_id = {item.nodeid: item for item in failures}
     found: list[Group] = []
-    for cause in compiling.root_causes(failures):
+    for cause in session_report.root_causes(failures):
         group = tuple(by_id[nodeid] for nodeid in cause.nodeids)
         most_tokens -= tokens.estimate(_row(len(found) + 1, group))
         if found and most_tokens < 0:
@@ -82,7 +82,7 @@ def _short(text: str) -> str:
     return " ".join(text.split())[:_CHARACTERS]
 
 
-def told(answer: answers.SummaryAnswer, found: Sequence[Group]) -> Told:
+def told(answer: answers.SummaryAnswer, found: Sequence[Group]) -> FailureSummary:
     """Return the answer in terms of items; groups that were not shown are dropped."""
     known = dict(enumerate(found, start=1))
     causes = tuple(
@@ -93,7 +93,7 @@ def told(answer: answers.SummaryAnswer, found: Sequence[Group]) -> Told:
         )
         for each in answer.causes
     )
-    return Told(summary=answer.executive_summary, causes=causes)
+    return FailureSummary(summary=answer.executive_summary, causes=causes)
 
 
 def forecast(options: ModelOptions, failures: int, abilities: Abilities) -> Forecast:

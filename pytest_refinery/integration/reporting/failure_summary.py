@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from pytest_refinery.analysis import overview, plans
-from pytest_refinery.analysis.job import TimedJob
-from pytest_refinery.analysis.overview import Overview
+from pytest_refinery.analysis import plans, shared_causes
+from pytest_refinery.analysis.diagnosis_job import TimedJob
 from pytest_refinery.analysis.ports import Summariser
+from pytest_refinery.analysis.records import GroupedFailures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pytest
 
-    from pytest_refinery.analysis.overview import Telling
-    from pytest_refinery.analysis.records import ItemRecord, PlanRecord
+    from pytest_refinery.analysis.records import ItemRecord, PlanRecord, SummaryResult
     from pytest_refinery.integration.reporting.progress import Progress
     from pytest_refinery.settings import Settings
     from pytest_refinery.wiring import Services
@@ -34,7 +33,7 @@ class Summarizer:
         self._settings = settings
         self._progress = progress
 
-    def run(self, services: Services, failures: Sequence[ItemRecord]) -> Telling | None:
+    def run(self, services: Services, failures: Sequence[ItemRecord]) -> SummaryResult | None:
         """Return what the failures have in common, ``None`` where no model is to be asked.
 
         Where traffic is recorded or replayed none is: there is no cassette of a session.
@@ -44,33 +43,33 @@ class Summarizer:
             return None
         return self._ask(summarizer, failures)
 
-    def _ask(self, summariser: Summariser, failures: Sequence[ItemRecord]) -> Telling:
+    def _ask(self, summariser: Summariser, failures: Sequence[ItemRecord]) -> SummaryResult:
         key = _key(summariser, failures)
         kept = self._kept(key)
         if kept is not None:
-            return overview.recalled(summariser.model, kept)
+            return shared_causes.recalled(summariser.model, kept)
         with self._progress.about("summary"):
             self._progress.show(f"what {len(failures)} failures have in common")
-            telling = overview.tell(
+            result = shared_causes.ask(
                 summariser, failures, TimedJob(self._settings.timeout, max_wait=self._settings.max_wait)
             )
-        if self._cache is not None and telling.overview is not None:
-            self._cache.set(_KEY, {"key": key, "overview": telling.overview.model_dump(mode="json")})
-        return telling
+        if self._cache is not None and result.grouped is not None:
+            self._cache.set(_KEY, {"key": key, "overview": result.grouped.model_dump(mode="json")})
+        return result
 
-    def _kept(self, key: str) -> Overview | None:
+    def _kept(self, key: str) -> GroupedFailures | None:
         kept = self._cache.get(_KEY, None) if self._cache else None
         if not isinstance(kept, dict) or kept.get("key") != key:
             return None
         try:
-            return Overview.model_validate(kept.get("overview"))
+            return GroupedFailures.model_validate(kept.get("overview"))
         except ValidationError:
             return None
 
 
 def plan(analyst: object, failures: int) -> PlanRecord | None:
     """Return what a summary of so many failures would cost, ``None`` where there would be none."""
-    if failures < overview.FEWEST or not isinstance(analyst, Summariser):
+    if failures < shared_causes.FEWEST or not isinstance(analyst, Summariser):
         return None
     return plans.of(analyst.forecast_summary(failures))
 

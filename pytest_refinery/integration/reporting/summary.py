@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery import wiring
-from pytest_refinery.analysis import compiling, history, overview, plans, tapes
-from pytest_refinery.analysis.compiling import session_cost
+from pytest_refinery.analysis import cassette_records, history, plans, session_report, shared_causes
+from pytest_refinery.analysis.cassette_records import CassetteRecord
 from pytest_refinery.analysis.records import ItemRecord, Outcome
-from pytest_refinery.analysis.tapes import TapeRecord
+from pytest_refinery.analysis.session_report import session_cost
 from pytest_refinery.integration.reporting import colours, failure_summary, github, report_files
 from pytest_refinery.integration.reporting.pictures import PictureStore
 from pytest_refinery.integration.reporting.report_sections import TITLE, JUnit
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_refinery.analysis.history import Past
-    from pytest_refinery.analysis.overview import Telling
-    from pytest_refinery.analysis.records import Report, SessionPlan
+    from pytest_refinery.analysis.records import Report, SessionPlan, SummaryResult
     from pytest_refinery.integration.reporting.failure_summary import Summarizer
     from pytest_refinery.settings import Settings
     from pytest_refinery.wiring import Services
@@ -66,7 +65,7 @@ class Summary:
         self._pictures = PictureStore()
         self._records: dict[str, ItemRecord] = {}
         self._crashes: dict[str, str] = {}
-        self._tapes: dict[str, TapeRecord] = {}
+        self._tapes: dict[str, CassetteRecord] = {}
         self._report: Report | None = None
         self._written: list[Path] = []
         self._problems: list[str] = []
@@ -86,7 +85,7 @@ class Summary:
             self._crashes[report.nodeid] = escape.line(report.longreprtext)
         tape = getattr(report, "refinery_tape", None)
         if tape is not None:
-            found = TapeRecord.model_validate(tape)
+            found = CassetteRecord.model_validate(tape)
             self._tapes[found.nodeid] = found
 
     def _show(self, report: pytest.TestReport, record: ItemRecord) -> None:
@@ -109,12 +108,12 @@ class Summary:
         if not self._records:
             return
         records = tuple(self._records.values())
-        self._report = compiling.compile_report(
+        self._report = session_report.compile_report(
             records,
             plugin_version=version("pytest-refinery"),
             dollars=wiring.build_prices(),
             plan=self._plan(),
-            telling=None if exitstatus == pytest.ExitCode.INTERRUPTED else self._summary_result(),
+            summary_result=None if exitstatus == pytest.ExitCode.INTERRUPTED else self._summary_result(),
             past=self._past(),
             replayed={nodeid for nodeid, tape in self._tapes.items() if tape.is_replayed},
         )
@@ -156,10 +155,10 @@ class Summary:
             self._problems.append(str(error))
             return None
 
-    def _summary_result(self) -> Telling | None:
+    def _summary_result(self) -> SummaryResult | None:
         """Return what a model says of all failures together, ``None`` where none is to be asked."""
-        failures = compiling.ordered(record for record in self._records.values() if record.diagnosis is not None)
-        if len(failures) < overview.FEWEST or any(tape.played for tape in self._tapes.values()):
+        failures = session_report.ordered(record for record in self._records.values() if record.has_cause)
+        if len(failures) < shared_causes.FEWEST or any(tape.played for tape in self._tapes.values()):
             return None
         try:
             return self._summarizer.run(self._services(), failures)
@@ -220,9 +219,9 @@ class Summary:
         files = [str(path) for path in self._written]
         lines = text.summary(self._report, files=files, width=width, is_whole=is_whole)
         colours.write(self._config.get_terminal_writer(), lines)
-        if found := tapes.headline(self._tapes.values()):
+        if found := cassette_records.headline(self._tapes.values()):
             terminalreporter.write_line(f"cassettes: {found}")
-        for problem in (*self._problems, *tapes.problems(self._tapes.values())):
+        for problem in (*self._problems, *cassette_records.problems(self._tapes.values())):
             said = colours.encodable(f"warning: {escape.line(problem)}", self._config.get_terminal_writer())
             terminalreporter.write_line(said, yellow=True)
 

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import tapes
+from pytest_refinery.analysis import cassette_records
+from pytest_refinery.analysis.cassette_records import CassetteRecord
 from pytest_refinery.analysis.records import Outcome
-from pytest_refinery.analysis.tapes import TapeRecord
 from pytest_refinery.errors import CassetteError, Undecided
 from pytest_refinery.integration.item_records import (
     ENDS_THE_RUN,
@@ -160,7 +160,7 @@ class ItemCassette:
             return
         del item.stash[SOURCE]
         unused = ended.tape.unused if _is_whole(item) and not ended.faults else ()
-        record = TapeRecord(
+        record = CassetteRecord(
             nodeid=stable_nodeid(item),
             path=self._shown(ended.tape.path),
             played=ended.tape.played,
@@ -171,7 +171,8 @@ class ItemCassette:
         self._discarded = ""
         store_cassette_record(item, record)
         if unused and self._settings.strict_cassettes:
-            msg = f"{next(tapes.problems([record]))}. Record it again, or leave --refinery-strict-cassettes away."
+            problem = next(cassette_records.problems([record]))
+            msg = f"{problem}. Record it again, or leave --refinery-strict-cassettes away."
             raise CassetteError(msg)
 
     def _trouble(self, tape: Tape) -> str:

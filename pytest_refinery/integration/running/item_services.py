@@ -166,8 +166,8 @@ class ItemServices:
 
     def judge(self, nodeid: str, case: Case, *, trials: int, pass_rate: float) -> JudgeRecord:
         """Return the judge's verdict on an expectation without checks."""
-        from pytest_refinery.analysis import deciding
-        from pytest_refinery.analysis.job import TimedJob
+        from pytest_refinery.analysis import verdicts
+        from pytest_refinery.analysis.diagnosis_job import TimedJob
 
         judge, cache = self._judge(), self._services.cache
         case = self._services.as_sent(case)
@@ -178,8 +178,8 @@ class ItemServices:
         with self._display.about(nodeid):
             self._display.show("judging")
             # Equal requests are answered in the order in which they were recorded.
-            at_once = 1 if self._services.asks_in_order else deciding.TRIALS_AT_ONCE
-            found = deciding.decide(judge, case, job, trials=trials, pass_rate=pass_rate, at_once=at_once)
+            at_once = 1 if self._services.asks_in_order else verdicts.TRIALS_AT_ONCE
+            found = verdicts.decide(judge, case, job, trials=trials, pass_rate=pass_rate, at_once=at_once)
         if cache:
             cache.keep_verdict(case, found)
         return found

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from pytest_refinery.analysis import history
-from pytest_refinery.analysis.compiling import compile_report
 from pytest_refinery.analysis.history import ForeignReportError, Past
 from pytest_refinery.analysis.records import ItemRecord, Outcome
+from pytest_refinery.analysis.session_report import compile_report
 from tests.unit.analysis.test_records import make_diagnosis, make_item
 
 FAILED = make_item("a", diagnosis=make_diagnosis("A promise."))

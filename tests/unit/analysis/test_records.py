@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from pytest_refinery.analysis.compiling import compile_report
 from pytest_refinery.analysis.records import ExpectationRecord, ItemRecord, Outcome, Report
 from pytest_refinery.analysis.schemas import Confidence, Coverage, Diagnosis, FailureType, StageReport
+from pytest_refinery.analysis.session_report import compile_report
 
 
 def make_diagnosis(cause: str = "", *, root_cause: str = "The prompt is silent.") -> Diagnosis:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.analysis.compiling import compile_report
 from pytest_refinery.analysis.records import (
     AgentRecord,
     CheckRecord,
@@ -32,6 +31,7 @@ from pytest_refinery.analysis.schemas import (
     StalePrompt,
     SuggestedFix,
 )
+from pytest_refinery.analysis.session_report import compile_report
 from pytest_refinery.reports import markdown, text
 
 CHECK = CheckRecord(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from pytest_refinery.analysis.job import TimedJob
+from pytest_refinery.analysis.diagnosis_job import TimedJob
 from pytest_refinery.analysts.model.openai_service import OpenAIService
 from pytest_refinery.analysts.model.service_errors import RequestRejected
 from pytest_refinery.analysts.model.store_index import NoIndex

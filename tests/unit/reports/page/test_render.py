@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_refinery.analysis.compiling import compile_report
 from pytest_refinery.analysis.ports import Spending
 from pytest_refinery.analysis.records import Outcome, Report
+from pytest_refinery.analysis.session_report import compile_report
 from pytest_refinery.reports.page import render as page
 from tests import reported
 

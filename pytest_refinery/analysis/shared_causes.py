@@ -3,46 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
-from pytest_refinery.analysis import compiling
+from pytest_refinery.analysis import session_report
 from pytest_refinery.analysis.concurrency import CutShort, run_all
 from pytest_refinery.analysis.ports import Stage
-from pytest_refinery.analysis.records import RootCause, SummaryRecord
+from pytest_refinery.analysis.records import GroupedFailures, RootCause, SummaryRecord, SummaryResult
 from pytest_refinery.analysis.schemas import StageReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_refinery.analysis.job import TimedJob
-    from pytest_refinery.analysis.ports import SharedCause, Summariser, Told
+    from pytest_refinery.analysis.diagnosis_job import TimedJob
+    from pytest_refinery.analysis.ports import FailureSummary, SharedCause, Summariser
     from pytest_refinery.analysis.records import ItemRecord
 
 FEWEST = 2
 """Of fewer failures a summary would only say what their diagnoses say."""
 
 
-class Overview(BaseModel):
-    """How the failures of a session are grouped, and what is said of all of them."""
-
-    model_config = ConfigDict(frozen=True)
-
-    summary: str
-    causes: tuple[RootCause, ...]
-
-
-@dataclass(frozen=True)
-class Telling:
-    """What came of asking: ``overview`` is ``None`` where there was no usable answer."""
-
-    overview: Overview | None
-    record: SummaryRecord
-
-
-def tell(summariser: Summariser, failures: Sequence[ItemRecord], job: TimedJob) -> Telling:
+def ask(summariser: Summariser, failures: Sequence[ItemRecord], job: TimedJob) -> SummaryResult:
     """Ask what the ``failures`` have in common; no answer in time is one that does not come."""
     started = job.clock()
     try:
@@ -55,7 +35,7 @@ def tell(summariser: Summariser, failures: Sequence[ItemRecord], job: TimedJob) 
     problem = _problem(answer, failures, job)
     found = None if problem or isinstance(answer, Exception) else checked(answer, failures)
     cost = _cost(job, job.clock() - started)
-    return Telling(found, SummaryRecord(model=summariser.model, cost=cost, problem=problem))
+    return SummaryResult(grouped=found, record=SummaryRecord(model=summariser.model, cost=cost, problem=problem))
 
 
 def _cost(job: TimedJob, seconds: float) -> StageReport:
@@ -70,12 +50,14 @@ def _cost(job: TimedJob, seconds: float) -> StageReport:
     )
 
 
-def recalled(model: str, overview: Overview) -> Telling:
+def recalled(model: str, grouped: GroupedFailures) -> SummaryResult:
     """Return what ``model`` said of the same failures in an earlier session, which costs nothing."""
-    return Telling(overview, SummaryRecord(model=model, cost=StageReport(name=Stage.SUMMARY), cached=True))
+    return SummaryResult(
+        grouped=grouped, record=SummaryRecord(model=model, cost=StageReport(name=Stage.SUMMARY), cached=True)
+    )
 
 
-def _problem(answer: Told | Exception, failures: Sequence[ItemRecord], job: TimedJob) -> str | None:
+def _problem(answer: FailureSummary | Exception, failures: Sequence[ItemRecord], job: TimedJob) -> str | None:
     """Return why the answer cannot be used, ``None`` where it can."""
     if isinstance(answer, CutShort):
         return f"it was not there within {job.seconds:g} s"
@@ -86,15 +68,15 @@ def _problem(answer: Told | Exception, failures: Sequence[ItemRecord], job: Time
     return None if is_about_them else "it named no cause of any of the failures"
 
 
-def checked(told: Told, failures: Sequence[ItemRecord]) -> Overview:
+def checked(told: FailureSummary, failures: Sequence[ItemRecord]) -> GroupedFailures:
     """Return what was told, each failure in one cause: the first that names it, else one by rules.
 
     Names of items that did not fail are dropped.
     """
     left = {item.nodeid: item for item in failures}
     causes = [cause for shared in told.causes if (cause := _taken(shared, left)) is not None]
-    rest = compiling.root_causes(left.values())
-    return Overview(summary=told.summary, causes=compiling.by_frequency((*causes, *rest)))
+    rest = session_report.root_causes(left.values())
+    return GroupedFailures(summary=told.summary, causes=session_report.by_frequency((*causes, *rest)))
 
 
 def _taken(shared: SharedCause, left: dict[str, ItemRecord]) -> RootCause | None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_refinery.analysis import overview
-from pytest_refinery.analysis.compiling import compile_report
-from pytest_refinery.analysis.job import TimedJob
-from pytest_refinery.analysis.ports import Forecast, Job, SharedCause, Stage, Summariser, Told
+from pytest_refinery.analysis import shared_causes
+from pytest_refinery.analysis.diagnosis_job import TimedJob
+from pytest_refinery.analysis.ports import FailureSummary, Forecast, Job, SharedCause, Stage, Summariser
+from pytest_refinery.analysis.session_report import compile_report
 from pytest_refinery.errors import AnalysisError
 from tests.unit.analysis.test_records import make_diagnosis, make_item
 
@@ -26,12 +26,12 @@ A, B, C = (item.nodeid for item in FAILURES)
 class ScriptedSummariser:
     """Answers as told."""
 
-    answer: Told | Exception
+    answer: FailureSummary | Exception
     model: str = "model-1"
     fingerprint: str = "1"
     before: Callable[[], object] = field(default=lambda: None)
 
-    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> Told:
+    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> FailureSummary:
         job.spent(Stage.SUMMARY, input_tokens=100, output_tokens=20)
         self.before()
         if isinstance(self.answer, Exception):
@@ -42,8 +42,8 @@ class ScriptedSummariser:
         return Forecast(1, 1, 1, 1)
 
 
-def told(*causes: SharedCause) -> Told:
-    return Told(summary="Promises are made that nobody keeps.", causes=causes)
+def told(*causes: SharedCause) -> FailureSummary:
+    return FailureSummary(summary="Promises are made that nobody keeps.", causes=causes)
 
 
 def test_the_fake_is_a_summariser() -> None:
@@ -51,7 +51,7 @@ def test_the_fake_is_a_summariser() -> None:
 
 
 def test_causes_are_ranked_by_how_many_expectations_they_break() -> None:
-    found = overview.checked(told(SharedCause("Rare.", (C,)), SharedCause("Often.", (A, B), "Say so.")), FAILURES)
+    found = shared_causes.checked(told(SharedCause("Rare.", (C,)), SharedCause("Often.", (A, B), "Say so.")), FAILURES)
     assert [(cause.cause, cause.nodeids, cause.advice) for cause in found.causes] == [
         ("Often.", (A, B), "Say so."),
         ("Rare.", (C,), ""),
@@ -59,31 +59,33 @@ def test_causes_are_ranked_by_how_many_expectations_they_break() -> None:
 
 
 def test_items_that_did_not_fail_are_dropped() -> None:
-    found = overview.checked(told(SharedCause("All.", (A, "x::y", B, C)), SharedCause("None.", ("x::z",))), FAILURES)
+    found = shared_causes.checked(
+        told(SharedCause("All.", (A, "x::y", B, C)), SharedCause("None.", ("x::z",))), FAILURES
+    )
     assert [(cause.cause, cause.nodeids) for cause in found.causes] == [("All.", (A, B, C))]
 
 
 def test_an_item_belongs_to_the_first_cause_that_names_it() -> None:
-    found = overview.checked(told(SharedCause("One.", (A, A, B)), SharedCause("Two.", (B, C))), FAILURES)
+    found = shared_causes.checked(told(SharedCause("One.", (A, A, B)), SharedCause("Two.", (B, C))), FAILURES)
     assert [cause.nodeids for cause in found.causes] == [(A, B), (C,)]
 
 
 def test_what_is_in_no_cause_is_grouped_by_its_words() -> None:
-    found = overview.checked(told(SharedCause("One.", (A,)), SharedCause("  ", (B,))), FAILURES)
+    found = shared_causes.checked(told(SharedCause("One.", (A,)), SharedCause("  ", (B,))), FAILURES)
     assert [cause.cause for cause in found.causes] == ["One.", "The prompt is silent.", "The prompt is silent."]
 
 
 def test_the_summary_costs_what_it_cost_and_counts_in_the_session() -> None:
-    telling = overview.tell(ScriptedSummariser(told(SharedCause("All.", (A, B, C)))), FAILURES, TimedJob(10))
-    assert (telling.record.cost.calls, telling.record.cost.input_tokens, telling.record.cost.output_tokens) == (
+    result = shared_causes.ask(ScriptedSummariser(told(SharedCause("All.", (A, B, C)))), FAILURES, TimedJob(10))
+    assert (result.record.cost.calls, result.record.cost.input_tokens, result.record.cost.output_tokens) == (
         1,
         100,
         20,
     )
-    report = compile_report(FAILURES, plugin_version="1", telling=telling, dollars=lambda *_: 0.5)
+    report = compile_report(FAILURES, plugin_version="1", summary_result=result, dollars=lambda *_: 0.5)
     assert report.session.tokens == 3 * 110 + 120
     assert report.session.dollars == 0.5
-    assert report.session.summary == telling.record
+    assert report.session.summary == result.record
     assert report.executive_summary == ("0 of 3 expectations hold, 3 do not. Promises are made that nobody keeps.")
     assert [cause.cause for cause in report.root_causes] == ["All."]
 
@@ -93,8 +95,8 @@ def test_the_summary_costs_what_it_cost_and_counts_in_the_session() -> None:
     [(AnalysisError("the account is closed"), "the account is closed"), (KeyError(), "KeyError")],
 )
 def test_without_an_answer_rules_group_the_causes_and_the_report_says_why(error: Exception, said: str) -> None:
-    telling = overview.tell(ScriptedSummariser(error), FAILURES, TimedJob(10))
-    report = compile_report(FAILURES, plugin_version="1", telling=telling)
+    result = shared_causes.ask(ScriptedSummariser(error), FAILURES, TimedJob(10))
+    report = compile_report(FAILURES, plugin_version="1", summary_result=result)
     assert report.session.summary is not None
     assert report.session.summary.problem == said
     assert report.session.tokens == 3 * 110 + 120
@@ -103,20 +105,20 @@ def test_without_an_answer_rules_group_the_causes_and_the_report_says_why(error:
 
 @pytest.mark.parametrize("causes", [(), (SharedCause("Others.", ("x::y",)),)])
 def test_an_answer_about_something_else_is_none(causes: tuple[SharedCause, ...]) -> None:
-    telling = overview.tell(ScriptedSummariser(told(*causes)), FAILURES, TimedJob(10))
-    assert telling.overview is None
-    assert telling.record.problem == "it named no cause of any of the failures"
+    result = shared_causes.ask(ScriptedSummariser(told(*causes)), FAILURES, TimedJob(10))
+    assert result.grouped is None
+    assert result.record.problem == "it named no cause of any of the failures"
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
     forever = ScriptedSummariser(told(), before=lambda: threading.Event().wait())
     job = TimedJob(0.05)
-    telling = overview.tell(forever, FAILURES, job)
-    assert telling.record.problem == "it was not there within 0.05 s"
+    result = shared_causes.ask(forever, FAILURES, job)
+    assert result.record.problem == "it was not there within 0.05 s"
     assert job.cancelled.is_set()
 
 
 def test_what_was_said_in_an_earlier_session_costs_nothing() -> None:
-    found = overview.checked(told(SharedCause("All.", (A, B, C))), FAILURES)
-    telling = overview.recalled("model-1", found)
-    assert (telling.overview, telling.record.cached, telling.record.cost.calls) == (found, True, 0)
+    found = shared_causes.checked(told(SharedCause("All.", (A, B, C))), FAILURES)
+    result = shared_causes.recalled("model-1", found)
+    assert (result.grouped, result.record.cached, result.record.cost.calls) == (found, True, 0)

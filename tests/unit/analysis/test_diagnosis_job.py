@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_refinery.analysis.job import Costs, TimedJob
+from pytest_refinery.analysis.diagnosis_job import Costs, TimedJob
 from pytest_refinery.analysis.ports import Stage
 from tests.fakes import FakeClock
 

@@ -16,7 +16,7 @@ from pytest_refinery.digest import render
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_refinery.analysis.job import TimedJob
+    from pytest_refinery.analysis.diagnosis_job import TimedJob
     from pytest_refinery.analysis.ports import Case, Judge
     from pytest_refinery.analysis.schemas import Evidence
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pytest_refinery.analysis import deciding, plans
-from pytest_refinery.analysis.job import TimedJob
+from pytest_refinery.analysis import plans, verdicts
+from pytest_refinery.analysis.diagnosis_job import TimedJob
 from pytest_refinery.analysis.ports import Case, Forecast, Job, Judgement, Stage
 from pytest_refinery.analysis.records import JudgeVerdict, PlanRecord
 from pytest_refinery.analysis.schemas import Evidence
@@ -54,20 +54,20 @@ class ScriptedJudge:
 )
 def test_trials_are_counted(script: list[Judgement | Exception], rate: float, verdict: JudgeVerdict) -> None:
     trials = len(script)
-    found = deciding.decide(ScriptedJudge([*script]), make_case("one"), TimedJob(30), trials=trials, pass_rate=rate)
+    found = verdicts.decide(ScriptedJudge([*script]), make_case("one"), TimedJob(30), trials=trials, pass_rate=rate)
     assert (found.verdict, found.trials, found.pass_rate) == (verdict, trials, rate)
     assert (found.cost.calls, found.cost.input_tokens) == (trials, 100 * trials)
 
 
 def test_reasons_are_those_of_the_verdict() -> None:
-    found = deciding.decide(ScriptedJudge([MET, UNMET, MET]), make_case("one"), TimedJob(30), trials=3, pass_rate=0.5)
+    found = verdicts.decide(ScriptedJudge([MET, UNMET, MET]), make_case("one"), TimedJob(30), trials=3, pass_rate=0.5)
     assert found.reasons == ("yes",)
 
 
 def test_only_quotes_that_the_trace_has_are_shown() -> None:
     quotes = (Evidence(run_id="r1", quote="one two"), Evidence(run_id="r1", quote="never said"))
     judge = ScriptedJudge([Judgement(is_met=False, reasons=("no",), quotes=quotes)])
-    found = deciding.decide(judge, make_case("one two three"), TimedJob(30))
+    found = verdicts.decide(judge, make_case("one two three"), TimedJob(30))
     assert [quote.quote for quote in found.quotes] == ["one two"]
 
 
@@ -78,7 +78,7 @@ def test_a_judge_that_does_not_answer_in_time_leaves_it_undecided() -> None:
             return MET
 
     job = TimedJob(0.05)
-    found = deciding.decide(Slow([]), make_case("one"), job)
+    found = verdicts.decide(Slow([]), make_case("one"), job)
     assert found.verdict == JudgeVerdict.UNDECIDED
     assert found.reasons == ("The judge did not answer within 0.05 s (--refinery-timeout).",)
     assert job.cancelled.is_set()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pytest_refinery.analysis.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-class TapeRecord(BaseModel):
+class CassetteRecord(Frozen):
     """What came of the cassette of one item.
 
     Attributes:
@@ -20,8 +20,6 @@ class TapeRecord(BaseModel):
         unused: Recorded requests that the item did not make, one line each.
         trouble: Why what was recorded was not written, ``""`` where it was.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     nodeid: str
     path: str
@@ -36,7 +34,7 @@ class TapeRecord(BaseModel):
         return self.played > 0 and not self.recorded
 
 
-def headline(records: Iterable[TapeRecord]) -> str:
+def headline(records: Iterable[CassetteRecord]) -> str:
     """Return one line about all of them, ``""`` where none was used."""
     found = list(records)
     counts = {
@@ -47,7 +45,7 @@ def headline(records: Iterable[TapeRecord]) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def problems(records: Iterable[TapeRecord]) -> Iterator[str]:
+def problems(records: Iterable[CassetteRecord]) -> Iterator[str]:
     """Yield a sentence for each cassette that was not written, or not used up."""
     for each in sorted(records, key=lambda record: record.nodeid):
         if each.trouble:

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from pytest_refinery.analysis.history import Past
-    from pytest_refinery.analysis.overview import Telling
-    from pytest_refinery.analysis.records import ItemRecord, SessionPlan
+    from pytest_refinery.analysis.records import ItemRecord, SessionPlan, SummaryResult
     from pytest_refinery.analysis.schemas import StageReport
 
     Dollars = Callable[[str, int, int], float | None]
@@ -24,7 +23,7 @@ def compile_report(
     plugin_version: str,
     dollars: Dollars = lambda *_: None,
     plan: SessionPlan | None = None,
-    telling: Telling | None = None,
+    summary_result: SummaryResult | None = None,
     past: Past | None = None,
     replayed: Collection[str] = (),
 ) -> Report:
@@ -35,17 +34,17 @@ def compile_report(
         plugin_version: Our own.
         dollars: Says the price of a model's input and output tokens, ``None`` where it is not known.
         plan: What the run would cost, where it was asked to spend nothing.
-        telling: How a model groups the failures and what it says of them, where one was asked.
+        summary_result: How a model groups the failures and what it says of them, where one was asked.
         past: An earlier run to compare with.
         replayed: The ids of items whose answers came from a cassette: nothing was spent on them.
     """
     items = _beside(ordered(records), past)
-    overview = telling.overview if telling else None
-    causes = overview.causes if overview else root_causes(items)
+    grouped = summary_result.grouped if summary_result else None
+    causes = grouped.causes if grouped else root_causes(items)
     if past is not None:
         causes = tuple(_with_history(cause, items) for cause in causes)
-    session = _session(items, plugin_version, dollars, plan, telling, replayed)
-    said = overview.summary if overview else _in_common(causes, session)
+    session = _session(items, plugin_version, dollars, plan, summary_result, replayed)
+    said = grouped.summary if grouped else _in_common(causes, session)
     return Report(
         session=session,
         expectations=items,
@@ -109,12 +108,12 @@ def _session(
     plugin_version: str,
     dollars: Dollars,
     plan: SessionPlan | None,
-    telling: Telling | None,
+    summary_result: SummaryResult | None,
     replayed: Collection[str],
 ) -> SessionRecord:
     counts = {outcome: sum(item.outcome == outcome for item in items) for outcome in Outcome}
     diagnoses = [item.diagnosis for item in items if item.diagnosis is not None]
-    summary = telling.record if telling else None
+    summary = summary_result.record if summary_result else None
     spent = [pair for item in items if item.nodeid not in replayed for pair in _spent(item)]
     spent += [(summary.model, summary.cost)] if summary and not summary.cached else []
     stages = [stage for _, stage in spent]
