@@ -121,7 +121,7 @@ def seconds_in_headers(headers: Mapping[str, str], *, now: datetime | None = Non
 def _seconds_until(text: str, now: datetime) -> float | None:
     try:
         then = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     aware = then if then.tzinfo else then.replace(tzinfo=UTC)
     return max(0.0, (aware - now).total_seconds())

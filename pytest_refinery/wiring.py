@@ -435,7 +435,7 @@ def _build_ledger(settings: Settings, *, tell: Callable[[str], None]) -> Ledger:
         return on_this_machine
     from pytest_refinery.budget.fallback_ledger import FallbackLedger
 
-    shared = _build_redis_ledger(settings.budget_url, name, limits)
+    shared = _build_redis_ledger(settings.budget_url, name, limits, tell)
     meanwhile = "Until it answers again, this machine keeps a budget of its own."
     return FallbackLedger(shared, on_this_machine, tell=tell, meanwhile=meanwhile)
 
@@ -445,8 +445,8 @@ def _limits(settings: Settings) -> Limits:
 
     # OpenAI's own refusals are those of a bucket; of others we know nothing.
     auto = WindowAlgorithm.TRUSTED_BUCKET if _is_openai(os.environ) else WindowAlgorithm.SLIDING
-    model = auto if settings.tpm_model == "auto" else WindowAlgorithm(settings.tpm_model)
-    return Limits(tokens=settings.tpm, requests=settings.rpm, model=model)
+    algorithm = auto if settings.tpm_model == "auto" else WindowAlgorithm(settings.tpm_model)
+    return Limits(tokens=settings.tpm, requests=settings.rpm, algorithm=algorithm)
 
 
 def _refills(settings: Settings, variables: Mapping[str, str]) -> bool:
@@ -477,13 +477,13 @@ def _build_file_ledger(name: str, limits: Limits, tell: Callable[[str], None]) -
     return FallbackLedger(file, MemoryLedger(limits), tell=tell, meanwhile=meanwhile)
 
 
-def _build_redis_ledger(url: str, name: str, limits: Limits) -> Ledger:
+def _build_redis_ledger(url: str, name: str, limits: Limits, tell: Callable[[str], None]) -> Ledger:
     if find_spec("redis") is None:
         msg = "REFINERY_BUDGET_URL needs the Redis client: pip install 'pytest-refinery[redis]'"
         raise ConfigurationError(msg)
     from pytest_refinery.budget.redis_ledger import RedisLedger
 
-    return RedisLedger(url, name, limits)
+    return RedisLedger(url, name, limits, tell=tell)
 
 
 def build_prices() -> Callable[[str, int, int], float | None]:

@@ -89,10 +89,10 @@ class _Crew:
 
     def disagreements(self) -> list[str]:
         """Compare the book with the notes of the last moments."""
-        with self._ledger._opened() as state:  # noqa: SLF001  (the book itself is what is looked at)
-            # Under the lock, on a busy machine long after it was asked for: what is older may have been forgotten.
-            until = owners.seconds_since_boot()
-            book = [(charge.id, charge.tokens) for charge in state.charges]
+        # Under the lock, on a busy machine long after it was asked for: what is older may have been forgotten.
+        until, book = self._ledger._transact(  # noqa: SLF001  (the book itself is what is looked at)
+            lambda state, now: (now, [(charge.id, charge.tokens) for charge in state.charges])
+        )
         names = [name for name, _ in book]
         found = [f"{name} counts {names.count(name)} times" for name in set(names) if names.count(name) > 1]
         tokens = dict(book)

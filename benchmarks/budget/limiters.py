@@ -233,7 +233,7 @@ class TokenThrottle(_Simple):
 
 
 def _limits(task: Task) -> Limits:
-    return Limits(tokens=task.limit, model=WindowAlgorithm(task.model), minute=task.minute)
+    return Limits(tokens=task.limit, algorithm=WindowAlgorithm(task.model), minute=task.minute)
 
 
 def _ours_on_a_file(task: Task) -> Limiter:

@@ -8,6 +8,7 @@ ext4 write to the disk each time: 0.6 ms instead of 0.01.)
 from __future__ import annotations
 
 import os
+import secrets
 import struct
 import zlib
 from dataclasses import dataclass
@@ -35,14 +36,17 @@ class Version:
     text: bytes = b""
 
 
-def create(path: Path, draft: Path) -> None:
+def create(path: Path) -> None:
     """Make the empty file at once, by way of a draft beside it."""
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    draft = path.with_name(f".{path.stem}-{secrets.token_hex(8)}.draft")
+    # A new file or an error: whatever else stands there, or where it leads, is not written.
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     try:
         os.ftruncate(descriptor, 2 * SLOT_BYTES)
-    finally:
         os.close(descriptor)
-    draft.replace(path)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def read(file: BinaryIO) -> Version:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from io import FileIO
+from typing import TYPE_CHECKING, TypeVar
 
+from pytest_refinery import shared_file
 from pytest_refinery.budget import crash_safe_file, owners
 from pytest_refinery.budget.file_lock import FileLock
 from pytest_refinery.budget.ledger import LedgerUnavailableError
-from pytest_refinery.budget.ledger_state import State, StateError
+from pytest_refinery.budget.ledger_state import OldVersionError, State, StateError
 from pytest_refinery.budget.state_ledger import StateLedger
 
 if TYPE_CHECKING:
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
     from pytest_refinery.budget.ledger import QueuePosition, Request, Status
     from pytest_refinery.budget.window import Limits
 
+T = TypeVar("T")
+_NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
+_DELETIONS = 3
 # Without any change in the file, a look into it can only find that an owner ahead has died.
 _UNCHANGED_SECONDS = 0.5
 
@@ -47,7 +54,7 @@ class FileLedger(StateLedger):
 
     Args:
         path: The file; its folder is made, for this user alone.
-        tell: Called with a sentence for the user when the file had to be set aside.
+        tell: Called with a sentence for the user when the file had to be set aside, or was lost.
     """
 
     def __init__(
@@ -58,14 +65,14 @@ class FileLedger(StateLedger):
         tell: Callable[[str], None],
         clock: Callable[[], float] = owners.seconds_since_boot,
     ) -> None:
-        super().__init__(limits, clock=clock)
+        super().__init__(limits, clock=clock, tell=tell)
         self._path = path
         self._lock = FileLock(path.with_suffix(".lock"))
-        self._tell = tell
         self._looks: dict[str, _Look] = {}
-        with suppress(OSError):
-            # Whoever needs it finds out, and says so.
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def _place(self) -> str:
+        return str(self._path)
 
     def poll(self, request: Request) -> QueuePosition:
         """Let the request join the queue or keep its place; grant it when its time has come."""
@@ -78,16 +85,22 @@ class FileLedger(StateLedger):
     def status(self) -> Status:
         """Return what the book says now, without a lock and without a change."""
         try:
-            with self._path.open("rb", buffering=0) as file:
+            with _opened(self._path) as file:
                 state = self._decoded(crash_safe_file.read(file))
         except (OSError, crash_safe_file.DamagedFileError, StateError):
             state = State()
-        return state.status(self._limits, self._clock())
+        return state.status(self._limits, self._clock(), self._is_alive)
 
     def reset(self) -> None:
         """Forget everything."""
-        with _unavailable_without(self._path), self._lock.held():
-            self._path.unlink(missing_ok=True)
+        with _unavailable_without(self._path), self._held():
+            state = State()
+            with suppress(OSError, crash_safe_file.DamagedFileError, StateError), _opened(self._path) as file:
+                state.forget_on_purpose(self._decoded(crash_safe_file.read(file)))
+            if self._memory:
+                state.forget_on_purpose(self._memory.state)
+            self._create()
+            self._write(state, 1)
 
     def _looked(self, request: Request) -> QueuePosition | None:
         """Look without the lock; return ``None`` if there is something to do under it.
@@ -99,43 +112,65 @@ class FileLedger(StateLedger):
         if last and now >= last.at + last.step.start_in:
             return None
         try:
-            with self._path.open("rb", buffering=0) as file:
+            with _opened(self._path) as file:
                 if last and now < last.at + _UNCHANGED_SECONDS and crash_safe_file.newest_number(file) == last.version:
                     return last.step_at(now)
                 version = crash_safe_file.read(file)
                 state = self._decoded(version)
         except (OSError, crash_safe_file.DamagedFileError, StateError):
             return None
-        step = self._poll(state, request)
+        if self._memory and self._memory.state.is_lost_in(state):
+            return None
+        step = self._poll(state, request, now)
         if step.is_granted or state.has_changed:
             return None
         self._looks[request.id] = _Look(step, now, version.number)
         return step
 
-    @contextmanager
-    def _opened(self) -> Iterator[State]:
-        with _unavailable_without(self._path), self._lock.held():
-            number, state = self._read()
-            yield state
-            if state.has_changed:
-                self._write(state, number + 1)
+    def _transact(self, change: Callable[[State, float], T]) -> T:
+        with _unavailable_without(self._path):
+            for _ in range(_DELETIONS):
+                # The file or its folder may be deleted at any time.
+                with suppress(FileNotFoundError):
+                    return self._transact_once(change)
+            return self._transact_once(change)
 
-    def _read(self) -> tuple[int, State]:
+    def _transact_once(self, change: Callable[[State, float], T]) -> T:
+        with self._held():
+            state = self._read()
+            # The clock is read under the lock: times in the book never run backwards.
+            result = change(state, self._clock())
+            if state.has_changed:
+                self._write(state, state.number + 1)
+            return result
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        shared_file.private_folder(self._path.parent)
+        with self._lock.held():
+            yield
+
+    def _read(self) -> State:
         try:
-            with self._path.open("rb", buffering=0) as file:
-                version = crash_safe_file.read(file)
-            return version.number, self._decoded(version)
+            with _opened(self._path) as file:
+                return self._decoded(crash_safe_file.read(file))
         except FileNotFoundError:
             self._create()
-            return 0, State()
-        except (crash_safe_file.DamagedFileError, StateError) as error:
+            return State()
+        except OldVersionError:
+            self._create()
+        except (IsADirectoryError, crash_safe_file.DamagedFileError, StateError) as error:
             self._set_aside(error)
-            return 0, State.used_up(self._limits, self._clock())
+        state = State.used_up(self._limits, self._clock())
+        if self._memory:
+            state.forget_on_purpose(self._memory.state)
+        return state
 
     def _write(self, state: State, number: int) -> None:
+        state.number, state.has_changed = number, False
         envelope = {"boot": owners.boot_id(), "saved_at": self._clock(), "wall": time.time()}
         text = json.dumps(envelope | state.encode(), separators=(",", ":"))
-        with self._path.open("r+b", buffering=0) as file:
+        with _opened(self._path, "r+b") as file:
             crash_safe_file.write(file, crash_safe_file.Version(number, text.encode()))
 
     def _decoded(self, version: crash_safe_file.Version) -> State:
@@ -143,22 +178,34 @@ class FileLedger(StateLedger):
             return State()
         written = json.loads(version.text)
         if written["boot"] == owners.boot_id() and written["saved_at"] <= self._clock():
-            return State.decode(written)
+            state = State.decode(written)
+            state.number = version.number
+            return state
         # The machine was started anew, so the times in the file mean nothing.
         is_recent = abs(time.time() - written["wall"]) < self._limits.minute
         return State.used_up(self._limits, self._clock()) if is_recent else State()
 
     def _create(self) -> None:
-        crash_safe_file.create(self._path, self._path.with_suffix(".draft"))
+        crash_safe_file.create(self._path)
 
     def _set_aside(self, error: Exception) -> None:
         aside = self._path.with_suffix(".unreadable")
+        if aside.is_dir():
+            shutil.rmtree(aside)
         self._path.replace(aside)
         self._create()
         self._tell(
             f"The token budget in {self._path} could not be read: {error}. It was moved to {aside.name} beside it, "
             "and for the next minute the limit counts as used up."
         )
+
+
+def _opened(path: Path, mode: str = "rb") -> FileIO:
+    # A link would lead to a file of somebody else.
+    def without_links(name: str, flags: int) -> int:
+        return os.open(name, flags | _NO_FOLLOW)
+
+    return FileIO(path, mode, opener=without_links)
 
 
 @contextmanager

@@ -39,11 +39,8 @@ else:
         @contextmanager
         def held(self) -> Iterator[None]:
             """Wait for the lock and hold it; a holder that dies releases it."""
-            # Opened anew each time: a lock belongs to an open file, which threads and forks would share.
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            _open.add(descriptor)
+            descriptor = self._acquired()
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
                 yield
             finally:
                 _open.discard(descriptor)
@@ -51,6 +48,29 @@ else:
                 # Else one busy process takes it over and over while those it woke get no processor: with 16
                 # on two cores, one wait in a hundred took 150 ms instead of 20.
                 _yield_processor()
+
+        def _acquired(self) -> int:
+            """Return the open file of the lock; one that was deleted meanwhile locks out nobody."""
+            while True:
+                # Opened again each time: a lock belongs to an open file, which threads and forks would share.
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+                _open.add(descriptor)
+                is_ours = False
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+                    is_ours = _is_same(descriptor, self._path)
+                finally:
+                    if not is_ours:
+                        _open.discard(descriptor)
+                        os.close(descriptor)
+                if is_ours:
+                    return descriptor
+
+    def _is_same(descriptor: int, path: Path) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), path.lstat())
+        except OSError:
+            return False
 
     def _yield_processor() -> None:
         if hasattr(os, "sched_yield"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pytest_refinery.budget.ledger_state import State
     from pytest_refinery.rate_limit_headers import Observation
 
 
@@ -15,12 +16,24 @@ class LedgerUnavailableError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """One request for tokens. ``place`` is its place in the queue, once it has one."""
+    """One request for tokens.
+
+    Attributes:
+        place: Its place in the queue, once it has one.
+        work: The piece of work that it belongs to; empty for one by itself.
+        kind: What that work is, for people.
+        stage: What the request is for, for people.
+        remaining_tokens: What the work is expected to need after this request.
+    """
 
     id: str
     tokens: int
-    requests: int
+    requests: int = 1
     place: int | None = None
+    work: str = ""
+    kind: str = ""
+    stage: str = ""
+    remaining_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,7 @@ class QueuePosition:
     """Where a request stands.
 
     Attributes:
-        place: Its number in the queue; smaller ones come first.
+        place: Its number in the queue, in the order of arrival.
         start_in: Seconds until it will be granted, as far as one knows now.
         look_in: Seconds until it is worth looking again.
         too_large_for: The limit, if the request is above it and can never be granted.
@@ -43,20 +56,34 @@ class QueuePosition:
 
 @dataclass(frozen=True)
 class Entry:
-    """A request of somebody's, waiting or granted within the last minute, and for how many seconds."""
+    """A request of some process, waiting or granted within the last minute, and for how many seconds."""
 
     owner: str
     tokens: int
     requests: int
     seconds: float
     is_open: bool = True
+    work: str = ""
+    kind: str = ""
+    stage: str = ""
+
+
+@dataclass(frozen=True)
+class BegunWork:
+    """A piece of work that has begun and not ended, since how many seconds, and what it still needs."""
+
+    id: str
+    owner: str
+    kind: str
+    seconds: float
+    remaining_tokens: int
 
 
 @dataclass(frozen=True)
 class Status:
     """The ledger as people want to see it."""
 
-    model: str
+    algorithm: str
     limit_tokens: int
     limit_requests: int | None
     is_assumed: bool
@@ -65,11 +92,28 @@ class Status:
     closed_for: float
     waiting: tuple[Entry, ...]
     granted: tuple[Entry, ...]
+    begun: tuple[BegunWork, ...] = ()
+    foreseen_tokens: int = 0
+    minute: float = 60.0
 
     @property
     def workers(self) -> int:
         """How many processes have used the budget in the last minute, or wait for it."""
         return len({entry.owner for entry in (*self.waiting, *self.granted)})
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The book as a process saw it last, so that it can be carried on where it is lost or out of reach.
+
+    Attributes:
+        seen_at: When, by the clock of the book.
+        own_seen_at: When, by the clock of the process.
+    """
+
+    state: State
+    seen_at: float
+    own_seen_at: float
 
 
 class Ledger(Protocol):
@@ -85,6 +129,10 @@ class Ledger(Protocol):
 
     def withdraw(self, request_id: str) -> None:
         """Take a request out of the queue, or out of what was granted."""
+        ...
+
+    def finish(self, work: str) -> None:
+        """Take a piece of work out of those that have begun."""
         ...
 
     def charge(self, tokens: int, requests: int) -> None:
@@ -105,4 +153,12 @@ class Ledger(Protocol):
 
     def reset(self) -> None:
         """Forget everything."""
+        ...
+
+    def memory(self) -> Memory | None:
+        """Return the book as this process saw it last, without asking; ``None`` if it has not yet."""
+        ...
+
+    def take_over(self, memory: Memory) -> None:
+        """Go on where another book ended: what it had granted in the last minute counts here, too."""
         ...

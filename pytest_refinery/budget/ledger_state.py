@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+import secrets
 from bisect import insort
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_refinery.budget.ledger import Entry, QueuePosition, Request, Status
-from pytest_refinery.budget.window import (
-    ASSUMED_TOKENS,
-    Bucket,
-    Limits,
-    Meter,
-    SlidingMinute,
-    Unlimited,
-    WindowAlgorithm,
-    book,
-)
+from pytest_refinery.budget.ledger import BegunWork, Entry, QueuePosition, Status
+from pytest_refinery.budget.schedule import Admission, Demand, Plan, Room
+from pytest_refinery.budget.window import ASSUMED_TOKENS, Bucket, SlidingMinute, WindowAlgorithm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pytest_refinery.budget.ledger import Request
+    from pytest_refinery.budget.window import Limits, Meter
     from pytest_refinery.rate_limit_headers import Observation
 
-VERSION = 1
+VERSION = 2
+_FORMER_VERSION = 1
 
-# A ticket whose time has come is waited for this long before later ones may start, and kept for so long. Nobody
-# is passed who has looked within half of the former.
-GRACE = 1.0
+# A ticket that could start is kept its room so long, then it leaves the queue.
 PATIENCE = 10.0
-# Due tickets start one after the other, so that they arrive in order.
+# A process elsewhere counts as dead when it has not asked for so long: while a ticket of it waits, which asks again and
+# again, and while it only works on something. It is written down once in so many seconds that it has asked.
+SILENCE = 3.0
+SILENCE_MINUTES = 3
+_HEARTBEAT = 1.0
+# The first of the work that has not begun goes before all later requests when it has been the first for so long.
+AGING_MINUTES = 3
+# More are not planned: those behind wait.
+_DEPTH = 64
+# The seconds after which a ticket looks again at the soonest.
 _TURN = 0.001
 _LONG = 64
 # How often a waiting ticket looks whether it may start early, since others needed less than they had booked: the
@@ -42,27 +45,58 @@ _NEARER = 0.25
 _WIDER = 10
 _WIDER_MINUTES = 5
 _DISTRUST_MINUTES = 60
+# A service may ask for a longer wait: it is asked again after this.
+LONGEST_CLOSURE = 600.0
 
 # What an answer says about its time can be compared with the book for so many minutes.
 _OBSERVED_MINUTES = 0.5
 
 _ELSEWHERE = "elsewhere"
+# A difference between times that only a clock which was set explains.
+_CLOCK_STEP = 3.0
+_UNLIMITED = float("inf")
+_PREDECESSORS = 5
+# What a limit is about, and how its amounts and limits are called in tickets and charges.
+_TOKENS, _REQUESTS = 0, 1
+_COUNTED = (
+    (attrgetter("tokens"), attrgetter("token_limit")),
+    (attrgetter("requests"), attrgetter("request_limit")),
+)
 
 
 class StateError(ValueError):
-    """Values are no state of ours, or one of another version; ``str()`` says which."""
+    """Values are no state of ours; ``str()`` says why."""
+
+
+class OldVersionError(StateError):
+    """Values are the state of the version before."""
 
 
 class Ticket(NamedTuple):
-    """A place in the queue. ``due`` is when its time was first seen to have come, or 0."""
+    """A place in the queue.
+
+    Attributes:
+        place: Its number, in the order of arrival.
+        since: When it joined.
+        due: When it was first seen that it could start, or 0.
+        work: The piece of work that it belongs to; its own id for a request by itself.
+        remaining: What the work is expected to need after it.
+        token_limit: What its process keeps to, as set there; 0 for what the service says.
+    """
 
     place: int
     id: str
     owner: str
     tokens: int
     requests: int
+    token_limit: int
+    request_limit: int
     since: float
     due: float = 0.0
+    work: str = ""
+    kind: str = ""
+    stage: str = ""
+    remaining: int = 0
 
 
 class Charge(NamedTuple):
@@ -73,27 +107,87 @@ class Charge(NamedTuple):
     at: float
     tokens: int
     requests: int
+    token_limit: int
+    request_limit: int
     is_open: int
 
 
-class State:
-    """The book of one account; ``has_changed`` tells whether it must be written."""
+class Begun(NamedTuple):
+    """A piece of work of which a request was granted, since when, and what it is expected to need still."""
 
-    def __init__(self) -> None:
+    id: str
+    owner: str
+    kind: str
+    since: float
+    remaining: int
+
+
+class State:
+    """The book of one account.
+
+    The life of a request, and who calls what:
+
+    1. ``poll`` by the process that wants it, first without a place: it gets a ``Ticket``, with the next place. Polled
+       again (when ``QueuePosition.look_in`` says) it keeps its place, until ``poll`` turns the ticket into an open
+       ``Charge``: the request is granted, and must be sent within the guard.
+    2. ``settle`` when the answer is there: the charge is closed at what the request cost, and counts for a minute from
+       the time at which it reached the service.
+    3. ``withdraw`` instead, where a ticket is given up or a granted request was never sent: it leaves no trace.
+
+    The life of a work: it begins when the first of its requests is granted, stays in ``begun`` with what it was said to
+    need still, and leaves by ``finish``, or when its process is dead. Tickets go in this order:
+
+    - those of work that has begun, first come first served;
+    - those of other work, likewise. The first of them begins when what has begun leaves room for it
+      (``schedule.Admission``). When it has been the first for ``AGING_MINUTES``, it counts as begun.
+
+    A ticket starts when it fits after all before it; or earlier, if none of them starts later for that
+    (``schedule.Plan``). Room that is there for a ticket is kept for ``PATIENCE`` seconds for its process to come and
+    take it; then it leaves the queue, and so do, at once, the tickets of dead processes.
+
+    ``limited`` closes the book for everybody after a refusal, and makes it careful for some minutes. ``observe`` books
+    what the service counts and the book does not. ``succeed`` carries a lost book on in this one.
+
+    Attributes:
+        id: Random, from the beginning of the book on: a process that finds another one knows that its own was lost.
+        number: How often it was written.
+        predecessors: The ids of books whose charges are in this one, or were forgotten on purpose.
+        places: The last place that was given.
+        tickets: Who waits, by place.
+        charges: What was granted in the last minute and a half, in no order.
+        begun: The work that has begun and not ended.
+        first: The work that will begin next, and since when it is that one.
+        seen: When each process that waits or works asked last.
+        debts: What was missing from a full bucket of tokens and of requests before the charges, and when.
+        closed_until: Nothing is granted before.
+        refused_at: When the service last refused a request.
+        learned: The limits that the service says, of tokens and of requests.
+        moved_at: When all times were moved, since the clock was set.
+        has_changed: Whether it must be written; not written itself.
+    """
+
+    def __init__(self, book_id: str = "") -> None:
+        self.id = book_id or secrets.token_hex(4)
+        self.number = 0
+        self.predecessors: tuple[str, ...] = ()
         self.places = 0
         self.tickets: list[Ticket] = []
         self.charges: list[Charge] = []
+        self.begun: list[Begun] = []
+        self.first: tuple[str, float] = ("", 0.0)
+        self.seen: dict[str, float] = {}
         self.debts = (0.0, 0.0, 0.0)
         self.closed_until = 0.0
         self.refused_at: float | None = None
         self.learned: tuple[int | None, int | None] = (None, None)
+        self.moved_at = 0.0
         self.has_changed = False
 
     @classmethod
     def used_up(cls, limits: Limits, now: float) -> State:
         """Return the state to go on with where the real one is lost: as if all had been used just now."""
         state = cls()
-        state.charge(limits.tokens or ASSUMED_TOKENS, limits.requests or 0, now=now)
+        state.use_up(limits, now)
         return state
 
     @classmethod
@@ -101,11 +195,14 @@ class State:
         """Return the state of which these are the JSON values.
 
         Raises:
-            StateError: They are something else, or of another version.
+            OldVersionError: They are those of the version before.
+            StateError: They are something else.
         """
         try:
             return cls._from(written)
-        except (ValueError, KeyError, TypeError) as error:
+        except StateError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"not a ledger of this version ({error})"
             raise StateError(msg) from error
 
@@ -113,54 +210,56 @@ class State:
     def _from(cls, written: dict[str, Any]) -> State:
         if written["version"] != VERSION:
             msg = f"version {written['version']!r}"
-            raise StateError(msg)
-        state = cls()
-        state.places = int(written["places"])
+            raise OldVersionError(msg) if written["version"] == _FORMER_VERSION else StateError(msg)
+        state = cls(str(written["id"]))
+        state.number, state.places = int(written["number"]), int(written["places"])
+        state.predecessors = tuple(written["predecessors"])
         state.tickets = list(map(Ticket._make, written["tickets"]))
         state.charges = list(map(Charge._make, written["charges"]))
+        state.begun = list(map(Begun._make, written["begun"]))
+        first, since = written["first"]
+        state.first = (str(first), float(since))
+        state.seen = {str(owner): float(at) for owner, at in written["seen"].items()}
         tokens, requests, at = written["debts"]
         state.debts = (float(tokens), float(requests), float(at))
         state.closed_until = float(written["closed_until"])
-        state.refused_at = written["refused_at"]
+        state.refused_at, state.moved_at = written["refused_at"], float(written["moved_at"])
         learned_tokens, learned_requests = written["learned"]
         state.learned = (learned_tokens, learned_requests)
         return state
 
     def encode(self) -> dict[str, object]:
         """Return the state as JSON values."""
-        return {
-            "version": VERSION,
-            "places": self.places,
-            "tickets": self.tickets,
-            "charges": self.charges,
-            "debts": self.debts,
-            "closed_until": self.closed_until,
-            "refused_at": self.refused_at,
-            "learned": self.learned,
-        }
+        written = {name: value for name, value in vars(self).items() if name != "has_changed"}
+        return {"version": VERSION, **written}
 
     def poll(
-        self, request: Request, *, owner: str, limits: Limits, now: float, is_alive: Callable[[str], bool]
+        self, request: Request, *, owner: str, limits: Limits, now: float, is_alive: Callable[[str], bool | None]
     ) -> QueuePosition:
         """Let a request join the queue or keep its place; grant it when its time has come.
 
-        Tickets of dead owners ahead of it leave the queue, and so do those that did not come when due.
+        Args:
+            request: What is wanted.
+            now: The time.
+            owner: The process that asks.
+            limits: Those that it keeps to.
+            is_alive: Tells whether another process lives; ``None`` where that cannot be known from here.
         """
         self._forget(limits, now)
-        ticket = self._ticket_of(request, owner, now)
+        self._hear(owner, limits, now)
+        ticket = self._ticket_of(request, owner, limits, now)
         # A limit that is only assumed refuses nobody: the service knows better.
         limit = limits.tokens or self.learned[0]
         if limit and request.tokens > limit:
             return QueuePosition(ticket.place, is_granted=False, too_large_for=limit)
-        ahead = self._ahead_of(ticket, is_alive, now)
-        slot, due = self._slot_of(ticket, ahead, limits, now)
-        if slot > now or due:
-            if 0 < ticket.due < now - GRACE / 2:
-                # It is awake, and waits for those ahead of it; not each time, since that has to be written.
-                self._mark(len(ahead), 0.0)
+        self._drop_dead(owner, is_alive, limits, now)
+        queue = self._in_order(limits, now)
+        ahead = queue[: queue.index(ticket)]
+        start = self._start_of(ticket, ahead, limits, now)
+        if start > now:
+            self._wake(ticket, now)
             is_quiet = not any(charge.is_open for charge in self.charges)
-            queue = len(self.tickets)
-            return told_to_wait(ticket.place, slot - now, ahead=len(ahead), due=due, queue=queue, is_quiet=is_quiet)
+            return _told_to_wait(ticket.place, start - now, ahead=len(ahead), queue=len(queue), is_quiet=is_quiet)
         self._grant(ticket, limits, now)
         return QueuePosition(ticket.place, is_granted=True)
 
@@ -179,16 +278,22 @@ class State:
         if len(tickets) + len(charges) < len(self.tickets) + len(self.charges):
             self.tickets, self.charges, self.has_changed = tickets, charges, True
 
+    def finish(self, work: str) -> None:
+        """Take a work out of those that have begun."""
+        begun = [each for each in self.begun if each.id != work]
+        if len(begun) < len(self.begun):
+            self.begun, self.has_changed = begun, True
+
     def charge(self, tokens: int, requests: int, *, now: float) -> None:
         """Book what was used by somebody who did not ask."""
         if not tokens and not requests:
             return
-        self.charges.append(Charge("", _ELSEWHERE, now, tokens, requests, is_open=0))
+        self.charges.append(Charge(secrets.token_hex(4), _ELSEWHERE, now, tokens, requests, 0, 0, is_open=0))
         self.has_changed = True
 
     def limited(self, seconds: float, *, now: float) -> None:
         """Grant nothing for so long, and be careful for a while."""
-        self.closed_until = max(self.closed_until, now + seconds)
+        self.closed_until = max(self.closed_until, now + min(seconds, LONGEST_CLOSURE))
         self.refused_at = now
         self.has_changed = True
 
@@ -201,38 +306,118 @@ class State:
         if age > _OBSERVED_MINUTES * limits.minute:
             return
         token_limit, request_limit = self.limits_in_force(limits)
-        meters = self._meters(limits, now)
-        missing_tokens = _missing(token_limit, seen.remaining_tokens, meters[0].used(now - age))
-        missing_requests = _missing(request_limit, seen.remaining_requests, meters[1].used(now - age))
+        used_tokens, used_requests = self._used(limits, now - age)
+        missing_tokens = _missing(token_limit, seen.remaining_tokens, used_tokens)
+        missing_requests = _missing(request_limit, seen.remaining_requests, used_requests)
         if missing_tokens or missing_requests:
             self.charge(missing_tokens, missing_requests, now=now - age)
+
+    def use_up(self, limits: Limits, now: float) -> None:
+        """Count as used all that is not."""
+        tokens, requests = self._used(limits, now)
+        token_limit, request_limit = self.limits_in_force(limits)
+        limits_of_others = {each.token_limit for each in self.tickets} | {each.token_limit for each in self.charges}
+        token_limit = max(token_limit, *limits_of_others, 0)
+        self.charge(max(0, round(token_limit - tokens)), max(0, round((request_limit or 0) - requests)), now=now)
+
+    def follow_clock(self, now: float) -> None:
+        """Where the clock was set back, take all times back with it."""
+        latest = max([self.refused_at or 0.0, *self.seen.values()])
+        if latest - now > _CLOCK_STEP:
+            self.move(now - latest, now)
+
+    def is_lost_in(self, found: State) -> bool:
+        """Tell whether ``found`` stands where this book should, without what is in it."""
+        if found.id == self.id:
+            return found.number < self.number
+        return self.id not in found.predecessors
+
+    def succeed(
+        self, lost: State, *, shift: float, owner: str, limits: Limits, now: float, is_out_of_reach: bool
+    ) -> bool:
+        """Carry another book on: what it had granted counts here, at times that are ``shift`` later.
+
+        What it may have granted to others since ``owner`` looked is not known. So all counts as used if there are any,
+        for the first process that says so of a book that is lost, and for each of one that is only out of its reach.
+
+        Returns:
+            Whether no process had done so before.
+        """
+        known = {charge.id for charge in self.charges}
+        live = [c._replace(at=c.at + shift) for c in lost.charges if c.at + shift + limits.minute > now]
+        self.charges += [charge for charge in live if charge.id not in known]
+        begun = {each.id for each in self.begun}
+        self.begun += [each for each in lost.begun if _is_same(each.owner, owner) and each.id not in begun]
+        self.closed_until = max(self.closed_until, min(lost.closed_until + shift, now + LONGEST_CLOSURE))
+        self.learned = (self.learned[0] or lost.learned[0], self.learned[1] or lost.learned[1])
+        is_first = lost.id not in self.predecessors
+        users = {each.owner for each in live} | {each.owner for each in lost.tickets}
+        if not all(_is_same(each, owner) for each in users - {_ELSEWHERE}) and (is_first or is_out_of_reach):
+            self.use_up(limits, now)
+        self._follow(lost)
+        self.has_changed = True
+        return is_first
+
+    def forget_on_purpose(self, other: State) -> None:
+        """Take another book's place: what it held is not carried on by those who remember it."""
+        self._follow(other)
+        self.has_changed = True
+
+    def _follow(self, other: State) -> None:
+        if other.id == self.id:
+            # An earlier version of the book came back: from now on it is another book.
+            self.id = secrets.token_hex(4)
+        books = dict.fromkeys((*self.predecessors, *other.predecessors, other.id))
+        self.predecessors = tuple(book for book in books if book != self.id)[-_PREDECESSORS:]
+
+    def move(self, seconds: float, now: float) -> None:
+        """Where the clock was set, take all times with it."""
+        self.tickets = [t._replace(since=t.since + seconds, due=t.due and t.due + seconds) for t in self.tickets]
+        self.charges = [charge._replace(at=charge.at + seconds) for charge in self.charges]
+        self.begun = [each._replace(since=each.since + seconds) for each in self.begun]
+        self.first = (self.first[0], self.first[1] + seconds)
+        self.seen = {owner: at + seconds for owner, at in self.seen.items()}
+        self.debts = (*self.debts[:2], self.debts[2] + seconds)
+        self.closed_until += seconds
+        self.refused_at = self.refused_at and self.refused_at + seconds
+        self.moved_at = now
+        self.has_changed = True
 
     def limits_in_force(self, limits: Limits) -> tuple[int, int | None]:
         """Return the tokens and requests per minute: as set, else as learned, else as assumed."""
         tokens, requests = self.learned
         return limits.tokens or tokens or ASSUMED_TOKENS, limits.requests or requests
 
-    def status(self, limits: Limits, now: float) -> Status:
-        """Return what people want to see."""
-        tokens, requests = self.limits_in_force(limits)
-        meters = self._meters(limits, now)
+    def status(self, limits: Limits, now: float, is_alive: Callable[[str], bool | None] = lambda _: True) -> Status:
+        """Return what people want to see; tickets of dead processes are not shown."""
+        self._drop_dead("", is_alive, limits, now)
+        token_limit, request_limit = self.limits_in_force(limits)
+        live = [charge for charge in self.charges if charge.at + limits.minute > now]
         return Status(
-            model="bucket" if self._is_bucket(limits, now) else "sliding minute",
-            limit_tokens=tokens,
-            limit_requests=requests,
+            algorithm="bucket" if self._is_bucket(limits, now) else "sliding minute",
+            limit_tokens=token_limit,
+            limit_requests=request_limit,
             is_assumed=not (limits.tokens or self.learned[0]),
-            used_tokens=round(meters[0].used(now)),
-            used_requests=sum(charge.requests for charge in self._live(limits, now)),
+            used_tokens=round(self._used(limits, now)[0]),
+            used_requests=sum(charge.requests for charge in live),
             closed_for=max(0.0, self.closed_until - now),
-            waiting=tuple(Entry(t.owner, t.tokens, t.requests, now - t.since) for t in self.tickets),
-            granted=tuple(
-                Entry(c.owner, c.tokens, c.requests, max(0.0, now - c.at), is_open=bool(c.is_open))
-                for c in self._live(limits, now)
+            waiting=tuple(
+                Entry(t.owner, t.tokens, t.requests, now - t.since, work=t.work, kind=t.kind, stage=t.stage)
+                for t in self._in_order(limits, now)
             ),
+            granted=tuple(
+                Entry(c.owner, c.tokens, c.requests, max(0.0, now - c.at), is_open=bool(c.is_open)) for c in live
+            ),
+            begun=tuple(BegunWork(b.id, b.owner, b.kind, now - b.since, b.remaining) for b in self.begun),
+            foreseen_tokens=self._foreseen(),
+            minute=limits.minute,
         )
 
-    def _live(self, limits: Limits, now: float) -> list[Charge]:
-        return [charge for charge in self.charges if charge.at + limits.minute > now]
+    def _foreseen(self) -> int:
+        """Return what all that waits or has begun still needs."""
+        latest = {ticket.work: ticket.remaining for ticket in self.tickets}
+        latest |= {each.id: each.remaining for each in self.begun}
+        return sum(ticket.tokens for ticket in self.tickets) + sum(latest.values())
 
     def _forget(self, limits: Limits, now: float) -> None:
         """Drop what is over and too old for any observation; a bucket's debt from before that remains."""
@@ -254,110 +439,214 @@ class State:
             requests.charge(charge.requests if request_limit else 0, charge.at)
         return tokens.debt, requests.debt, tokens.at
 
-    def _ticket_of(self, request: Request, owner: str, now: float) -> Ticket:
+    def _hear(self, owner: str, limits: Limits, now: float) -> None:
+        if now - self.seen.get(owner, float("-inf")) > _HEARTBEAT:
+            recently = now - SILENCE_MINUTES * limits.minute
+            self.seen = {who: at for who, at in self.seen.items() if at > recently} | {owner: now}
+            self.has_changed = True
+
+    def _ticket_of(self, request: Request, owner: str, limits: Limits, now: float) -> Ticket:
         for ticket in self.tickets:
             if ticket.id == request.id:
                 return ticket
-        place = request.place
-        if place is None:
-            self.places += 1
-            place = self.places
-        ticket = Ticket(place, request.id, owner, request.tokens, request.requests, now)
+        self.places = max(self.places + (request.place is None), request.place or 0)
+        ticket = Ticket(
+            place=self.places if request.place is None else request.place,
+            id=request.id,
+            owner=owner,
+            tokens=request.tokens,
+            requests=request.requests,
+            token_limit=limits.tokens or 0,
+            request_limit=limits.requests or 0,
+            since=now,
+            work=request.work or request.id,
+            kind=request.kind,
+            stage=request.stage,
+            remaining=request.remaining_tokens,
+        )
         insort(self.tickets, ticket)
+        self._renew(ticket)
         self.has_changed = True
         return ticket
 
-    def _ahead_of(self, ticket: Ticket, is_alive: Callable[[str], bool], now: float) -> list[Ticket]:
-        ahead = [other for other in self.tickets if other.place < ticket.place]
-        alive = {owner: is_alive(owner) for owner in {other.owner for other in ahead}}
-        gone = {other for other in ahead if not alive[other.owner] or 0 < other.due < now - PATIENCE}
-        if gone:
-            self.tickets = [other for other in self.tickets if other not in gone]
-            self.has_changed = True
-        return [other for other in ahead if other not in gone]
+    def _renew(self, ticket: Ticket) -> None:
+        """The latest request of a work knows best what it still needs."""
+        self.begun = [
+            each._replace(remaining=ticket.remaining) if each.id == ticket.work else each for each in self.begun
+        ]
 
-    def _slot_of(self, ticket: Ticket, ahead: list[Ticket], limits: Limits, now: float) -> tuple[float, int]:
-        """Return when the ticket may start, and how many ahead of it are due and should start first."""
-        meters = self._meters(limits, now)
-        at = max(now, self.closed_until)
-        due = 0
-        for index, other in enumerate(ahead):
-            at = book(zip(meters, (other.tokens, other.requests), strict=True), not_before=at)
-            if at <= now:
-                self._mark(index, other.due or now)
-                due += (other.due or now) > now - GRACE
-        return book(zip(meters, (ticket.tokens, ticket.requests), strict=True), not_before=at), due
+    def _drop_dead(self, owner: str, is_alive: Callable[[str], bool | None], limits: Limits, now: float) -> None:
+        """Tickets of the dead leave the queue, and so do those that did not come when due; their work ends."""
+        waiting = {ticket.owner for ticket in self.tickets}
+        dead = set()
+        for other in (waiting | {each.owner for each in self.begun}) - {owner}:
+            silence = SILENCE if other in waiting else SILENCE_MINUTES * limits.minute
+            was_heard = self.seen.get(other, float("-inf")) > now - silence
+            lives = is_alive(other)
+            if not (was_heard if lives is None else lives):
+                dead.add(other)
+        tickets = [t for t in self.tickets if t.owner not in dead and not 0 < t.due < now - PATIENCE]
+        begun = [each for each in self.begun if each.owner not in dead]
+        if len(tickets) + len(begun) < len(self.tickets) + len(self.begun):
+            self.tickets, self.begun, self.has_changed = tickets, begun, True
+            self.seen = {who: at for who, at in self.seen.items() if who not in dead}
 
-    def _mark(self, index: int, due: float) -> None:
+    def _in_order(self, limits: Limits, now: float) -> list[Ticket]:
+        """Return the tickets in the order in which they go."""
+        privileged = {each.id for each in self.begun}
+        first = next((ticket.work for ticket in self.tickets if ticket.work not in privileged), "")
+        if first != self.first[0]:
+            self.first, self.has_changed = (first, now), True
+        if first and now - self.first[1] >= AGING_MINUTES * limits.minute:
+            privileged.add(first)
+        return sorted(self.tickets, key=lambda ticket: (ticket.work not in privileged, ticket.place))
+
+    def _start_of(self, ticket: Ticket, ahead: list[Ticket], limits: Limits, now: float) -> float:
+        """Return when the ticket may start; those ahead that could start now are marked as due."""
+        if len(ahead) > _DEPTH:
+            tokens = sum(other.tokens for other in ahead)
+            return now + max(_QUIET, tokens * limits.minute / self.limits_in_force(limits)[0])
+        plan, admission = self._plan(limits, now), self._admission(limits, now)
+        for other in ahead:
+            if self._planned(other, plan, admission, now) <= now:
+                self._mark(other, other.due or now)
+        return self._planned(ticket, plan, admission, now)
+
+    def _planned(self, ticket: Ticket, plan: Plan, admission: Admission, now: float) -> float:
+        """Plan a ticket, and return when it may start."""
+        demand = self._demand(ticket)
+        is_admitted = admission.admits(ticket.work, ticket.tokens, free=plan.free_tokens(demand))
+        start = plan.start(demand, is_held=not is_admitted)
+        if not is_admitted:
+            return max(start, now + _QUIET)
+        if start <= now:
+            admission.begin(ticket.work, ticket.tokens)
+        return start
+
+    def _admission(self, limits: Limits, now: float) -> Admission:
+        needs = {each.id: each.remaining for each in self.begun}
+        totals: dict[str, int] = {}
+        for ticket in self.tickets:
+            # The latest request of a work knows best what will follow.
+            totals[ticket.work] = min(totals.get(ticket.work, ticket.remaining), ticket.remaining)
+        for ticket in self.tickets:
+            known = needs if ticket.work in needs else totals
+            known[ticket.work] += ticket.tokens
+        first, since = self.first
+        if first in totals and now - since >= AGING_MINUTES * limits.minute:
+            needs[first] = totals[first]
+        waiting = {ticket.work for ticket in self.tickets}
+        return Admission(needs, totals, waiting, self.limits_in_force(limits)[0])
+
+    def _wake(self, ticket: Ticket, now: float) -> None:
+        """It is awake, and waits for those ahead of it; not each time, since that has to be written."""
+        if 0 < ticket.due < now - _HEARTBEAT:
+            self._mark(ticket, 0.0)
+
+    def _mark(self, ticket: Ticket, due: float) -> None:
         """Write down since when a ticket could have started without being looked at."""
-        if self.tickets[index].due != due:
-            self.tickets[index] = self.tickets[index]._replace(due=due)
+        if ticket.due != due:
+            self.tickets[self.tickets.index(ticket)] = ticket._replace(due=due)
             self.has_changed = True
 
     def _grant(self, ticket: Ticket, limits: Limits, now: float) -> None:
         self.tickets = [other for other in self.tickets if other.id != ticket.id]
         at = now + self._guard(limits, now)
-        self.charges.append(Charge(ticket.id, ticket.owner, at, ticket.tokens, ticket.requests, is_open=1))
+        self.charges.append(
+            Charge(
+                ticket.id, ticket.owner, at, ticket.tokens, ticket.requests, ticket.token_limit, ticket.request_limit, 1
+            )
+        )
+        if ticket.work != ticket.id and all(each.id != ticket.work for each in self.begun):
+            self.begun.append(Begun(ticket.work, ticket.owner, ticket.kind, now, ticket.remaining))
         self.has_changed = True
 
     def _guard(self, limits: Limits, now: float) -> float:
         return limits.guard * (_WIDER if self._was_refused_within(_WIDER_MINUTES, limits, now) else 1)
 
     def _is_bucket(self, limits: Limits, now: float) -> bool:
-        if limits.model is WindowAlgorithm.TRUSTED_BUCKET:
+        if limits.algorithm is WindowAlgorithm.TRUSTED_BUCKET:
             return not self._was_refused_within(_DISTRUST_MINUTES, limits, now)
-        return limits.model is WindowAlgorithm.BUCKET
+        return limits.algorithm is WindowAlgorithm.BUCKET
 
     def _was_refused_within(self, minutes: float, limits: Limits, now: float) -> bool:
         return self.refused_at is not None and now < self.refused_at + minutes * limits.minute
 
-    def _meters(self, limits: Limits, now: float) -> tuple[Meter, Meter]:
+    def _plan(self, limits: Limits, now: float) -> Plan:
+        until = now + self._guard(limits, now) + limits.minute
+        return Plan(
+            self._rooms(_TOKENS, limits, now),
+            self._rooms(_REQUESTS, limits, now),
+            now=now,
+            closed_until=self.closed_until,
+            # What leaves a bucket is never put back.
+            until=_UNLIMITED if self._is_bucket(limits, now) else until,
+        )
+
+    def _rooms(self, kind: int, limits: Limits, now: float) -> dict[float, Room]:
+        """Return what is left under each limit that a process keeps to: of those with that limit, or a lower one."""
+        amount_of, limit_of = _COUNTED[kind]
+        service = self._service_limits()[kind]
+        known = {limit_of(entry) or service for entry in (*self.tickets, *self.charges)} - {_UNLIMITED}
+        charges = sorted(self.charges, key=attrgetter("at")) if known else []
+        is_bucket = self._is_bucket(limits, now)
+        rooms = {}
+        for limit in known:
+            counted = [
+                (charge.at, amount_of(charge))
+                for charge in charges
+                if (limit_of(charge) or service) <= limit or charge.owner == _ELSEWHERE
+            ]
+            meter = self._meter(limit, counted, self.debts[kind], limits, is_bucket=is_bucket)
+            rooms[limit] = Room(limit, meter, now=now)
+        return rooms
+
+    def _service_limits(self) -> tuple[float, float]:
+        tokens, requests = self.learned
+        return tokens or ASSUMED_TOKENS, requests or _UNLIMITED
+
+    def _demand(self, ticket: Ticket) -> Demand:
+        """Return a ticket with the limits that are in force for it."""
+        tokens, requests = self._service_limits()
+        return Demand(ticket.tokens, ticket.requests, ticket.token_limit or tokens, ticket.request_limit or requests)
+
+    def _used(self, limits: Limits, now: float) -> tuple[float, float]:
+        """Return the tokens and the requests that everybody has used."""
         token_limit, request_limit = self.limits_in_force(limits)
         charges = sorted(self.charges, key=attrgetter("at"))
         is_bucket = self._is_bucket(limits, now)
         tokens = [(charge.at, charge.tokens) for charge in charges]
-        token_meter = self._meter(token_limit, tokens, self.debts[0], limits.minute, is_bucket=is_bucket)
-        if request_limit is None:
-            return token_meter, Unlimited()
         requests = [(charge.at, charge.requests) for charge in charges]
-        return token_meter, self._meter(request_limit, requests, self.debts[1], limits.minute, is_bucket=is_bucket)
+        token_meter = self._meter(token_limit, tokens, self.debts[0], limits, is_bucket=is_bucket)
+        request_meter = self._meter(request_limit or 1, requests, self.debts[1], limits, is_bucket=is_bucket)
+        return token_meter.used(now), request_meter.used(now) if request_limit else 0.0
 
     def _meter(
-        self, limit: int, charges: list[tuple[float, int]], debt: float, minute: float, *, is_bucket: bool
+        self, limit: float, charges: list[tuple[float, int]], debt: float, limits: Limits, *, is_bucket: bool
     ) -> Meter:
         if not is_bucket:
-            return SlidingMinute(limit, minute, charges)
-        bucket = Bucket(limit, minute, debt=debt, at=self.debts[2])
+            return SlidingMinute(limit, limits.minute, charges)
+        bucket = Bucket(limit, limits.minute, debt=debt, at=self.debts[2])
         for at, amount in charges:
             bucket.charge(amount, at)
         return bucket
 
 
-def told_to_wait(place: int, start_in: float, *, ahead: int, due: int, queue: int, is_quiet: bool) -> QueuePosition:
+def _told_to_wait(place: int, start_in: float, *, ahead: int, queue: int, is_quiet: bool) -> QueuePosition:
     """Return what a waiting ticket is told.
 
-    ``due`` of those ahead of it could start, and should do so first. While it is quiet, no request is under way
-    that could turn out cheaper than booked.
+    While it is quiet, no request is under way that could turn out cheaper than booked.
     """
     # A long queue takes long to read.
     turn = _TURN * max(1.0, queue / _LONG)
-    if due and start_in <= 0:
-        return QueuePosition(place, is_granted=False, look_in=min(turn * due, _SELDOM))
     look = (_QUIET if is_quiet else _LOOK) * (1 + ahead / 4)
     near = max(turn * (1 + ahead), start_in * _NEARER)
     return QueuePosition(place, is_granted=False, start_in=start_in, look_in=min(start_in, near, look, _SELDOM))
 
 
-def constants() -> dict[str, float]:
-    """Return the constants of the transitions by name, for ledgers that keep their state elsewhere."""
-    return {
-        "grace": GRACE,
-        "patience": PATIENCE,
-        "wider": _WIDER,
-        "wider_minutes": _WIDER_MINUTES,
-        "distrust_minutes": _DISTRUST_MINUTES,
-        "observed_minutes": _OBSERVED_MINUTES,
-    }
+def _is_same(one: str, other: str) -> bool:
+    """Tell whether two owners are one process: ledgers of several machines append the machine."""
+    return one.partition("@")[0] == other.partition("@")[0]
 
 
 def _missing(limit: int | None, remaining: int | None, used: float) -> int:

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MOUNTS = Path("/proc/self/mountinfo")
+_PORTS = {"http": 80, "https": 443}
+# gpt-5-mini-2025-08-07, claude-x-20250807: snapshots of one model.
+_DATE = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|20\d{6})$", re.ASCII)
 _NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "fuse.sshfs", "lustre")
 
 
 def account(*, base_url: str, model: str, key: str) -> str:
-    """Return a name for the account, from which nobody can tell the key."""
-    written = "\n".join((base_url.rstrip("/"), model, key))
+    """Return a name for the account, from which nobody can tell the key.
+
+    Spellings of one address are one account, and so are a model and its dated versions, which share a limit.
+    """
+    written = "\n".join((_normalized(base_url), _DATE.sub("", model.strip()), key))
     return hashlib.sha256(written.encode()).hexdigest()[:32]
+
+
+def _normalized(url: str) -> str:
+    parts = urlsplit(url.strip())
+    try:
+        port = parts.port
+    except ValueError:
+        return url.strip().rstrip("/")
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").rstrip(".")
+    shown = "" if port in {None, _PORTS.get(scheme)} else f":{port}"
+    return f"{scheme}://{host}{shown}{parts.path.rstrip('/')}" + (f"?{parts.query}" if parts.query else "")
 
 
 def state_file(account_name: str, environment: Mapping[str, str], *, platform: str = sys.platform) -> Path:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
     from pytest_refinery.budget.ledger import Entry, Status
 
+# A service that asks for more may have made a mistake.
+_LONG_CLOSURE = 60.0
+_SHOWN = 8
+
 
 def waiting(tokens: int, seconds: float, status: Status) -> str:
     """Say why and how long a request waits."""
@@ -41,10 +45,16 @@ def page(model: str, status: Status) -> str:
 
 def _page(status: Status) -> Iterator[str]:
     assumed = " (assumed until the service says)" if status.is_assumed else ""
-    yield f"limit     {status.limit_tokens:,} tokens per minute{assumed}, {_requests(status)}; {status.model}"
+    yield f"limit     {status.limit_tokens:,} tokens per minute{assumed}, {_requests(status)}; {status.algorithm}"
     yield f"used      {status.used_tokens:,} tokens, {_counted(status.used_requests, 'request')}, {_workers(status)}"
     if status.closed_for > 0:
-        yield f"closed    for {status.closed_for:.1f} s more: the service refused a request"
+        yield f"closed    {_closed(status)}"
+    yield f"begun     {len(status.begun)} that go first"
+    for work in status.begun:
+        yield (
+            f"  {work.remaining_tokens:>9,} tokens  to come {work.seconds:>7.1f} s  "
+            f"{owners.process_id_of(work.owner)}, {work.kind} {_short(work.id)}"
+        )
     yield f"queue     {len(status.waiting)} waiting"
     yield from _entries(status.waiting, "waits")
     under_way = [entry for entry in status.granted if entry.is_open]
@@ -56,7 +66,12 @@ def _entries(entries: Iterable[Entry], what: str) -> Iterator[str]:
     for entry in entries:
         state = what if entry.is_open else "settled"
         owner = owners.process_id_of(entry.owner)
-        yield f"  {entry.tokens:>9,} tokens  {state:<8}{entry.seconds:>7.1f} s  {owner}"
+        purpose = f", {entry.kind} {_short(entry.work)}, {entry.stage}" if entry.kind else ""
+        yield f"  {entry.tokens:>9,} tokens  {state:<8}{entry.seconds:>7.1f} s  {owner}{purpose}"
+
+
+def _short(work: str) -> str:
+    return work[:_SHOWN]
 
 
 def _requests(status: Status) -> str:
@@ -67,8 +82,15 @@ def _requests(status: Status) -> str:
 def _reason(status: Status) -> str:
     used = f"{status.used_tokens:,} of {status.limit_tokens:,} used in the last minute by {_workers(status)}"
     if status.closed_for > 0:
-        return f"the service asked everybody to wait; {used}"
+        return f"{_closed(status)}; {used}"
     return used
+
+
+def _closed(status: Status) -> str:
+    asked = f"the service asked everybody to wait, {status.closed_for:.1f} s more"
+    if status.closed_for <= _LONG_CLOSURE:
+        return asked
+    return f"{asked} (then it is asked again; 'pytest-refinery budget --reset' ends the wait now)"
 
 
 def _workers(status: Status) -> str:

@@ -31,12 +31,12 @@ def process_id_of(owner: str) -> str:
     return f"process {head}" if head.isdigit() else owner
 
 
-def is_alive(owner: str) -> bool:
-    """Tell whether the process still runs; one that cannot be looked up from here counts as alive."""
+def is_alive(owner: str) -> bool | None:
+    """Tell whether the process still runs; ``None`` for one that cannot be looked up from here."""
     process_id, _, rest = owner.partition(".")
     started, _, namespace = rest.partition(".")
     if not process_id.isdigit() or namespace != _namespace():
-        return True
+        return None
     if int(process_id) == os.getpid():
         return True
     return _started(int(process_id)) == int(started) if namespace else _is_running(int(process_id))

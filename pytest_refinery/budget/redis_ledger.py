@@ -1,155 +1,152 @@
-"""The ledger of several machines: a state in Redis, changed by one script at a time, by the server's clock."""
+"""The ledger of several machines: the same state in Redis, changed by one process at a time, by the server's clock."""
 
 from __future__ import annotations
 
 import json
+import random
 import secrets
-from dataclasses import asdict, replace
+import time
+from dataclasses import replace
 from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from pytest_refinery.budget import ledger_state, owners
-from pytest_refinery.budget.ledger import Entry, LedgerUnavailableError, QueuePosition, Status
-from pytest_refinery.budget.window import ASSUMED_TOKENS
+from pytest_refinery.budget import owners
+from pytest_refinery.budget.ledger import LedgerUnavailableError
+from pytest_refinery.budget.ledger_state import State, StateError
+from pytest_refinery.budget.state_ledger import StateLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_refinery.budget.ledger import Request
+    from pytest_refinery.budget.ledger import QueuePosition, Request
     from pytest_refinery.budget.window import Limits
-    from pytest_refinery.rate_limit_headers import Observation
 
-# A waiting ticket that nobody has looked at for so long belongs to nobody. Looks are far enough below.
-_SILENCE = 3.0
+T = TypeVar("T")
 _LONGEST_LOOK = 0.8
 # Each look is a round trip.
 _SHORTEST_LOOK = 0.02
 _EXPIRE_MINUTES = 70
-_TIMEOUT = 5.0
+# Above what a server on another continent needs; a request waits no longer before the next ledger is asked.
+_TIMEOUT = 2.0
+# Seconds between two attempts, at random up to so many, where other processes were quicker.
+_RETRY_SECONDS = 0.002
+
+# The state is replaced only if no other process has done so since it was read: the transitions are those of State, in
+# Python, and a process that dies between reading and writing holds no other up.
+_SWAP = """
+if (redis.call('HGET', KEYS[1], 'tag') or '') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'tag', ARGV[2], 'state', ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return 1
+"""
 
 
-class RedisLedger:
+class RedisLedger(StateLedger):
     """A ledger that all machines share which name the same Redis and account.
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``, as the client takes it.
         account: The name of the account's state there.
-        clock: Seconds to go by instead of the server's.
+        tell: Called with a sentence for the user when the server has lost the book.
+        clock: Seconds to go by instead of the server's and this process's.
     """
 
-    def __init__(self, url: str, account: str, limits: Limits, *, clock: Callable[[], float] | None = None) -> None:
-        self._client = redis.Redis.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)
-        self._script = self._client.register_script(_source())
-        self._key = f"pytest-refinery:budget:{account}"
-        self._limits = limits
-        self._clock = clock
+    def __init__(
+        self,
+        url: str,
+        account: str,
+        limits: Limits,
+        *,
+        tell: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        super().__init__(limits, clock=clock or owners.seconds_since_boot, tell=tell)
+        self._client = redis.Redis.from_url(
+            url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 0)
+        )
+        self._swap = self._client.register_script(_SWAP)
+        # The number is that of the state's form.
+        self._key = f"pytest-refinery:budget:2:{account}"
+        self._server_clock = clock
+
+    @property
+    def _place(self) -> str:
+        return "Redis"
 
     def poll(self, request: Request) -> QueuePosition:
         """Let the request join the queue or keep its place; grant it when its time has come."""
-        told = self._run("step", request=_known(asdict(request)), owner=_this_process())
-        place = int(told["place"])
-        if told.get("is_granted"):
-            return QueuePosition(place, is_granted=True)
-        if told.get("too_large_for"):
-            return QueuePosition(place, is_granted=False, too_large_for=int(told["too_large_for"]))
-        step = ledger_state.told_to_wait(
-            place,
-            float(told["start_in"]),
-            ahead=int(told["ahead"]),
-            due=int(told["due"]),
-            queue=int(told["queue"]),
-            is_quiet=bool(told["is_quiet"]),
-        )
-        return replace(step, look_in=_bounded(step))
-
-    def settle(self, request_id: str, tokens: int) -> None:
-        """Correct a granted request to what it really cost."""
-        self._run("settle", id=request_id, tokens=tokens)
-
-    def withdraw(self, request_id: str) -> None:
-        """Take a request out of the queue, or out of what was granted."""
-        self._run("withdraw", id=request_id)
-
-    def charge(self, tokens: int, requests: int) -> None:
-        """Book what was used without asking."""
-        self._run("charge", tokens=tokens, requests=requests)
-
-    def limited(self, seconds: float) -> None:
-        """Grant nothing for so long."""
-        self._run("limited", seconds=seconds)
-
-    def observe(self, seen: Observation, *, age: float) -> None:
-        """Take over what the headers of an answer say."""
-        self._run("observe", age=age, **_known(asdict(seen)))
-
-    def status(self) -> Status:
-        """Return what the book says now."""
-        told = self._run("status")
-        now, charges = told["now"], list(told["charges"])
-        return Status(
-            model="bucket" if told["is_bucket"] else "sliding minute",
-            limit_tokens=int(told["limit_tokens"]),
-            limit_requests=int(told["limit_requests"]) if "limit_requests" in told else None,
-            is_assumed=told["is_assumed"],
-            used_tokens=round(told["used_tokens"]),
-            used_requests=sum(int(charge["requests"]) for charge in charges),
-            closed_for=told["closed_for"],
-            waiting=tuple(_entry(ticket, now - ticket["since"]) for ticket in told["tickets"]),
-            granted=tuple(_entry(charge, max(0.0, now - charge["at"])) for charge in charges),
-        )
+        found = super().poll(request)
+        look = min(max(found.look_in, min(found.start_in, _SHORTEST_LOOK)), _LONGEST_LOOK)
+        return replace(found, look_in=look)
 
     def reset(self) -> None:
         """Forget everything."""
+        is_written = False
+        while not is_written:
+            tag, state, _ = self._read()
+            new = State()
+            new.forget_on_purpose(state)
+            is_written = self._write(tag, new)
+        self._memory = None
+
+    def _transact(self, change: Callable[[State, float], T]) -> T:
+        end = time.monotonic() + _TIMEOUT
+        while True:
+            tag, state, now = self._read()
+            result = change(state, now)
+            if not state.has_changed or self._write(tag, state):
+                return result
+            if time.monotonic() > end:
+                msg = f"Redis was changed by others all the time for {_TIMEOUT:.0f} s"
+                raise LedgerUnavailableError(msg)
+            time.sleep(random.uniform(0.0, _RETRY_SECONDS))  # noqa: S311  (spreads attempts, guards nothing)
+
+    def _read(self) -> tuple[str, State, float]:
         try:
-            self._client.delete(self._key)
+            with self._client.pipeline(transaction=False) as pipe:
+                pipe.hmget(self._key, ["tag", "state"])
+                pipe.time()
+                (tag, text), (seconds, microseconds) = pipe.execute()
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
+        now = self._server_clock() if self._server_clock else seconds + microseconds / 1e6
+        return (tag or b"").decode(), self._decoded(text, now), now
+
+    def _decoded(self, text: bytes | None, now: float) -> State:
+        if not text:
+            return State()
+        try:
+            return State.decode(json.loads(text))
+        except (StateError, ValueError):
+            return State.used_up(self._limits, now)
+
+    def _write(self, tag: str, state: State) -> bool:
+        state.number, state.has_changed = state.number + 1, False
+        text = json.dumps(state.encode(), separators=(",", ":"))
+        expire = max(1, round(_EXPIRE_MINUTES * self._limits.minute))
+        try:
+            return bool(self._swap(keys=[self._key], args=[tag, secrets.token_hex(6), text, expire]))
         except redis.RedisError as error:
             raise _unavailable(error) from error
 
-    def _run(self, operation: str, **given: object) -> dict[str, Any]:
-        constants = ledger_state.constants() | {"silence": _SILENCE, "assumed": ASSUMED_TOKENS}
-        expire = round(_EXPIRE_MINUTES * self._limits.minute)
-        given |= {"limits": _known(asdict(self._limits)), "constants": constants, "expire": max(expire, 1)}
-        if self._clock:
-            given["now"] = self._clock()
-        try:
-            answer = self._script(keys=[self._key], args=[operation, json.dumps(given)])
-        except redis.RedisError as error:
-            raise _unavailable(error) from error
-        told: dict[str, Any] = json.loads(answer)
-        return told
+    def _owner(self) -> str:
+        # A process id says nothing on another machine.
+        return f"{owners.this_process()}@{_machine()}"
 
-
-def _bounded(step: QueuePosition) -> float:
-    return min(max(step.look_in, min(step.start_in, _SHORTEST_LOOK)), _LONGEST_LOOK)
-
-
-def _entry(written: dict[str, Any], seconds: float) -> Entry:
-    is_open = bool(written.get("open", True))
-    return Entry(written["owner"], int(written["tokens"]), int(written["requests"]), seconds, is_open=is_open)
-
-
-def _known(values: dict[str, Any]) -> dict[str, Any]:
-    # The script tells missing from null with difficulty.
-    return {name: value for name, value in values.items() if value is not None}
+    def _look_up(self, owner: str) -> bool | None:
+        process, _, machine = owner.partition("@")
+        return owners.is_alive(process) if machine == _machine() else None
 
 
 def _unavailable(error: redis.RedisError) -> LedgerUnavailableError:
     return LedgerUnavailableError(f"Redis does not answer ({error})")
 
 
-def _this_process() -> str:
-    # A process id says nothing on another machine.
-    return f"{owners.this_process()}@{_machine()}"
-
-
 @cache
 def _machine() -> str:
-    return secrets.token_hex(4)
-
-
-@cache
-def _source() -> str:
-    return resources.files(__package__).joinpath("ledger.lua").read_text(encoding="utf-8")
+    """Return what tells this machine from others."""
+    return owners.boot_id()[:8] or secrets.token_hex(4)

@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from pytest_refinery import shared_file
 from pytest_refinery.budget.file_lock import FileLock
 from pytest_refinery.errors import CeilingReachedError
 
@@ -111,7 +112,7 @@ class _Used:
 
     def __init__(self, folder: Path | None) -> None:
         self._path = folder / "tokens" if folder else None
-        self._in_memory = 0
+        self._last = 0
         self._lock = threading.Lock()
 
     def add(self, tokens: int) -> None:
@@ -140,12 +141,13 @@ class _Used:
         return FileLock(self._path.with_suffix(".lock")).held()
 
     def _read(self) -> int:
-        if self._path is None:
-            return self._in_memory
-        return int(self._path.read_text(encoding="ascii")) if self._path.exists() else 0
+        text = shared_file.read_text(self._path) if self._path else None
+        if text and text.isascii() and text.isdigit():
+            self._last = int(text)
+        # Also where the file was damaged or deleted: what this process knows has been used.
+        return self._last
 
     def _write(self, tokens: int) -> None:
-        if self._path is None:
-            self._in_memory = tokens
-        else:
-            self._path.write_text(str(tokens), encoding="ascii")
+        self._last = max(0, tokens)
+        if self._path is not None:
+            shared_file.replace(self._path, str(self._last))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pytest_refinery import rate_limit_headers
 from pytest_refinery.budget import messages
 from pytest_refinery.budget.ledger import Request
+from pytest_refinery.budget.ledger_state import LONGEST_CLOSURE
 from pytest_refinery.errors import BudgetError, RequestTooLargeError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Work
     from pytest_refinery.budget.ledger import Ledger, QueuePosition
 
+# So many threads of a process look: more would see nothing else, fewer might miss that theirs fits beside the first.
+_LOOKING = 3
 # Seconds of waiting after which the user is told, and again after each as long.
 _NOTICE = 5.0
 # Seconds after which one who stands behind another thread sees that it was cancelled.
@@ -82,7 +85,7 @@ class SharedBudget:
         self._meter = meter
         self._clock = clock
         self._sleep = sleep or _sleep
-        self._line = InProcessQueue()
+        self._queue = InProcessQueue()
         self._seconds_waited = 0.0
 
     @property
@@ -100,7 +103,7 @@ class SharedBudget:
         tokens: int,
         requests: int = 1,
         *,
-        work: Work | None = None,  # noqa: ARG002
+        work: Work | None = None,
         timeout: float | None = None,
         cancelled: Event | None = None,
     ) -> GrantedLease:
@@ -110,28 +113,33 @@ class SharedBudget:
             RequestTooLargeError: The request is larger than the limit, so it would wait for ever.
             BudgetError: It was not granted within ``timeout`` seconds, or ``cancelled`` was set meanwhile.
         """
-        request = Request(secrets.token_hex(6), tokens, requests)
+        request = _request(tokens, requests, work)
         wait = _Wait(self._clock, timeout, cancelled or threading.Event())
         try:
-            step = self._ledger.poll(request)
-            if not step.is_granted:
-                self._stand(wait, replace(request, place=step.place), step)
+            position = self._ledger.poll(request)
+            if not position.is_granted:
+                self._queue_up(wait, replace(request, place=position.place), position)
         except BaseException:
             # Also for Ctrl-C and for the timeouts of test runners: nobody waits behind a ticket that is given up.
             self._ledger.withdraw(request.id)
             raise
         finally:
             self._seconds_waited += wait.seconds
+        self._queue.begin(request.work)
         return GrantedLease(self._ledger, request.id, wait.seconds, self._meter)
 
     def finish(self, work_id: str) -> None:
         """Say that no request will follow for a work."""
+        self._queue.end(work_id)
+        self._ledger.finish(work_id)
 
     def foreseen_wait(self, tokens: int) -> float:
-        """Return in how many seconds ``tokens`` more could all have been granted, after what waits now."""
+        """Return in how many seconds ``tokens`` more could all have been granted, after what has begun or waits now."""
         status = self._ledger.status()
-        ahead = sum(entry.tokens for entry in status.waiting) + status.used_tokens + tokens
-        return max(0.0, ahead / status.limit_tokens - 1) * 60.0
+        windows = (status.used_tokens + status.foreseen_tokens + tokens) / status.limit_tokens
+        # Where the limit is a sliding minute, a part of a window may have to wait for a whole one.
+        whole = windows if status.algorithm == "bucket" else math.ceil(windows)
+        return status.closed_for + max(0.0, whole - 1) * status.minute
 
     def limited(self, retry_after: float) -> None:
         """Hold every process back for so many seconds: the service refused a request."""
@@ -144,7 +152,8 @@ class SharedBudget:
         self._ledger.observe(replace(observed, limit_tokens=observed.limit_tokens or refusal.limit), age=0.0)
         if refusal.is_final:
             return None
-        wait = _back_off(attempt) if refusal.retry_after is None else refusal.retry_after
+        asked = _back_off(attempt) if refusal.retry_after is None else refusal.retry_after
+        wait = min(asked, LONGEST_CLOSURE)
         self._ledger.limited(wait)
         return wait
 
@@ -152,32 +161,41 @@ class SharedBudget:
         """Learn the limit, and what others have used, from the headers of an answer sent ``age_seconds`` ago."""
         self._ledger.observe(rate_limit_headers.observation(headers), age=age_seconds)
 
-    def _stand(self, wait: _Wait, request: Request, step: QueuePosition) -> None:
-        """Stand in line until the request is granted."""
-        with self._line.enter(step.place) as is_first:
-            while not step.is_granted:
-                self._heed(wait, request, step)
-                if is_first.is_set():
-                    self._say(wait, request, step)
-                    self._sleep(min(step.look_in, wait.seconds_left), wait.cancelled)
-                    step = self._ledger.poll(request)
+    def _queue_up(self, wait: _Wait, request: Request, position: QueuePosition) -> None:
+        """Wait in the queue until the request is granted."""
+        with self._queue.enter(position.place, request.work) as may_look:
+            while not position.is_granted:
+                self._check(wait, request, position)
+                if may_look.is_set():
+                    self._report(wait, request, position)
+                    self._sleep(min(position.look_in, wait.seconds_left), wait.cancelled)
+                    position = self._ledger.poll(request)
                 else:
-                    self._sleep(min(_GLANCE, wait.seconds_left), is_first)
-                    step = self._ledger.poll(request) if is_first.is_set() else step
+                    self._sleep(min(_GLANCE, wait.seconds_left), may_look)
+                    position = self._ledger.poll(request) if may_look.is_set() else position
 
-    def _heed(self, wait: _Wait, request: Request, step: QueuePosition) -> None:
+    def _check(self, wait: _Wait, request: Request, position: QueuePosition) -> None:
         """Give up where there is nothing to wait for any more."""
-        if step.too_large_for is not None:
-            raise RequestTooLargeError(messages.too_large(request.tokens, step.too_large_for))
+        if position.too_large_for is not None:
+            raise RequestTooLargeError(messages.too_large(request.tokens, position.too_large_for))
         if wait.cancelled.is_set():
             msg = f"The request for {request.tokens:,} tokens was given up while it waited for the token budget."
             raise BudgetError(msg)
         if wait.seconds_left <= 0:
             raise BudgetError(messages.timed_out(request.tokens, wait.seconds, self._ledger.status()))
 
-    def _say(self, wait: _Wait, request: Request, step: QueuePosition) -> None:
+    def _report(self, wait: _Wait, request: Request, position: QueuePosition) -> None:
         if wait.is_notice_due():
-            self._tell(messages.waiting(request.tokens, wait.seconds + step.start_in, self._ledger.status()))
+            self._tell(messages.waiting(request.tokens, wait.seconds + position.start_in, self._ledger.status()))
+
+
+def _request(tokens: int, requests: int, work: Work | None) -> Request:
+    request = Request(secrets.token_hex(6), tokens, requests)
+    if work is None:
+        return request
+    return replace(
+        request, work=work.id, kind=work.kind, stage=str(work.stage), remaining_tokens=max(0, work.remaining_tokens)
+    )
 
 
 class _Wait:
@@ -218,43 +236,58 @@ def _back_off(attempt: int) -> float:
 class _Waiter(NamedTuple):
     place: int
     order: int
-    is_first: Event
+    work: str
+    may_look: Event
 
 
 class InProcessQueue:
-    """Keeps the waiting threads in the order of their places.
+    """Lets only some of the waiting threads of this process look into the ledger, in the order in which it goes.
 
-    The queue of the ledger lets nobody pass, so who stands behind another thread of this process need not look whether
-    it is granted: a thousand threads cost what one does.
+    A request that is behind several others of this process will hardly be granted before them, so its thread need not
+    look: a thousand threads cost what a few do.
     """
 
     def __init__(self) -> None:
-        self._begin_anew()
+        self._begin()
 
-    def _begin_anew(self) -> None:
+    def _begin(self) -> None:
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._waiters: list[_Waiter] = []
-        self._joined = 0
+        self._entered = 0
+        self._begun: set[str] = set()
 
     @contextmanager
-    def enter(self, place: int) -> Iterator[Event]:
-        """Stand in the line; yield what is set as soon as nobody of this process is ahead."""
+    def enter(self, place: int, work: str = "") -> Iterator[Event]:
+        """Wait in the queue; yield what is set as soon as few threads of this process are ahead."""
         if os.getpid() != self._process:
-            # A fork: the threads that stood here are the parent's.
-            self._begin_anew()
+            # A fork: the threads that waited here are the parent's.
+            self._begin()
         with self._lock:
-            self._joined += 1
-            stander = _Waiter(place, self._joined, threading.Event())
-            insort(self._waiters, stander)
+            self._entered += 1
+            waiter = _Waiter(place, self._entered, work, threading.Event())
+            insort(self._waiters, waiter)
             self._call_first()
         try:
-            yield stander.is_first
+            yield waiter.may_look
         finally:
             with self._lock:
-                self._waiters = [other for other in self._waiters if other is not stander]
+                self._waiters = [other for other in self._waiters if other is not waiter]
                 self._call_first()
 
+    def begin(self, work: str) -> None:
+        """Let the requests of a work go first from now on."""
+        with self._lock:
+            if work:
+                self._begun.add(work)
+            self._call_first()
+
+    def end(self, work: str) -> None:
+        """Take note that no request of a work will follow."""
+        with self._lock:
+            self._begun.discard(work)
+
     def _call_first(self) -> None:
-        if self._waiters:
-            self._waiters[0].is_first.set()
+        in_order = sorted(self._waiters, key=lambda waiter: waiter.work not in self._begun)
+        for waiter in in_order[:_LOOKING]:
+            waiter.may_look.set()

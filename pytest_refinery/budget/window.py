@@ -40,7 +40,7 @@ class Limits:
 
     tokens: int | None = None
     requests: int | None = None
-    model: WindowAlgorithm = WindowAlgorithm.SLIDING
+    algorithm: WindowAlgorithm = WindowAlgorithm.SLIDING
     minute: float = 60.0
     guard: float = 0.1
 

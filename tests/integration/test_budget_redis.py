@@ -76,7 +76,7 @@ def test_its_key_expires(url: str) -> None:
     import redis
 
     redis_ledger(url, "expires").poll(Request("a", 1, 1))
-    lifetime = redis.Redis.from_url(url).ttl("pytest-refinery:budget:expires")
+    lifetime = redis.Redis.from_url(url).ttl("pytest-refinery:budget:2:expires")
     assert isinstance(lifetime, int)
     assert 0 < lifetime <= 4200
 
@@ -91,13 +91,16 @@ def test_a_server_that_goes_away_is_replaced_until_it_comes_back(tmp_path: Path)
             ledger, MemoryLedger(LIMITS), tell=said.append, meanwhile="We go on.", clock=lambda: now[0]
         )
         assert budget.poll(Request("a", 100, 1)).is_granted
-    assert budget.poll(Request("b", 70, 1)).is_granted
+        budget.settle("a", 30)
+    assert not budget.poll(Request("b", 71, 1)).is_granted
+    budget.withdraw("b")
+    assert budget.poll(Request("c", 70, 1)).is_granted
     assert len(said) == 1
     assert said[0].endswith("We go on.")
     with redis_server.running(tmp_path, port=port):
         now[0] += 20.0
-        assert not budget.poll(Request("c", 31, 1)).is_granted
-        assert ledger.status().used_tokens == 70
+        assert not budget.poll(Request("d", 31, 1)).is_granted
+        assert ledger.status().used_tokens == 100
     assert said[1:] == ["The shared token budget is in use again."]
 
 

@@ -50,7 +50,7 @@ def test_openai_is_a_bucket_and_everything_else_a_sliding_minute(
     monkeypatch: pytest.MonkeyPatch, base_url: str, tpm_model: str, model: str
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", base_url)
-    assert ledger_of(tpm_model=tpm_model).status().model == model
+    assert ledger_of(tpm_model=tpm_model).status().algorithm == model
 
 
 def test_each_model_has_a_ledger_of_its_own() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "file"
-    crash_safe_file.create(path, tmp_path / "draft")
+    crash_safe_file.create(path)
     return path
 
 

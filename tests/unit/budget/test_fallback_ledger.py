@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import itertools
+import threading
+
 import pytest
 
+from pytest_refinery.budget import owners
 from pytest_refinery.budget.fallback_ledger import FallbackLedger
-from pytest_refinery.budget.ledger import Ledger, LedgerUnavailableError, QueuePosition, Request, Status
+from pytest_refinery.budget.ledger import Ledger, LedgerUnavailableError, Memory, QueuePosition, Request, Status
 from pytest_refinery.budget.state_ledger import MemoryLedger
 from pytest_refinery.budget.window import Limits
 from pytest_refinery.rate_limit_headers import Observation
@@ -39,6 +43,15 @@ class Shaky:
 
     def withdraw(self, request_id: str) -> None:
         self._reached().withdraw(request_id)
+
+    def finish(self, work: str) -> None:
+        self._reached().finish(work)
+
+    def memory(self) -> Memory | None:
+        return self.ledger.memory()
+
+    def take_over(self, memory: Memory) -> None:
+        self._reached().take_over(memory)
 
     def charge(self, tokens: int, requests: int) -> None:
         self._reached().charge(tokens, requests)
@@ -139,7 +152,56 @@ def test_a_lease_of_the_first_that_ends_meanwhile_disturbs_nobody(house: House) 
     house.ledger.settle("a", 1)
     house.ledger.withdraw("b")
     assert house.said == ["The shared token budget is out of reach: no answer. We go on."]
-    assert house.ledger.status().used_tokens == 0
+    assert house.ledger.status().used_tokens == 1
+
+
+def test_what_the_first_had_granted_counts_in_the_second(house: House) -> None:
+    house.ledger.poll(Request("a", 900, 1))
+    house.first.is_up = False
+    assert not house.ledger.poll(Request("b", 200, 1)).is_granted
+    assert house.ledger.poll(Request("c", 100, 1)).is_granted
+    house.clock.now += 61.0
+    assert house.ledger.poll(Request("b", 200, 1)).is_granted
+
+
+def test_where_others_use_the_first_all_of_it_counts_in_the_second(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(owners, "this_process", lambda: "1.2.3")
+        house.first.poll(Request("other", 1, 1))
+    house.ledger.poll(Request("a", 1, 1))
+    house.first.is_up = False
+    assert not house.ledger.poll(Request("b", 1, 1)).is_granted
+
+
+def test_threads_that_are_granted_something_meanwhile_do_not_disturb_the_return(house: House) -> None:
+    house.first.is_up = False
+    numbers = itertools.count()
+    problems: list[BaseException] = []
+    done = threading.Event()
+
+    def use() -> None:
+        try:
+            while not done.is_set():
+                name = f"r{next(numbers)}"
+                house.ledger.poll(Request(name, 1, 1))
+                house.ledger.settle(name, 0)
+        except BaseException as error:  # noqa: BLE001  (what it is, is the test's question)
+            problems.append(error)
+
+    threads = [threading.Thread(target=use) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(20):
+        house.first.is_up = not house.first.is_up
+        house.clock.now += 16.0
+        house.ledger.charge(0, 0)
+    done.set()
+    for thread in threads:
+        thread.join(10)
+    assert problems == []
+    assert house.ledger._home == {}  # noqa: SLF001  (nothing is kept of what has ended)
 
 
 def test_a_lease_of_the_second_can_be_cancelled(house: House) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import sys
 from typing import TYPE_CHECKING
@@ -99,7 +100,7 @@ def test_a_file_cut_at_any_length_is_set_aside_and_counts_as_used_up(
 
 @pytest.mark.parametrize("write", [1, 2, 3])
 def test_a_write_that_was_interrupted_at_any_byte_leaves_the_state_before_it(
-    ledger: FileLedger, path: Path, said: list[str], write: int
+    ledger: FileLedger, path: Path, clock: Clock, said: list[str], write: int
 ) -> None:
     for number in range(write):
         ledger.poll(Request(f"r{number}", 10, 1))
@@ -112,8 +113,9 @@ def test_a_write_that_was_interrupted_at_any_byte_leaves_the_state_before_it(
         with path.open("r+b") as file:
             file.seek(changed[0])
             file.write(after[changed[0] : end] + before[end : changed[-1] + 1])
-        assert ledger.status().used_tokens == 10 * write
-        ledger.withdraw("nobody")
+        other = FileLedger(path, LIMITS, tell=said.append, clock=clock)
+        assert other.status().used_tokens == 10 * write
+        other.withdraw("nobody")
     assert said == []
 
 
@@ -125,16 +127,19 @@ def test_a_file_of_a_newer_version_is_set_aside(ledger: FileLedger, path: Path, 
 
 
 def test_a_foreign_file_is_set_aside_whole(ledger: FileLedger, path: Path, said: list[str]) -> None:
+    path.parent.mkdir(mode=0o700)
     path.write_bytes(b"something else")
     ledger.poll(Request("a", 1, 1))
     assert path.with_suffix(".unreadable").read_bytes() == b"something else"
     assert len(said) == 1
 
 
-def test_a_state_from_before_a_reboot_long_ago_says_nothing(ledger: FileLedger, path: Path, said: list[str]) -> None:
+def test_a_state_from_before_a_reboot_long_ago_says_nothing(
+    ledger: FileLedger, path: Path, clock: Clock, said: list[str]
+) -> None:
     ledger.poll(Request("a", 1000, 1))
     rewrite(path, boot="another", wall=0.0)
-    assert ledger.poll(Request("b", 1000, 1)).is_granted
+    assert FileLedger(path, LIMITS, tell=said.append, clock=clock).poll(Request("b", 1000, 1)).is_granted
     assert said == []
 
 
@@ -148,7 +153,7 @@ def test_times_in_the_future_are_of_another_boot(ledger: FileLedger, path: Path,
     ledger.poll(Request("a", 1000, 1))
     rewrite(path, wall=0.0)
     clock.now = 20.0
-    assert ledger.poll(Request("b", 1000, 1)).is_granted
+    assert FileLedger(path, LIMITS, tell=pytest.fail, clock=clock).poll(Request("b", 1000, 1)).is_granted
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
@@ -185,11 +190,63 @@ def test_a_look_without_the_lock_finds_what_others_gave_back(ledger: FileLedger,
     assert ledger.poll(request).is_granted
 
 
-def test_a_waiting_ticket_survives_a_file_that_was_removed(ledger: FileLedger, path: Path) -> None:
-    ledger.poll(Request("a", 1000, 1))
+@pytest.mark.parametrize("what", ["file", "folder", "lock"])
+def test_what_was_deleted_counts_as_used_by_those_who_had_used_it(
+    ledger: FileLedger, path: Path, clock: Clock, said: list[str], what: str
+) -> None:
+    ledger.poll(Request("a", 600, 1))
+    ledger.settle("a", 600)
     place = ledger.poll(Request("b", 500, 1)).place
-    path.unlink()
+    if what == "folder":
+        shutil.rmtree(path.parent)
+    else:
+        (path if what == "file" else path.with_suffix(".lock")).unlink()
+    clock.now += 1.0
+    assert not ledger.poll(Request("b", 500, 1, place)).is_granted
+    assert not ledger.poll(Request("c", 500, 1)).is_granted
+    assert ledger.status().used_tokens == 600
+    assert len(said) == (what != "lock")
+    clock.now += 60.0
     assert ledger.poll(Request("b", 500, 1, place)).is_granted
+
+
+def test_where_others_used_what_was_deleted_all_counts_as_used(
+    ledger: FileLedger, path: Path, clock: Clock, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = FileLedger(path, LIMITS, tell=said.append, clock=clock)
+    with monkeypatch.context() as patched:
+        patched.setattr(owners, "this_process", lambda: f"{os.getppid()}.0.")
+        other.poll(Request("a", 300, 1))
+    ledger.poll(Request("b", 300, 1))
+    path.unlink()
+    assert not ledger.poll(Request("c", 10, 1)).is_granted
+    ledger.withdraw("c")
+    # The other process finds what it had been granted, and says nothing more.
+    other.settle("a", 300)
+    assert len(said) == 1
+    assert "was lost: deleted" in said[0]
+    clock.now += 61.0
+    assert ledger.poll(Request("d", 1000, 1)).is_granted
+
+
+def test_a_reset_is_no_loss(ledger: FileLedger, path: Path, clock: Clock, said: list[str]) -> None:
+    ledger.poll(Request("a", 1000, 1))
+    FileLedger(path, LIMITS, tell=said.append, clock=clock).reset()
+    assert ledger.poll(Request("b", 1000, 1)).is_granted
+    assert said == []
+
+
+def test_a_link_in_the_place_of_the_file_is_not_followed(
+    ledger: FileLedger, path: Path, tmp_path: Path, said: list[str]
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    path.parent.mkdir(mode=0o700)
+    path.symlink_to(victim)
+    with pytest.raises(LedgerUnavailableError):
+        ledger.poll(Request("a", 1, 1))
+    assert victim.read_text() == "precious"
+    assert said == []
 
 
 def test_a_folder_that_cannot_be_written_is_out_of_reach(tmp_path: Path, clock: Clock, said: list[str]) -> None:
@@ -207,7 +264,7 @@ def test_a_folder_that_cannot_be_written_is_out_of_reach(tmp_path: Path, clock: 
 
 def test_a_text_too_long_for_the_file_is_an_error_of_the_disk(path: Path) -> None:
     path.parent.mkdir()
-    crash_safe_file.create(path, path.with_suffix(".draft"))
+    crash_safe_file.create(path)
     with path.open("r+b", buffering=0) as file, pytest.raises(OSError, match="too many requests"):
         crash_safe_file.write(file, crash_safe_file.Version(1, bytes(crash_safe_file.SLOT_BYTES)))
 

@@ -14,20 +14,34 @@ if TYPE_CHECKING:
     from pytest_refinery.budget.ledger import QueuePosition, Request
 
 
-def test_only_who_stands_first_is_called() -> None:
-    line = InProcessQueue()
-    with line.enter(2) as second, line.enter(3) as third:
-        assert second.is_set()
-        assert not third.is_set()
+def places(queue: InProcessQueue, *numbers: int, stack: ExitStack) -> list[threading.Event]:
+    return [stack.enter_context(queue.enter(number, f"work {number}")) for number in numbers]
 
 
-def test_who_leaves_calls_the_next() -> None:
-    line, first = InProcessQueue(), ExitStack()
-    first.enter_context(line.enter(1))
-    with line.enter(3) as third, line.enter(2) as second:
+def test_only_the_first_three_look() -> None:
+    queue = InProcessQueue()
+    with ExitStack() as stack:
+        waiting = places(queue, 1, 2, 3, 4, 5, stack=stack)
+        assert [each.is_set() for each in waiting] == [True, True, True, False, False]
+
+
+def test_a_thread_that_leaves_calls_the_next() -> None:
+    queue, first = InProcessQueue(), ExitStack()
+    with ExitStack() as stack:
+        places(queue, 1, stack=first)
+        waiting = places(queue, 2, 3, 4, stack=stack)
+        assert not waiting[2].is_set()
         first.close()
-        assert second.is_set()
-        assert not third.is_set()
+        assert waiting[2].is_set()
+
+
+def test_a_work_that_has_begun_looks_first() -> None:
+    queue = InProcessQueue()
+    with ExitStack() as stack:
+        waiting = places(queue, 1, 2, 3, 4, 5, stack=stack)
+        queue.begin("work 5")
+        assert waiting[4].is_set()
+        assert not waiting[3].is_set()
 
 
 def test_an_earlier_place_that_comes_late_is_called_too() -> None:

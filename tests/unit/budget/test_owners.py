@@ -32,13 +32,13 @@ def test_another_process_with_the_same_id_is_not_the_owner() -> None:
     assert not owners.is_alive(f"{parent}.1.{namespace}") or parent == 0
 
 
-def test_a_process_of_another_container_counts_as_alive() -> None:
-    assert owners.is_alive("999999.1.another")
+def test_of_a_process_of_another_container_nothing_is_known() -> None:
+    assert owners.is_alive("999999.1.another") is None
 
 
 @pytest.mark.parametrize("owner", ["elsewhere", "", "1", "x.y.z"])
-def test_what_is_no_process_of_ours_counts_as_alive(owner: str) -> None:
-    assert owners.is_alive(owner)
+def test_of_what_is_no_process_of_ours_nothing_is_known(owner: str) -> None:
+    assert owners.is_alive(owner) is None
 
 
 def test_people_are_told_the_process_id() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery.budget import messages
-from pytest_refinery.budget.ledger import Entry, Request, Status
+from pytest_refinery.budget.ledger import BegunWork, Entry, Request, Status
 from pytest_refinery.budget.state_ledger import MemoryLedger
 from pytest_refinery.budget.token_budget import SharedBudget
 from pytest_refinery.budget.window import Limits
@@ -49,7 +49,7 @@ def test_while_the_service_wants_a_pause_the_reason_is_that() -> None:
     ledger = MemoryLedger(Limits(tokens=10), clock=Clock())
     ledger.limited(30.0)
     assert messages.waiting(1, 30.0, ledger.status()).startswith(
-        "waiting 30 s for 1 tokens: the service asked everybody to wait; 0 of 10 used"
+        "waiting 30 s for 1 tokens: the service asked everybody to wait, 30.0 s more; 0 of 10 used"
     )
 
 
@@ -69,23 +69,26 @@ def test_a_fork_of_a_ledger_in_memory_starts_anew(monkeypatch: pytest.MonkeyPatc
 
 def test_the_page_shows_the_whole_ledger() -> None:
     status = Status(
-        model="bucket",
+        algorithm="bucket",
         limit_tokens=30_000,
         limit_requests=500,
         is_assumed=False,
         used_tokens=27_900,
         used_requests=5,
         closed_for=1.25,
-        waiting=(Entry("812.7.1", 12_400, 1, 3.0),),
+        waiting=(Entry("812.7.1", 12_400, 1, 3.0, work="a1b2c3d4e5", kind="diagnosis", stage="trace analysis"),),
+        begun=(BegunWork("ffeeddccbb", "813.9.1", "judge", 4.0, 2_800),),
         granted=(Entry("812.7.1", 9_000, 1, 4.0), Entry("elsewhere", 18_900, 4, 20.0, is_open=False)),
     )
     assert messages.page("gpt-5.4-mini", status) == (
         "budget    of gpt-5.4-mini, shared by all processes of this account\n"
         "limit     30,000 tokens per minute, 500 requests per minute; bucket\n"
         "used      27,900 tokens, 5 requests, 2 workers\n"
-        "closed    for 1.2 s more: the service refused a request\n"
+        "closed    the service asked everybody to wait, 1.2 s more\n"
+        "begun     1 that go first\n"
+        "      2,800 tokens  to come     4.0 s  process 813, judge ffeeddcc\n"
         "queue     1 waiting\n"
-        "     12,400 tokens  waits       3.0 s  process 812\n"
+        "     12,400 tokens  waits       3.0 s  process 812, diagnosis a1b2c3d4, trace analysis\n"
         "leases    1 under way, 1 settled\n"
         "      9,000 tokens  granted     4.0 s  process 812\n"
         "     18,900 tokens  settled    20.0 s  elsewhere\n"
