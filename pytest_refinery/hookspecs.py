@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pytest_refinery.analysis.ports import Analyst
+    from pytest_refinery.analysis.ports import Analyst, ModelClient
     from pytest_refinery.analysis.schemas import Diagnosis
     from pytest_refinery.traces.source import TraceSource
 
@@ -48,6 +48,14 @@ def pytest_refinery_scrub(text: str) -> str | None:
 @pytest.hookspec(firstresult=True)
 def pytest_refinery_analyst(name: str) -> Analyst | None:
     """Return the analyst called ``name`` (``--refinery-analyst``), or ``None`` to leave it to others."""
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_refinery_model_client(name: str) -> ModelClient | None:
+    """Return the client that asks the model called ``name`` (``--refinery-model``), or ``None`` to leave it to others.
+
+    What is asked, how answers are read, the budget, the cache and the plan are the same as with our own client.
+    """
 
 
 @pytest.hookspec

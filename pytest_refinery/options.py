@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_refinery.errors import ConfigurationError, did_you_mean
-from pytest_refinery.settings import DEFAULT_MODEL, Settings
+from pytest_refinery.settings import DEFAULT_MODEL, UNLIMITED, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -348,12 +348,12 @@ OPTIONS = (
     ),
     Option(
         name="tpm",
-        help="Tokens per minute that all workers together may use.",
-        parse=_whole,
+        help="Tokens per minute that all workers together may use, or unlimited.",
+        parse=lambda text: UNLIMITED if text == "unlimited" else _whole(text),
         flag="--refinery-tpm",
         metavar="N",
         variable="REFINERY_TPM",
-        default="what the service says; 30000 until it has",
+        default="what the service says; until it has 30000, on this machine or a private network unlimited",
     ),
     Option(
         name="rpm",

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 # No wait helps: the request is above the limit, or the account has no money left.
 _FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _FINAL_WORDS = ("request too large", "insufficient_quota", "exceeded your current quota")
-_LIMIT = re.compile(r"\bLimit:? (\d+)", re.ASCII)
+_LIMIT = re.compile(r"\b[Ll]imit:? (\d+)", re.ASCII)
 _REQUESTED = re.compile(r"\bRequested:? (\d+)", re.ASCII)
-_PER_REQUESTS = re.compile(r"requests per (?:min|day)", re.IGNORECASE)
+_PER_REQUESTS = re.compile(r"requests per (?:min|day)|limit type: (?!tokens)", re.IGNORECASE)
+# As OpenAI names its headers; as a LiteLLM proxy names those about a key, and what it always says of one.
+_FAMILIES = ("x-ratelimit-{}", "x-ratelimit-api_key-{}")
+_OF_A_KEY = {"limit-tokens": "x-litellm-key-tpm-limit", "limit-requests": "x-litellm-key-rpm-limit"}
 _UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = r"\d+(?:\.\d+)?(?:ms|us|µs|ns|[dhms])"
 _DURATION = re.compile(rf"(?:{_PART})+", re.ASCII)
@@ -67,13 +70,19 @@ def refusal(headers: Mapping[str, str], message: str, code: str) -> Refusal:
 
 
 def observation(headers: Mapping[str, str]) -> Observation:
-    """Read the ``x-ratelimit-*`` headers."""
+    """Read the headers about limits, those of a LiteLLM proxy included."""
     lower = {name.lower(): value for name, value in headers.items()}
+
+    def said(what: str) -> int | None:
+        names = [*(family.format(what) for family in _FAMILIES), _OF_A_KEY.get(what, "")]
+        return next((found for name in names if (found := _whole(lower.get(name))) is not None), None)
+
     return Observation(
-        limit_tokens=_positive(lower.get("x-ratelimit-limit-tokens")),
-        remaining_tokens=_whole(lower.get("x-ratelimit-remaining-tokens")),
-        limit_requests=_positive(lower.get("x-ratelimit-limit-requests")),
-        remaining_requests=_whole(lower.get("x-ratelimit-remaining-requests")),
+        # Some proxies say 0 or -1 where there is no limit.
+        limit_tokens=said("limit-tokens") or None,
+        remaining_tokens=said("remaining-tokens"),
+        limit_requests=said("limit-requests") or None,
+        remaining_requests=said("remaining-requests"),
     )
 
 
@@ -84,11 +93,6 @@ def _number(pattern: re.Pattern[str], message: str) -> int | None:
 
 def _whole(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() else None
-
-
-def _positive(text: str | None) -> int | None:
-    # Some proxies say 0 or -1 where there is no limit.
-    return _whole(text) or None
 
 
 def seconds(text: str) -> float | None:

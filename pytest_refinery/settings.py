@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 # OpenAI's page of models (November 2026): the current one for work that is sensitive to cost.
 DEFAULT_MODEL = "gpt-6-luna"
+# Tokens per minute of a service that has no limit: more than any service answers.
+UNLIMITED = 1_000_000_000
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pytest_refinery.errors import AgentError, ConfigurationError, did_you_mean
-from pytest_refinery.settings import Settings
+from pytest_refinery.settings import UNLIMITED, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_refinery.analysis.engine import Engine
-    from pytest_refinery.analysis.ports import Analyst, AnswerCache, Case, PreparingAnalyst, PromptFile, TokenBudget
+    from pytest_refinery.analysis.ports import (
+        Analyst,
+        AnswerCache,
+        Case,
+        ModelClient,
+        PreparingAnalyst,
+        PromptFile,
+        TokenBudget,
+    )
     from pytest_refinery.analysts.model.analyst import OpenAIAnalyst
     from pytest_refinery.analysts.model.openai_service import OpenAIService
     from pytest_refinery.analysts.model.stale_resources import StaleResources
@@ -67,6 +75,7 @@ class Hooks:
 
     Attributes:
         analyst: Returns the analyst that a plugin offers under a name, ``None`` where none does.
+        model_client: Returns the client that a plugin offers for a model, ``None`` where none does.
         trace_source: Returns the source that a plugin offers for a reference, ``None`` where none does.
         answer_cache: Returns where answers of earlier sessions are kept, given a text that differs wherever they might.
         show: Shows what is being done, and why it takes its time.
@@ -76,6 +85,7 @@ class Hooks:
     """
 
     analyst: Callable[[str], Analyst | PreparingAnalyst | None] = _nothing
+    model_client: Callable[[str], ModelClient | None] = _nothing
     trace_source: Callable[[str], TraceSource | None] = _nothing
     answer_cache: Callable[[str], AnswerCache | None] = _nothing
     show: Callable[[str], None] = _ignore
@@ -119,10 +129,11 @@ class Services:
     def with_plugins(
         self,
         analyst: Callable[[str], Analyst | PreparingAnalyst | None],
+        model_client: Callable[[str], ModelClient | None],
         trace_source: Callable[[str], TraceSource | None],
     ) -> Services:
         """Return services with the parts that other plugins offer, and the same budget."""
-        hooks = replace(self._hooks, analyst=analyst, trace_source=trace_source)
+        hooks = replace(self._hooks, analyst=analyst, model_client=model_client, trace_source=trace_source)
         return Services(self._settings, hooks, budget=self._shared_budget)
 
     def while_open(self, tape: Tape) -> Services:
@@ -140,7 +151,7 @@ class Services:
         return self._hooks.analyst(self._settings.analyst) or self._own_analyst()
 
     def _own_analyst(self) -> Analyst | PreparingAnalyst:
-        return _build_analyst(self._settings, self._shared_budget, _store_index)
+        return _build_analyst(self._settings, self._hooks, self._shared_budget, _store_index)
 
     @cached_property
     def source(self) -> TraceSource:
@@ -236,7 +247,8 @@ class _RecordingServices(Services):
         self._tape.metadata = _recording_metadata_of(self.analyst, self._shared_budget)
 
     def _own_analyst(self) -> Analyst | PreparingAnalyst:
-        return _build_analyst(self._settings, self._shared_budget, partial(_store_index, begins_anew=True))
+        index = partial(_store_index, begins_anew=True)
+        return _build_analyst(self._settings, self._hooks, self._shared_budget, index)
 
     def _build_source(self) -> TraceSource:
         from pytest_refinery.cassettes.tape import RecordedTraces
@@ -265,7 +277,7 @@ class _ReplayingServices(_RecordingServices):
         self._settings = replace(self._settings, inter_group_sleep_s=0.0)
 
     def _own_analyst(self) -> Analyst | PreparingAnalyst:
-        return _build_replaying_analyst(self._settings, self._recorded)
+        return _build_replaying_analyst(self._settings, self._hooks, self._recorded)
 
     def _build_langsmith(self) -> LangSmith:
         return _build_replaying_langsmith(self._recorded)
@@ -300,14 +312,15 @@ def _build_engine(settings: Settings, analyst: Analyst | PreparingAnalyst, *, wa
 
 
 def _build_analyst(
-    settings: Settings, budget: Callable[[], TokenBudget], index: Callable[[], Index]
+    settings: Settings, hooks: Hooks, budget: Callable[[], TokenBudget], index: Callable[[], Index]
 ) -> Analyst | PreparingAnalyst:
     name = settings.analyst
     if name not in ANALYSTS:
         msg = f"There is no analyst {name!r}.{did_you_mean(name, ANALYSTS)} There are: {', '.join(ANALYSTS)}."
         raise ConfigurationError(msg)
-    if name == "openai" or (name == "auto" and os.environ.get("OPENAI_API_KEY")):
-        return _openai(settings, _service(), budget(), index(), refills=_refills(settings, os.environ))
+    client = hooks.model_client(settings.model) if name in {"openai", "auto"} else None
+    if name == "openai" or (name == "auto" and (client or os.environ.get("OPENAI_API_KEY"))):
+        return _openai(settings, _service(), client, budget(), index(), refills=_refills(settings, os.environ))
     return _rules()
 
 
@@ -327,7 +340,9 @@ def _recording_metadata_of(analyst: Analyst | PreparingAnalyst, budget: Callable
     return RecordingMetadata(analyst.name, budget().largest_request, variables)
 
 
-def _build_replaying_analyst(settings: Settings, metadata: RecordingMetadata) -> Analyst | PreparingAnalyst:
+def _build_replaying_analyst(
+    settings: Settings, hooks: Hooks, metadata: RecordingMetadata
+) -> Analyst | PreparingAnalyst:
     from pytest_refinery.analysts.model.store_index import NoIndex
     from pytest_refinery.budget.unmetered import UnmeteredBudget
 
@@ -336,12 +351,14 @@ def _build_replaying_analyst(settings: Settings, metadata: RecordingMetadata) ->
     service = _service(api_key=_NO_KEY, base_url=metadata.variables.get("OPENAI_BASE_URL", _OPENAI))
     budget = UnmeteredBudget(metadata.tokens_per_minute)
     refills = _refills(settings, metadata.variables)
-    return _openai(settings, service, budget, NoIndex(), refills=refills, sleep=lambda *_: None)
+    client = hooks.model_client(settings.model)
+    return _openai(settings, service, client, budget, NoIndex(), refills=refills, sleep=lambda *_: None)
 
 
 def _openai(
     settings: Settings,
     service: Callable[[], OpenAIService],
+    offered: ModelClient | None,
     budget: TokenBudget,
     index: Index,
     *,
@@ -349,7 +366,7 @@ def _openai(
     sleep: Callable[..., object] | None = None,
 ) -> OpenAIAnalyst:
     from pytest_refinery.analysts.model.analyst import OpenAIAnalyst
-    from pytest_refinery.analysts.model.model_clients import OpenAIProtocols
+    from pytest_refinery.analysts.model.model_clients import OfferedClient, OpenAIProtocols
     from pytest_refinery.analysts.model.questions import ModelOptions
     from pytest_refinery.analysts.model.rate_limited_client import RateLimitedClient
     from pytest_refinery.analysts.model.vector_stores import VectorStores
@@ -371,13 +388,14 @@ def _openai(
         sleep=sleep or time.sleep,
     )
     client = RateLimitedClient(
-        OpenAIProtocols(service, settings.api),
+        OfferedClient(offered) if offered else OpenAIProtocols(service, settings.api),
         budget,
         Estimates(reserves_output=settings.reserves_output),
         effort=settings.effort,
+        unlimited=UNLIMITED if _is_local(os.environ) else None,
         sleep=sleep,
     )
-    has_no_stores = settings.context == "inline" or settings.api == "chat"
+    has_no_stores = offered or settings.context == "inline" or settings.api == "chat"
     return OpenAIAnalyst(client, options, None if has_no_stores else stores, refills=refills)
 
 
@@ -447,6 +465,18 @@ def _limits(settings: Settings) -> Limits:
     auto = WindowAlgorithm.TRUSTED_BUCKET if _is_openai(os.environ) else WindowAlgorithm.SLIDING
     algorithm = auto if settings.tpm_model == "auto" else WindowAlgorithm(settings.tpm_model)
     return Limits(tokens=settings.tpm, requests=settings.rpm, algorithm=algorithm)
+
+
+def _is_local(variables: Mapping[str, str]) -> bool:
+    """Tell whether the service is on this machine or in a private network: nobody limits it who does not say so."""
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    host = urlsplit(variables.get("OPENAI_BASE_URL") or _OPENAI).hostname or ""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
 def _refills(settings: Settings, variables: Mapping[str, str]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,40 @@ def test_a_trace_source_works_as_the_page_says(pytester: pytest.Pytester) -> Non
     result = pytester.runpytest("--refinery")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*archive.db has no trace 8.*"])
+
+
+class _House(BaseHTTPRequestHandler):
+    """A model of somebody's own: it finds nothing wrong but the last run."""
+
+    def do_POST(self) -> None:
+        question = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        wanted = set(question["schema"]["properties"])
+        found: dict[str, object] = {"findings": [], "gaps": []}
+        if "decisive_run" in wanted:
+            found |= {"decisive_run": 1, "failure_type": "prompt_issue", "root_cause": "It promised too much."}
+        answer = {"text": json.dumps(found), "tokens_in": 100, "tokens_out": 10, "cut": False}
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (as http.server)
+        """Write nothing."""
+
+
+def test_a_client_of_ones_own_works_as_the_page_says(
+    pytester: pytest.Pytester, traces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(traces / "cache"))
+    (code,) = blocks("how-to/use-another-model.md", "python")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _House) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        (traces / "conftest.py").write_text(code.replace("localhost:9000", f"127.0.0.1:{server.server_port}"), "utf-8")
+        file = "trace: traces/hello.json\nexpectations:\n- expect: It greets.\n  checks: [output: {contains: Bye}]\n"
+        (traces / "hello.refinery.yaml").write_text(file, encoding="utf-8")
+        result = pytester.runpytest("--refinery", "--refinery-model", "house")
+        server.shutdown()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*It promised too much.*"])
+    assert "330 tokens" in result.stdout.str()

@@ -13,7 +13,8 @@ from openai.types.responses import InputTokenCountParams
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from openai.types.vector_stores import FileBatchCreateParams, FileCreateParams
 
-from tests.openai_server import validation
+from tests.openai_server import chat, validation
+from tests.openai_server.chat import Chat
 from tests.openai_server.faults import Faults
 from tests.openai_server.files import Files
 from tests.openai_server.gate import Gate
@@ -65,6 +66,7 @@ class App:
         self.files = Files(terms)
         self.stores = VectorStores(terms, self.files)
         self.responses = Responses(terms, self.stores, self.gate, self._lock)
+        self.chat = Chat(self.responses)
         self.faults = Faults()
         self.journal = Journal()
         self.routes = self._routes()
@@ -92,7 +94,7 @@ class App:
     def _admitted(self, request: Request) -> Route:
         self._refuse_stranger(request.key)
         route = self.route_of(request)
-        if route is None:
+        if route is None or request.path in self._terms.missing:
             raise ServiceError(f"Invalid URL ({request.method} /v1{request.path})", status=404)
         if route.rule is not None:
             _refuse_wrong(route, route.rule, request.body)
@@ -125,7 +127,7 @@ class App:
         return handle
 
     def _guarded(self, route: Route, request: Request, parts: tuple[str, ...]) -> JsonObject | Answer:
-        if route.answer == self.responses.create:
+        if route.answer in {self.responses.create, self.chat.create}:
             # It takes its time, and many at once.
             return route.answer(request)
         with self._lock:
@@ -158,6 +160,7 @@ class App:
             Route("POST", f"{_BATCH}/cancel", stores.cancel_batch),
             Route("GET", f"{_BATCH}/files", stores.list_batch_files),
             Route("POST", "/responses", responses.create, validation.response, ResponseCreateParamsNonStreaming),
+            Route("POST", "/chat/completions", self.chat.create, chat.check),
             Route("POST", "/responses/input_tokens", responses.count, validation.input_tokens, InputTokenCountParams),
             Route("GET", "/models", self._models),
             Route("GET", "/models/{model}", self._model),

@@ -235,6 +235,43 @@ def unknown_quotes(quote: str = "These words stand nowhere in the trace.") -> Fa
     return _changed("unknown_quotes", _written(lambda text: _with_values(text, "quote", quote)))
 
 
+def page(text: str, status: int = 502, path: str = _RESPONSES) -> Fault:
+    """A page, as proxies send it, or any other text that is no JSON."""
+    return _instead("page", Answer({}, status, {"content-type": "text/html"}, page=text), path=path)
+
+
+def body(found: JsonObject, status: int = 400, path: str = _RESPONSES) -> Fault:
+    """Any JSON: services and gateways have error forms of their own."""
+    return _instead("body", Answer(found, status), path=path)
+
+
+def refused_parameter(name: str, refused: Fault) -> Fault:
+    """A refusal of every request that has the parameter."""
+    return replace(refused, befalls=lambda sent: name in sent.body)
+
+
+def rewritten(change: Callable[[str], str]) -> Fault:
+    """An answer whose text the model writes in another way."""
+    return _changed("rewritten", _written(change))
+
+
+def without_usage() -> Fault:
+    """An answer that does not say what it cost."""
+    return _changed("without_usage", lambda body: {key: value for key, value in body.items() if key != "usage"})
+
+
+def silently_cut(share: float = 0.5) -> Fault:
+    """An answer that stops in the middle and says that it is complete; only its usage shows it."""
+    cut = _written(lambda text: text[: int(len(text) * share)])
+
+    def act(sent: Request, go: Proceed) -> Answer:
+        answer = go(sent)
+        usage = {**answer.body["usage"], "output_tokens": sent.body["max_output_tokens"]}
+        return replace(answer, body=cut(answer.body) | {"usage": usage})
+
+    return Fault("silently_cut", act)
+
+
 def ignored_files() -> Fault:
     """A server that says a batch with ``files`` is done and has put nothing into the store, as OGX does."""
 

@@ -43,6 +43,7 @@ class Answer:
 
     Attributes:
         cut_after: The share of the body after which the connection is cut, ``None`` where it is not.
+        page: What is sent instead of the body: no JSON.
         is_stalled: Nothing is sent before the server ends.
         tokens: What the limits were charged for it.
     """
@@ -51,6 +52,7 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut_after: float | None = None
+    page: str | None = None
     is_stalled: bool = False
     tokens: int = 0
 

@@ -198,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.has_ended.wait()
             self.close_connection = True
             return
-        content = json.dumps(answer.body).encode()
+        content = (json.dumps(answer.body) if answer.page is None else answer.page).encode()
         self.send_response(answer.status)
         for name, value in {**_usual_headers(), **answer.headers}.items():
             self.send_header(name, value)

@@ -40,6 +40,7 @@ class Terms:
             counts 1,178 input tokens.
         reasoning_tokens: What a reasoning model thinks before it answers.
         api_keys: The keys that are let in, ``None`` for any.
+        missing: Paths that the service does not have, such as ``/responses``.
         models: The models that exist.
         count_tokens: The tokenizer.
         brain: Who answers.
@@ -64,6 +65,7 @@ class Terms:
     file_search_tokens: int = 1_100
     reasoning_tokens: int = 0
     api_keys: frozenset[str] | None = None
+    missing: tuple[str, ...] = ()
     models: tuple[str, ...] = get_args(ChatModel)
     count_tokens: Callable[[str], int] = estimate
     brain: Brain = RunReader()  # noqa: RUF009  (it has no state)

@@ -66,3 +66,25 @@ def test_headers_say_the_limits_and_what_remains() -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "", "many", "1.5", "٣"])
 def test_a_limit_that_is_none_is_not_learned(text: str) -> None:
     assert rate_limit_headers.observation({"x-ratelimit-limit-tokens": text}) == Observation()
+
+
+@pytest.mark.parametrize(
+    ("headers", "limit", "remaining"),
+    [
+        ({"x-ratelimit-api_key-limit-tokens": "20000", "x-ratelimit-api_key-remaining-tokens": "0"}, 20_000, 0),
+        ({"x-litellm-key-tpm-limit": "60000", "x-litellm-key-rpm-limit": "None"}, 60_000, None),
+        ({"x-litellm-key-tpm-limit": "None"}, None, None),
+        ({"x-ratelimit-limit-tokens": "30000", "x-litellm-key-tpm-limit": "60000"}, 30_000, None),
+    ],
+)
+def test_the_headers_of_a_litellm_proxy_are_read(
+    headers: dict[str, str], limit: int | None, remaining: int | None
+) -> None:
+    found = rate_limit_headers.observation(headers)
+    assert (found.limit_tokens, found.remaining_tokens, found.limit_requests) == (limit, remaining, None)
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("tokens", 20_000), ("requests", None)])
+def test_a_limit_that_a_litellm_proxy_names_in_a_429_is_read(kind: str, limit: int | None) -> None:
+    message = f"Rate limit exceeded for api_key: ab12. Limit type: {kind}. Current limit: 20000, Remaining: 0."
+    assert rate_limit_headers.refusal({}, message, "429").limit == limit

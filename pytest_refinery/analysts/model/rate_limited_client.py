@@ -32,7 +32,7 @@ from pytest_refinery.digest import tokens
 from pytest_refinery.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from threading import Event
 
     from pytest_refinery.analysis.ports import Job, TokenBudget, TokenEstimator
@@ -47,6 +47,7 @@ _MOST_REFUSALS = 6
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
 _SHOWN_MODELS = 5
+_LIMIT = "x-ratelimit-limit-tokens"
 _WORKS = {Stage.JUDGE: "judge", Stage.SUMMARY: "summary"}
 
 
@@ -72,6 +73,7 @@ class RateLimitedClient:
     Args:
         connection: Asks once.
         effort: How hard the model shall think, where the user has said so.
+        unlimited: The tokens per minute of a service that says no limit with its answers; ``None`` to assume one.
         sleep: Waits so many seconds, or until the event is set.
         jitter: Returns the share of a pause that is really made, 0.5 to 1.
     """
@@ -83,6 +85,7 @@ class RateLimitedClient:
         estimates: TokenEstimator,
         *,
         effort: str | None = None,
+        unlimited: int | None = None,
         sleep: Callable[[float, Event], object] | None = None,
         jitter: Callable[[], float] = lambda: random.uniform(0.5, 1.0),  # noqa: S311  (spreads retries)
     ) -> None:
@@ -90,6 +93,7 @@ class RateLimitedClient:
         self._budget = budget
         self._estimates = estimates
         self._effort = effort
+        self._unlimited = unlimited
         self._sleep = sleep or _sleep
         self._jitter = jitter
         self._lock = threading.Lock()
@@ -150,6 +154,7 @@ class RateLimitedClient:
                 response = self._sent(query, abilities, job)
                 receipt.usage = usage = response.reply.usage or _counted(cost, response.reply)
         except RateLimited as refusal:
+            self._unlimited = None
             self._take_note(refusal, cost, attempt)
             raise
         self._breaker.succeeded()
@@ -188,8 +193,14 @@ class RateLimitedClient:
         except ContextOverflow as error:
             self._context = min(self._context or self._budget.largest_request, error.limit or _half_of(query))
             raise
-        self._budget.observe(response.headers)
+        self._observe(response.headers)
         return response
+
+    def _observe(self, headers: Mapping[str, str]) -> None:
+        """Tell the budget what an answer says of the limit, or that a service without limits says none."""
+        says_none = rate_limit_headers.observation(headers).limit_tokens is None
+        unlimited, self._unlimited = self._unlimited, None
+        self._budget.observe({_LIMIT: str(unlimited)} if unlimited and says_none else headers)
 
     def _cost(self, query: Query, abilities: Abilities) -> _Cost:
         counted, most = query.input_tokens(abilities), query.output_limit(abilities)

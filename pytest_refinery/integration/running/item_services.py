@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Trace
     from pytest_refinery.wiring import Services
 
-_FOLDER_HOOKS = ("pytest_refinery_analyst", "pytest_refinery_trace_source")
+_FOLDER_HOOKS = ("pytest_refinery_analyst", "pytest_refinery_model_client", "pytest_refinery_trace_source")
 
 
 class Pictures(Protocol):
@@ -83,7 +83,7 @@ class ItemServices:
             offers = frozenset(_offers(hook))
             if offers not in self._by_offers:
                 self._by_offers[offers] = self.usual.with_plugins(
-                    partial(_offered_analyst, hook), partial(_offered_source, hook)
+                    partial(_offered_analyst, hook), partial(_offered_client, hook), partial(_offered_source, hook)
                 )
             self._by_folder[folder] = self._by_offers[offers]
         return self._by_folder[folder]
@@ -218,6 +218,7 @@ def custom_checks(node: pytest.Item | pytest.Collector) -> dict[str, Callable[..
 def _hooks(config: pytest.Config, display: Display, pictures: Pictures) -> Hooks:
     return Hooks(
         analyst=partial(_offered_analyst, config.hook),
+        model_client=partial(_offered_client, config.hook),
         trace_source=partial(_offered_source, config.hook),
         answer_cache=partial(_answer_cache, config),
         show=display.show,
@@ -230,6 +231,10 @@ def _hooks(config: pytest.Config, display: Display, pictures: Pictures) -> Hooks
 # Pytest has no public name for what calls hooks.
 def _offered_analyst(hook: Any, name: str) -> Any:  # noqa: ANN401
     return hook.pytest_refinery_analyst(name=name)
+
+
+def _offered_client(hook: Any, name: str) -> Any:  # noqa: ANN401
+    return hook.pytest_refinery_model_client(name=name)
 
 
 def _offered_source(hook: Any, reference: str) -> Any:  # noqa: ANN401

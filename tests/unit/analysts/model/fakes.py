@@ -45,6 +45,7 @@ class ScriptedService:
     script: list[dict[str, Any] | Exception]
     asked: list[dict[str, Any]] = field(default_factory=list)
     timeouts: list[float] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=lambda: {"x-ratelimit-limit-tokens": "30000"})
     known: list[str] = field(default_factory=lambda: ["gpt-4.1-mini"])
 
     def complete(self, request: Mapping[str, Any], *, timeout: float) -> Answered:
@@ -56,7 +57,7 @@ class ScriptedService:
         answer = self.script.pop(0) if self.script else OK
         if isinstance(answer, Exception):
             raise answer
-        return Answered(answer, {"x-ratelimit-limit-tokens": "30000"})
+        return Answered(answer, self.headers)
 
     def models(self) -> list[str]:
         return self.known

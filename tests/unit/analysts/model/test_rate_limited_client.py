@@ -32,6 +32,7 @@ class Desk:
     budget: RecordingBudget = field(default_factory=RecordingBudget)
     job: OpenJob = field(default_factory=OpenJob)
     pauses: list[float] = field(default_factory=list)
+    unlimited: int | None = None
 
     def __post_init__(self) -> None:
         self.service = ScriptedService(list(self.script))
@@ -39,6 +40,7 @@ class Desk:
             OpenAIProtocols(lambda: self.service),
             self.budget,
             Estimates(),
+            unlimited=self.unlimited,
             sleep=lambda seconds, _: self.pauses.append(seconds),
             jitter=lambda: 1.0,
         )
@@ -248,3 +250,17 @@ def test_estimates_learn_from_answers() -> None:
         desk.ask()
     assert desk.budget.reserved[-1] < desk.budget.reserved[0]
     assert desk.budget.reserved[-1] >= 110
+
+
+def test_a_local_service_that_says_no_limit_has_none() -> None:
+    silent = Desk([OK, OK], unlimited=10**9)
+    silent.service.headers = {}
+    silent.ask()
+    silent.ask()
+    assert silent.budget.observed == [{"x-ratelimit-limit-tokens": "1000000000"}, {}]
+
+
+def test_a_local_service_that_says_a_limit_has_that_one() -> None:
+    desk = Desk([OK, OK], unlimited=10**9)
+    desk.ask()
+    assert desk.budget.observed == [{"x-ratelimit-limit-tokens": "30000"}]
