@@ -45,7 +45,7 @@ def test_a_cause_that_was_there_in_the_last_run_is_marked_as_known(run: Run, sui
     result = run("--refinery-report", "out")
     result.stdout.fnmatch_lines(
         [
-            "*promised what it cannot do. (prompt issue, known)",
+            "*(prompt issue, known)",
             "compared   with the last run: causes 0 new, 1 known, 0 gone.",
         ]
     )
