@@ -347,6 +347,15 @@ OPTIONS = (
         default="120",
     ),
     Option(
+        name="max_trace_mb",
+        help="Megabytes that a trace file may hold, unpacked; one value of it may have a quarter of that.",
+        parse=_whole,
+        flag="--refinery-max-trace-mb",
+        metavar="MB",
+        variable="REFINERY_MAX_TRACE_MB",
+        default="256",
+    ),
+    Option(
         name="tpm",
         help="Tokens per minute that all workers together may use, or unlimited.",
         parse=lambda text: UNLIMITED if text == "unlimited" else _whole(text),

@@ -39,6 +39,7 @@ class Settings:
     timeout: float = 300.0
     max_wait: float | None = None
     fetch_timeout: float = 120.0
+    max_trace_mb: int = 256
     tpm: int | None = None
     rpm: int | None = None
     tpm_model: str = "auto"

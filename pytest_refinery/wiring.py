@@ -162,7 +162,10 @@ class Services:
         from pytest_refinery.sources.by_reference import ByReference
         from pytest_refinery.sources.json_files import JsonFiles
 
-        return _OfferedOrOwn(self._hooks.trace_source, ByReference(JsonFiles(), lambda: self.langsmith))
+        return _OfferedOrOwn(
+            self._hooks.trace_source,
+            ByReference(JsonFiles(most_mb=self._settings.max_trace_mb), lambda: self.langsmith),
+        )
 
     @cached_property
     def engine(self) -> Engine:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from pytest_refinery.errors import CheckError
+from pytest_refinery.errors import CheckError, did_you_mean
+from pytest_refinery.expectations import near_names
 from pytest_refinery.expectations.demands import Demand
 from pytest_refinery.expectations.fields import Count, Omittable, OneOrMany, Regex, Seconds, TextValue, refuse, search
 from pytest_refinery.expectations.verdicts import Decision, Facts, Verdict, counted, quoted, verdict
@@ -106,6 +107,8 @@ class Runs(Demand):
     def verdicts(self, trace: Trace) -> Iterator[Verdict]:
         """Yield the one verdict."""
         counted_runs = [run for run in trace.runs if self.kind in {None, run.kind} and self.name in {None, run.name}]
+        if not counted_runs:
+            self._refuse_misspelt(trace)
         first_too_many = counted_runs[self.at_most] if len(counted_runs) > self.at_most else None
         noun = f"{self.kind} run" if self.kind else "run"
         named = f" of {quoted(self.name)}" if self.name else ""
@@ -113,6 +116,17 @@ class Runs(Demand):
         facts = Facts(argument=self.model_dump(exclude_unset=True), number=len(counted_runs), limit=self.at_most)
         decision = Decision(first_too_many is None, expected, f"{len(counted_runs):,}", facts)
         yield verdict("runs.at_most", first_too_many, decision)
+
+    def _refuse_misspelt(self, trace: Trace) -> None:
+        if self.kind is not None:
+            kinds = {str(run.kind) for run in trace.runs}
+            known = {*kinds, *map(str, RunKind)}
+            if self.kind not in known and (hint := did_you_mean(self.kind, known)):
+                msg = f"runs: no run is of the kind {self.kind!r}, so the check would say nothing.{hint}"
+                raise CheckError(msg)
+        if self.name is not None:
+            names = {run.name for run in trace.runs}
+            near_names.refuse_misspelt(self.name, names, what="runs: the trace has no run of the name")
 
 
 class Latency(Demand):

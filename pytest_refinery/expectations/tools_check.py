@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
 
-from pytest_refinery.expectations import tool_calls
+from pytest_refinery.expectations import near_names, tool_calls
 from pytest_refinery.expectations.demands import Demand
 from pytest_refinery.expectations.fields import Count, Omittable, OneOrMany, TextValue, refuse
 from pytest_refinery.expectations.verdicts import Decision, Facts, ObjectedCall, Verdict, counted, quoted, verdict
@@ -45,6 +45,7 @@ Limits = Annotated[
 
 
 _LISTED = 12
+_NO_SUCH = "the trace calls no tool of the name"
 _Decided: TypeAlias = "tuple[Run | None, Decision]"
 _Decide: TypeAlias = "Callable[[Sequence[Call], Any], _Decided]"
 
@@ -95,6 +96,7 @@ def _called(calls: Sequence[Call], name: str) -> _Decided:
 
 def _not_called(calls: Sequence[Call], name: str) -> _Decided:
     unwanted = [call for call in calls if call.name == name]
+    near_names.refuse_misspelt(name, (call.name for call in calls), what=f"tools.not_called: {_NO_SUCH}")
     facts = Facts(argument=name, tool=name, calls=_objected(unwanted))
     decision = Decision(not unwanted, f"no call of {quoted(name)}", _summary(calls), facts)
     return (unwanted[0].run if unwanted else None), decision
@@ -202,6 +204,8 @@ def _is_same(expected: object, actual: object) -> bool:
 def _at_most(calls: Sequence[Call], demanded: tuple[str, int]) -> _Decided:
     name, limit = demanded
     chosen = [call for call in calls if name in {ALL_TOOLS, call.name}]
+    if name != ALL_TOOLS:
+        near_names.refuse_misspelt(name, (call.name for call in calls), what=f"tools.at_most: {_NO_SUCH}")
     run = chosen[limit].run if len(chosen) > limit else None
     of_what = "" if name == ALL_TOOLS else f" of {quoted(name)}"
     expected = f"at most {counted(limit, 'tool call')}{of_what}"

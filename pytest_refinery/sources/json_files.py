@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 
 class JsonFiles:
-    """Loads traces from local files; the last one is kept, since expectations about one trace stand together."""
+    """Loads traces from local files; the last one is kept, since expectations about one trace stand together.
 
-    def __init__(self) -> None:
+    Args:
+        most_mb: How many megabytes a file may hold, unpacked.
+    """
+
+    def __init__(self, *, most_mb: int = formats.DEFAULT_MB) -> None:
+        self._most_mb = most_mb
         self._last: tuple[_Version, Trace] | None = None
 
     def load(self, reference: str, *, base: Path, project: str | None = None) -> Trace:  # noqa: ARG002  (the port's)
@@ -26,13 +31,16 @@ class JsonFiles:
         Raises:
             TraceError: There is no such file, or what is in it is no trace.
         """
+        if "\0" in reference:
+            msg = f"{reference!r} is no name of a file: it holds a NUL character."
+            raise TraceError(msg)
         path = _from_here(base / reference)
         try:
             version = _version(path)
             # Once, into a name: another thread may put another trace there at any time.
             last = self._last
             if last is None or last[0] != version:
-                self._last = last = version, formats.read(path)
+                self._last = last = version, formats.read(path, most_mb=self._most_mb)
         except OSError as error:
             raise TraceError(_unreadable(path, error)) from error
         return last[1]

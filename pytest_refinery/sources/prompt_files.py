@@ -19,6 +19,7 @@ _WRITTEN = frozenset(
 )
 _NOT_WRITTEN = frozenset({"node_modules", "venv", "env", "site-packages", "__pycache__", "build", "dist", "cassettes"})
 _MOST_FILES, _LARGEST_BYTES = 5_000, 200_000
+_LARGEST_NAMED = 20_000_000
 
 
 def read(patterns: Iterable[str], *, base: Path, root: Path) -> tuple[PromptFile, ...]:
@@ -56,7 +57,11 @@ def _matches(pattern: str, base: Path) -> Iterator[Path]:
     start, parts = base, list(_parts(pattern))
     while parts and parts[0] in {"..", "."}:
         start = start / parts.pop(0)
-    matches = sorted(path for path in start.glob("/".join(parts)) if path.is_file()) if parts else []
+    try:
+        matches = sorted(path for path in start.glob("/".join(parts)) if path.is_file()) if parts else []
+    except (ValueError, NotImplementedError) as error:
+        msg = f"prompts: {pattern!r} is no pattern of files ({error}); write for example 'prompts/**/*.md'."
+        raise TraceError(msg) from error
     if not matches:
         msg = f"prompts: no file matches {pattern!r} (looked in {base})."
         raise TraceError(msg)
@@ -69,6 +74,9 @@ def _parts(pattern: str) -> Iterator[str]:
 
 def _text(path: Path) -> str:
     try:
+        if path.stat().st_size > _LARGEST_NAMED:
+            msg = f"prompts: {path} is larger than {_LARGEST_NAMED // 1_000_000} MB; no prompt is."
+            raise TraceError(msg)
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         msg = f"prompts: {path} cannot be read as UTF-8 text ({error})."

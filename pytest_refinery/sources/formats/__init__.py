@@ -4,5 +4,6 @@ from pytest_refinery.sources.formats.detect import read
 from pytest_refinery.sources.formats.json_stream import Interner, pieces
 from pytest_refinery.sources.formats.langsmith_export import Records, is_pending
 from pytest_refinery.sources.formats.otel import trace_of_spans
+from pytest_refinery.sources.formats.trace_file import DEFAULT_MB
 
-__all__ = ["Interner", "Records", "is_pending", "pieces", "read", "trace_of_spans"]
+__all__ = ["DEFAULT_MB", "Interner", "Records", "is_pending", "pieces", "read", "trace_of_spans"]

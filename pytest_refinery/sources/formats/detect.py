@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_refinery.sources.formats import json_stream, langsmith_export
+from pytest_refinery.sources.formats import json_stream, langsmith_export, trace_file
 from pytest_refinery.sources.formats.claude_code import ClaudeCodeLines
 from pytest_refinery.sources.formats.codex import CodexLines
 from pytest_refinery.sources.formats.langfuse import Observations
@@ -53,14 +53,14 @@ _LISTS = (*sorted(_STREAMED), "data", "events", "records", "logs", "entries")
 _LOOKED_AT = 32
 
 
-def read(path: Path) -> Trace:
+def read(path: Path, *, most_mb: int = trace_file.DEFAULT_MB) -> Trace:
     """Return the trace in a file.
 
     Raises:
         TraceError: It is no JSON, or no trace.
         OSError: It cannot be read.
     """
-    pieces = json_stream.pieces(path, wrappers=_STREAMED)
+    pieces = json_stream.pieces(path, wrappers=_STREAMED, most_mb=most_mb)
     first = list(islice(pieces, _LOOKED_AT))
     kind = _kind(first)
     collected = RunsOrMessages(path) if kind is None else _Records(kind, str(path))

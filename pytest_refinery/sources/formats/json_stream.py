@@ -16,6 +16,7 @@ import zlib
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from pytest_refinery.errors import TraceError
+from pytest_refinery.sources.formats import trace_file
 from pytest_refinery.traces import json_values
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 _MARSHAL_VERSION = 2
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[\s\ufeff]*")
-_GZIP_MAGIC = b"\x1f\x8b"
+# Of a file that may be so large: the share that one value may have, how many records there may be, and how many
+# objects, lists and members in one value. Each takes a hundred bytes of memory, in the file perhaps two.
+_VALUE_SHARE = 4
+_MOST_RECORDS = 1_000_000
+_MOST_MEMBERS = 8_000_000
 _TOO_DEEP = f"nested more than {json_values.DEEPEST} levels deep; a trace is not"
 
 
@@ -58,7 +63,7 @@ class Piece(NamedTuple):
     value: Json
 
 
-def pieces(path: Path, *, wrappers: frozenset[str]) -> Iterator[Piece]:
+def pieces(path: Path, *, wrappers: frozenset[str], most_mb: int = trace_file.DEFAULT_MB) -> Iterator[Piece]:
     """Yield the values of a JSON or JSON-lines file, gzipped or not.
 
     An object at top level comes whole, but for its arrays under a key in ``wrappers``, whose
@@ -68,12 +73,13 @@ def pieces(path: Path, *, wrappers: frozenset[str]) -> Iterator[Piece]:
 
     Raises:
         TraceError: The file is no UTF-8, no JSON (the message has the line and column), damaged
-            gzip, or nested more than 150 levels deep.
+            gzip, nested more than 150 levels deep, or larger than ``most_mb`` megabytes; or it has a value larger
+            than a quarter of that, or more than a million records.
         OSError: The file cannot be opened or read.
     """
     try:
-        with _open(path) as stream:
-            yield from _Reader(stream, str(path)).values(wrappers)
+        with trace_file.open_text(path, most_mb=most_mb) as stream:
+            yield from _Reader(stream, str(path), most_mb).values(wrappers)
     except UnicodeDecodeError as error:
         msg = f"{path}: not UTF-8 ({error.reason}); export the trace as UTF-8 JSON."
         raise TraceError(msg) from error
@@ -82,19 +88,13 @@ def pieces(path: Path, *, wrappers: frozenset[str]) -> Iterator[Piece]:
         raise TraceError(msg) from error
 
 
-def _open(path: Path) -> IO[str]:
-    with path.open("rb") as raw:
-        is_gzip = raw.read(2) == _GZIP_MAGIC
-    if is_gzip:
-        return cast("IO[str]", gzip.open(path, "rt", encoding="utf-8"))
-    return path.open(encoding="utf-8")
-
-
 class _Reader:
     """A window of text that moves over the file."""
 
-    def __init__(self, stream: IO[str], source: str) -> None:
+    def __init__(self, stream: IO[str], source: str, most_mb: int) -> None:
         self._stream = stream
+        self._most_mb = most_mb
+        self._records = 0
         self._source = source
         self._decode = json.JSONDecoder().raw_decode
         self._interner = Interner()
@@ -115,6 +115,13 @@ class _Reader:
                 yield from self._object(wrappers)
             else:
                 yield Piece(None, self._value())
+            self._count_record()
+
+    def _count_record(self) -> None:
+        self._records += 1
+        if self._records > _MOST_RECORDS:
+            why = f"more than {_MOST_RECORDS:,} records; no trace has so many"
+            raise self._error(why)
 
     def _elements(self, key: str | None) -> Iterator[Piece]:
         self._take("[")
@@ -122,6 +129,7 @@ class _Reader:
             self._take("]")
             return
         while True:
+            self._count_record()
             yield Piece(key, self._value())
             if self._take(",]") == "]":
                 return
@@ -152,6 +160,7 @@ class _Reader:
         """Decode the next value; read on while it may not be whole."""
         self._peek()
         while True:
+            self._refuse_bomb()
             try:
                 value, end = self._decode(self._text, self._at)
             except json.JSONDecodeError as error:
@@ -167,6 +176,16 @@ class _Reader:
                 if len(self._text) - end > 2 or self._is_at_end:  # noqa: PLR2004
                     return self._taken(cast("Json", value), end)
             self._more()
+
+    def _refuse_bomb(self) -> None:
+        """Refuse a value before it takes many times its size in memory."""
+        most = self._most_mb * 1_000_000 // _VALUE_SHARE
+        if len(self._text) - self._at > most + _CHUNK:
+            why = f"one value of more than {most // 1_000_000:,} MB; allow more with --refinery-max-trace-mb"
+            raise self._error(why)
+        if len(self._text) - self._at > _MOST_MEMBERS and sum(map(self._text.count, "{[,")) > _MOST_MEMBERS:
+            why = f"more than {_MOST_MEMBERS:,} members in one value; no trace has so many"
+            raise self._error(why)
 
     def _taken(self, value: Json, end: int) -> Json:
         if json_values.is_too_deep(value):
