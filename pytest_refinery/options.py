@@ -272,6 +272,12 @@ OPTIONS = (
         default="none",
     ),
     Option(
+        name="junit_properties",
+        help="Give each item of pytest's JUnit file our properties; off where the file must fit the schema of xunit2.",
+        parse=_switch,
+        default="on",
+    ),
+    Option(
         name="plan",
         help="Say what the diagnoses of this run would cost in calls, tokens, minutes and money; spend nothing.",
         parse=_switch,

@@ -31,6 +31,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     agent: str | None = None
     report: str | None = None
+    junit_properties: bool = True
     plan: bool = False
     diagnose: bool = True
     diagnose_xfail: bool = False

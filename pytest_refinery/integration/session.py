@@ -73,6 +73,7 @@ class RefinerySession:
         self._services = services
         self._pictures = pictures
         self._diagnoses_expected = settings.diagnose_xfail
+        self._has_properties = settings.junit_properties
         self._only_plans = only_plans(config)
         self._calling: pytest.Item | None = None
         self._subtests: list[tuple[str, str]] = []
@@ -162,7 +163,7 @@ class RefinerySession:
         if self._is_to_be_diagnosed(report, record):
             record = self._explain(item, call, report, record)
         store_record(item, record)
-        report_sections.to_report(item, report, record_of(item))
+        report_sections.to_report(item, report, record_of(item), has_properties=self._has_properties)
 
     def _with_trace(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, record: ItemRecord

@@ -24,13 +24,13 @@ _PREFIX = "refinery."
 TITLE = "refinery diagnosis"
 
 
-def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord) -> None:
+def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord, *, has_properties: bool = True) -> None:
     """Put the record on a report that settles the item: of its call, of a setup or a teardown that ended it."""
     _hide_secrets(report.longrepr, scrubber_of(item.config))
     # On the item: JUnit reads the properties of the teardown's report.
     for properties in (item.user_properties, report.user_properties):
         others = [pair for pair in properties if not str(pair[0]).startswith(_PREFIX)]
-        properties[:] = [*others, *_properties(record)]
+        properties[:] = [*others, *(_properties(record) if has_properties else ())]
     # A plain dict: xdist ships report attributes as JSON.
     cast("Any", report).refinery = _encodable(record.model_dump(mode="json"))
     section = "\n".join(_section(item, record))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,12 +43,14 @@ class AgentRun:
         target: ``package.module:callable``.
         inputs: What it is called with.
         call: Calls it, and returns its output.
+        raised: What it has raised, the last one last.
     """
 
     target: str
     inputs: object
     call: Callable[[], object]
     evaluation: Evaluation
+    raised: list[BaseException] = field(default_factory=list)
 
     def decide(self, record: ItemRecord, services: ItemServices) -> tuple[ItemRecord, Case | None]:
         """Run the agent as often as the expectation says; return the record, and the case of the trial to diagnose.
@@ -83,6 +85,7 @@ class AgentRun:
             raise
         except BaseException as raised:  # noqa: BLE001  (whatever an agent raises is how it failed)
             error = raised
+            self.raised.append(raised)
         trace = recorder.trace()
         if trace is None:
             msg = f"agent: {self.target}: it was not called, since its tracing could not be heard: {error!r}."

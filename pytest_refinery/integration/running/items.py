@@ -137,7 +137,9 @@ class ExpectationItem(pytest.Item):
             self._settle(record)
         if self._case is None:
             return
-        raise self._failure()
+        # A debugger stops where the agent raised.
+        raised = self._agent.raised[-1:] if self._agent else []
+        raise self._failure().with_traceback(raised[0].__traceback__ if raised else None)
 
     def explain(self, record: ItemRecord) -> ItemRecord:
         """Return the record of a failed expectation with its diagnosis, or with why there is none."""
