@@ -41,8 +41,15 @@ class Errors(Demand):
         return {"none": True} if value == "none" else value
 
     def verdicts(self, trace: Trace) -> Iterator[Verdict]:
-        """Yield a verdict for each limit and pattern."""
+        """Yield a verdict for each limit and pattern.
+
+        Raises:
+            CheckError: No run has failed, and the trace's format may have left out the calls of tools.
+        """
         failures = [(run, error) for run in trace.runs if (error := _error(run)) and not _is_passed_on(run, trace)]
+        if not failures and trace.calls_unknown:
+            msg = f"errors cannot be decided: {trace.calls_unknown}."
+            raise CheckError(msg)
         if self.none:
             yield _few_errors("errors.none", "no failed run", failures, limit=0)
         if self.at_most is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
 
+from pytest_refinery.errors import CheckError
 from pytest_refinery.expectations import near_names, tool_calls
 from pytest_refinery.expectations.demands import Demand
 from pytest_refinery.expectations.fields import Count, Omittable, OneOrMany, TextValue, refuse
@@ -72,8 +73,15 @@ class Tools(Demand):
     )
 
     def verdicts(self, trace: Trace) -> Iterator[Verdict]:
-        """Yield a verdict for each tool, and one for the order."""
+        """Yield a verdict for each tool, and one for the order.
+
+        Raises:
+            CheckError: There is no call in the trace, and its format may have left them out.
+        """
         calls = tool_calls.of(trace)
+        if not calls and trace.calls_unknown:
+            msg = f"tools cannot be decided: {trace.calls_unknown}."
+            raise CheckError(msg)
         for field, decide, demanded in self._demands():
             run, decision = decide(calls, demanded)
             yield verdict(f"tools.{field}", run or trace.root, decision)

@@ -28,31 +28,40 @@ class JsonFiles:
     def load(self, reference: str, *, base: Path, project: str | None = None) -> Trace:  # noqa: ARG002  (the port's)
         """Return the trace in the file ``reference``, relative to ``base``.
 
+        ``chats.jsonl#2`` names one of several conversations in a file, by its number or its id.
+
         Raises:
             TraceError: There is no such file, or what is in it is no trace.
         """
         if "\0" in reference:
             msg = f"{reference!r} is no name of a file: it holds a NUL character."
             raise TraceError(msg)
-        path = _from_here(base / reference)
+        name, part = _divided(reference, base)
+        path = _from_here(base / name)
         try:
-            version = _version(path)
+            version = _version(path, part)
             # Once, into a name: another thread may put another trace there at any time.
             last = self._last
             if last is None or last[0] != version:
-                self._last = last = version, formats.read(path, most_mb=self._most_mb)
+                self._last = last = version, formats.read(path, part=part, most_mb=self._most_mb)
         except OSError as error:
             raise TraceError(_unreadable(path, error)) from error
         return last[1]
 
 
-# A file, when it was written, and its size.
-_Version: TypeAlias = tuple[Path, int, int]
+# A file, which part of it, when it was written, and its size.
+_Version: TypeAlias = tuple[Path, str | None, int, int]
 
 
-def _version(path: Path) -> _Version:
+def _version(path: Path, part: str | None) -> _Version:
     status = path.stat()
-    return path.absolute(), status.st_mtime_ns, status.st_size
+    return path.absolute(), part, status.st_mtime_ns, status.st_size
+
+
+def _divided(reference: str, base: Path) -> tuple[str, str | None]:
+    """Return the file that a reference names, and which part of it."""
+    name, mark, part = reference.rpartition("#")
+    return (name, part) if mark and part and not (base / reference).exists() else (reference, None)
 
 
 def _from_here(path: Path) -> Path:

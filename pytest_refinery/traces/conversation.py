@@ -133,7 +133,9 @@ class _Reader:
 
     def _take_transcribed(self, run: Run) -> None:
         for message in messages.read([run.outputs]).messages:
-            self._add(run, message)
+            # What an agent only thought is no step of a conversation.
+            if message.text or message.tool_calls or not message.thinking:
+                self._add(run, message)
 
     def _take_llm(self, run: Run) -> None:
         reading = messages.read(run.inputs)

@@ -55,6 +55,28 @@ _TEXT_KEYS = ("text", "refusal", "summary_text")
 _THINKING_KEYS = ("thinking", "reasoning", "reasoning_content")
 _RESULT_KINDS = ("tool_result", "tool_call_response")
 _RESULT_KEYS = ("response", "content", "result", "output")
+_ITEM_CALLS = frozenset(
+    {"custom_tool_call", "local_shell_call", "shell_call", "apply_patch_call", "mcp_call", "web_search_call"}
+    | {"file_search_call", "code_interpreter_call", "computer_call", "image_generation_call", "tool_search_call"}
+)
+_ITEM_OUTPUTS = frozenset(
+    {"function_call_output", "custom_tool_call_output", "local_shell_call_output", "shell_call_output"}
+    | {"apply_patch_call_output", "computer_call_output", "tool_search_output"}
+)
+_ITEM_ARGUMENTS = ("arguments", "input", "action", "queries", "code", "operation")
+_ITEM_RESULTS = ("output", "outputs", "results")
+_TEXT_BLOCKS = frozenset({"text", "input_text", "output_text", "refusal", "summary_text", "plain_text", "json"})
+# Blocks that say nothing: where a step begins, what may be cached, pieces that stand elsewhere whole.
+_SILENT_BLOCKS = frozenset(
+    {"step_start", "input_json_delta", "cache_point", "citation", "search_result", "grounding", "compaction"}
+    | {"web_search_tool_result_error", "container_upload"}
+)
+# Google's and Amazon's blocks have a key instead of a type.
+_UNTYPED_BLOCKS = frozenset(
+    {"thoughtSignature", "thought_signature", "executableCode", "executable_code", "codeExecutionResult"}
+    | {"code_execution_result", "cachePoint", "guardContent", "reasoningContent", "citationsContent"}
+)
+_DATA_KEYS = frozenset({"inlinedata", "inline_data", "filedata", "file_data", "image", "document", "video", "audio"})
 _ATTACHED = ("image", "audio", "file", "document", "media", "video")
 _ANSWER_KEYS = ("output", "answer", "response", "result", "text", "content", "final_output", "return_value")
 
@@ -234,14 +256,37 @@ def _from_constructor(value: Mapping[str, Any]) -> list[Message] | None:
 def _from_type(kind: str, value: Mapping[str, Any]) -> list[Message] | None:
     if kind == "function_call" and "name" in value and "arguments" in value:
         return [Message(role="assistant", text="", tool_calls=(_tool_call(value),))]
-    if kind == "function_call_output":
-        return [Message(role="tool", text=_text(value.get("output")), tool_call_id=_optional(value.get("call_id")))]
+    if kind in _ITEM_OUTPUTS:
+        return [_item_output(value)]
+    if kind in _ITEM_CALLS and not {"id", "call_id"}.isdisjoint(value):
+        return _item_call(kind, value)
     bare = kind.removesuffix("Chunk").removesuffix("Message").lower()
     data = value.get("data")
     fields = data if isinstance(data, Mapping) else value
     if bare not in _LANGCHAIN_TYPES or "content" not in fields:
         return None
     return _from_role(str(fields.get("role") or bare), fields)
+
+
+def _item_call(kind: str, value: Mapping[str, Any]) -> list[Message]:
+    """Return the call that an item of the Responses API is, and its result where it stands in the item too."""
+    given: object = next((value[key] for key in _ITEM_ARGUMENTS if value.get(key) is not None), {})
+    call_id = _optional(value.get("call_id")) or _optional(value.get("id"))
+    call = ToolCall(str(value.get("name") or kind.removesuffix("_call")), _arguments(given), call_id)
+    asked = Message(role="assistant", text="", tool_calls=(call,))
+    result = next((value[key] for key in _ITEM_RESULTS if value.get(key) is not None), value.get("error"))
+    if result is None:
+        return [asked]
+    return [asked, Message("tool", _text(result), call.name, tool_call_id=call_id, is_error=bool(value.get("error")))]
+
+
+def _item_output(value: Mapping[str, Any]) -> Message:
+    return Message(
+        role="tool",
+        text=_content(value.get("output")).text,
+        tool_call_id=_optional(value.get("call_id")),
+        is_error=value.get("status") == "incomplete",
+    )
 
 
 def _from_role(role: str, value: Mapping[str, Any]) -> list[Message]:
@@ -253,8 +298,13 @@ def _from_role(role: str, value: Mapping[str, Any]) -> list[Message]:
         thinking=content.thinking or _reasoning(value),
         name=_optional(value.get("name")),
         tool_calls=_tool_calls(value, content.calls),
-        tool_call_id=_optional(value.get("tool_call_id")),
-        is_error=value.get("status") == "error" or True in (value.get("error"), value.get("is_error")),
+        tool_call_id=_optional(value.get("tool_call_id"))
+        or (_optional(value.get("id")) if "requestor" in value else None),
+        is_error=value.get("status") == "error"
+        or True in (value.get("error"), value.get("is_error"))
+        or (role_of(role) == "tool" and bool(value.get("error"))),
+        attached=tuple(content.attached),
+        unknown=tuple(content.unknown),
     )
     only_carries = content.results and not text and not message.tool_calls
     return content.results if only_carries else [*content.results, message]
@@ -274,6 +324,8 @@ class _Content:
     thoughts: list[str] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
     results: list[Message] = field(default_factory=list)
+    attached: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -284,21 +336,49 @@ class _Content:
         return "\n".join(self.thoughts)
 
     def add(self, block: Mapping[str, Any]) -> None:
-        kind = str(block.get("type") or "").replace("-", "_")
+        kind = _kind_of(block)
         if kind.endswith(("tool_use", "tool_call")) or kind == "function_call" or _wrapped(block, _CALL_WRAPPERS):
             self.calls.append(_tool_call(block))
         elif kind.endswith(_RESULT_KINDS) or _wrapped(block, _RESULT_WRAPPERS):
             self.results.append(_tool_result(block))
         elif (thought := _thought(block)) is not None:
             self.thoughts.extend([thought] if thought else [])
-        elif text := _block_text(block, kind):
-            self.texts.append(text)
+        else:
+            text = _block_text(block, kind)
+            self.texts.extend([text] if text else [])
+            self._take_note(block, kind)
+
+    def _take_note(self, block: Mapping[str, Any], kind: str) -> None:
+        attached = _attachment(block, kind)
+        if attached and _attached_text(block) is None:
+            self.attached.append(attached)
+        elif not attached and not _is_known(block, kind):
+            self.unknown.append(kind or "no type")
+
+
+def _kind_of(block: Mapping[str, Any]) -> str:
+    return str(block.get("type") or block.get("kind") or block.get("$type") or "").replace("-", "_")
+
+
+def _is_text(block: Mapping[str, Any], kind: str) -> bool:
+    return kind in _TEXT_BLOCKS or any(isinstance(block.get(key), str | Mapping) for key in _TEXT_KEYS)
+
+
+def _is_known(block: Mapping[str, Any], kind: str) -> bool:
+    return _is_text(block, kind) or kind in _SILENT_BLOCKS or (not kind and not _UNTYPED_BLOCKS.isdisjoint(block))
+
+
+def _attachment(block: Mapping[str, Any], kind: str) -> str:
+    """Return the kind of an image, a file and the like, empty for other blocks."""
+    found = kind or next((key for key in block if key.lower() in _DATA_KEYS), "")
+    return found if any(word in found.lower() for word in (*_ATTACHED, "data")) else ""
 
 
 def _content(blocks: object) -> _Content:
     content = _Content()
     if not isinstance(blocks, list | tuple):
         content.texts.append(_text(blocks))
+        content.unknown.extend(["a number"] if isinstance(blocks, int | float) else [])
         return content
     for block in blocks:
         if isinstance(block, Mapping):
@@ -329,12 +409,9 @@ def _block_text(block: Mapping[str, Any], kind: str) -> str:
         return _text(block["content"])
     if isinstance(block.get("text"), Mapping):
         return _text(block["text"].get("value"))
-    if kind == "input_json_delta":
-        return ""
-    attached = kind or next((key for key in block if key.lower() in {"inlinedata", "inline_data", "filedata"}), "")
-    if any(word in attached for word in (*_ATTACHED, "Data", "_data")):
+    if attached := _attachment(block, kind):
         return _attached_text(block) or f"[{attached}]"
-    return _text(dict(block))
+    return "" if kind in _SILENT_BLOCKS else _text(dict(block))
 
 
 def _attached_text(block: Mapping[str, Any]) -> str | None:
@@ -373,8 +450,9 @@ def _tool_call(item: Mapping[str, Any]) -> ToolCall:
     if inner is not None:
         call = _tool_call(inner)
         return replace(call, id=_optional(item.get("id")) or call.id)
+    function = item.get("function")
     return ToolCall(
-        name=str(item.get("name") or item.get("toolName") or ""),
+        name=str(item.get("name") or item.get("toolName") or (function if isinstance(function, str) else "")),
         arguments=_arguments(next((item[key] for key in _ARGUMENT_KEYS if item.get(key) is not None), {})),
         id=next((item[key] for key in _CALL_ID_KEYS if _optional(item.get(key))), None),
     )
@@ -395,8 +473,13 @@ def _tool_result(block: Mapping[str, Any]) -> Message:
         text=_content(given).text,
         name=_optional(fields.get("toolName")) or _optional(fields.get("name")),
         tool_call_id=next((fields[key] for key in _CALL_ID_KEYS if _optional(fields.get(key))), None),
-        is_error=fields.get("is_error") is True or fields.get("status") == "error",
+        is_error=fields.get("is_error") is True or fields.get("status") == "error" or _has_failed(given),
     )
+
+
+def _has_failed(given: object) -> bool:
+    """Tell whether a function's response is what Google's API has for errors: nothing but ``error``."""
+    return isinstance(given, Mapping) and bool(given.get("error")) and given.keys() <= {"error", "status", "output"}
 
 
 def _wrapped(block: Mapping[str, Any], wrappers: tuple[str, ...]) -> Mapping[str, Any] | None:

@@ -58,7 +58,9 @@ class Message:
     """One message, whatever serialisation it came in.
 
     ``role`` is ``system``, ``user``, ``assistant`` or ``tool`` where the source's word means
-    one of these, else the source's own word. ``name`` is the speaker or the tool.
+    one of these, else the source's own word. ``name`` is the speaker or the tool. ``attached`` are
+    the kinds of its images, files and the like, which are not read; ``unknown`` the kinds of its
+    blocks of which nobody knows what they say.
     """
 
     role: str
@@ -68,6 +70,8 @@ class Message:
     tool_call_id: str | None = None
     is_error: bool = False
     thinking: str = ""
+    attached: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 class Run(BaseModel):
@@ -117,6 +121,7 @@ class Trace(BaseModel):
         source: Where it came from, for messages to the user.
         format: ``langsmith`` or ``transcript`` (each message one run), or another source's word.
         notes: What the loader could not map or had to assume, one sentence each.
+        calls_unknown: Why calls of tools may be missing in it, empty where all are recorded.
         is_live: It was recorded in this process, by a test or an agent run anew; what its runs took differs each time.
     """
 
@@ -128,6 +133,7 @@ class Trace(BaseModel):
     source: str = ""
     format: str = "langsmith"
     notes: tuple[str, ...] = ()
+    calls_unknown: str = ""
     is_live: bool = False
 
     @cached_property

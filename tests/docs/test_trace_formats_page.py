@@ -8,14 +8,20 @@ from pathlib import Path
 
 from pytest_refinery.sources.json_files import JsonFiles
 from pytest_refinery.traces import answer
+from tests.unit.sources.formats import opening_hours
 from tests.unit.sources.formats.test_detect import SAMPLES
 
 PAGE = Path(__file__).resolve().parents[2].joinpath("docs/reference/trace-formats.md").read_text("utf-8")
 
 
 def test_the_page_lists_every_format_by_the_name_that_reports_use() -> None:
-    listed = re.findall(r"^\| [^|]+ \| `([\w-]+)` \|", PAGE, re.MULTILINE)
-    assert sorted(listed) == sorted({name for name, _ in SAMPLES.values()})
+    listed = [
+        name
+        for row in re.findall(r"^\| [^|]+ \| (`[^|]+`) \|", PAGE, re.MULTILINE)
+        for name in re.findall(r"`([\w-]+)`", row)
+    ]
+    made = {name for name, _ in SAMPLES.values()} | {right.format for right, _ in opening_hours.SAMPLES.values()}
+    assert sorted(listed) == sorted(made)
 
 
 def test_the_example_loads_as_the_page_says(tmp_path: Path) -> None:

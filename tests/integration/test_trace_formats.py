@@ -71,7 +71,7 @@ def test_every_format_passes_fails_is_diagnosed_and_says_what_it_could_not_map(
     notes = {note for item in report["expectations"] for note in item["trace"]["notes"]}
     assert "Records that are no observations, not read: 1 of 2 (meta)." in notes
     failed = [item for item in report["expectations"] if item["outcome"] == "failed"]
-    assert all(item["diagnosis"]["responsible_run_id"] for item in failed)
+    assert all(item["diagnosis"]["candidates"] for item in failed)
     assert all(item["diagnosis"]["coverage"]["percentage"] == 100 for item in failed)
 
 

@@ -82,7 +82,7 @@ class LangSmithTracing:
         if self._nesting is not None:
             parent_id = record.get("parent_run_id")
             self._nesting.started(str(record["id"]), way=self.name, parent_id=str(parent_id) if parent_id else None)
-        self._records.add(record)
+        self._records.take(record)
 
     def heard(self) -> tuple[Sequence[Run], Sequence[str]]:
         """Return the runs, and what could not be mapped."""

@@ -29,6 +29,8 @@ _SESSION_KEYS = ("sessionId", "session_id", "leafUuid", "messageId", "parentUuid
 class ClaudeCodeLines:
     """Collects the lines of one session."""
 
+    what = "lines of a Claude Code session"
+
     def __init__(self, source: str) -> None:
         self._source = source
         self._session = Session("Claude Code session")
@@ -41,12 +43,14 @@ class ClaudeCodeLines:
     @staticmethod
     def recognises(record: object) -> bool:
         """Tell whether a JSON value is a line of a session."""
-        if not isinstance(record, Mapping) or not any(key in record for key in _SESSION_KEYS):
+        if not isinstance(record, Mapping):
             return False
         kind = _text(record.get("type"))
+        if kind != "file-history-snapshot" and not any(key in record for key in _SESSION_KEYS):
+            return False
         return (kind in _SPOKEN and isinstance(record.get("message"), Mapping)) or kind in _OTHERS
 
-    def add(self, record: object) -> None:
+    def add(self, record: object) -> bool:
         """Add a line."""
         line: Mapping[str, Any] = record if isinstance(record, Mapping) else {}
         self._id = self._id or str(line.get("sessionId") or line.get("session_id") or "")
@@ -59,6 +63,7 @@ class ClaudeCodeLines:
             self._say(line, message)
         elif isinstance(message, Mapping) and kind == "user":
             self._tell(line, message)
+        return self.recognises(record)
 
     def trace(self) -> Trace:
         """Return the trace.

@@ -34,7 +34,9 @@ _OUTPUTS = ("aggregated_output", "result", "error", "status")
 
 
 class CodexLines:
-    """Collects the lines or items of one session."""
+    """Collects the lines of one session."""
+
+    what = "lines of a Codex session"
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -52,16 +54,16 @@ class CodexLines:
             return False
         kind = _word(record.get("type"))
         is_line = kind in _LINES and isinstance(record.get("payload"), Mapping)
-        is_item = kind in _CALLS | _RESULTS and "call_id" in record
         is_head = {"id", "timestamp", "instructions"} <= record.keys()
-        return is_line or is_item or is_head or kind.startswith(_EVENTS)
+        return is_line or is_head or kind.startswith(_EVENTS)
 
-    def add(self, record: object) -> None:
+    def add(self, record: object) -> bool:
         """Add a line, an event or an item."""
         line: Mapping[str, Any] = record if isinstance(record, Mapping) else {}
         self._at = timestamp(line.get("timestamp")) or self._at
         is_read = self._line(line)
         self._lines.add(1, () if is_read else [_kind(line)])
+        return is_read or self.recognises(record)
 
     def trace(self) -> Trace:
         """Return the trace.
@@ -141,11 +143,11 @@ class CodexLines:
 
     def _done(self, item: Mapping[str, Any], *, is_over: bool) -> bool:
         """Read an item of ``codex exec``: something said, or an action with its outcome."""
-        kind, text = _word(item.get("type") or item.get("item_type")), item.get("text")
+        kind, text = _word(item.get("type") or item.get("item_type")), item.get("text", item.get("content"))
         thread = self._session.main
         if kind in _ACTIONS:
             self._act(item, kind, is_over=is_over)
-        elif kind in {"agent_message", "assistant_message"} and isinstance(text, str):
+        elif kind in {"agent_message", "assistant_message"} and isinstance(text, str | list):
             thread.say({"role": "assistant", "content": text}, at=self._at)
         elif kind == "reasoning" and isinstance(text, str):
             thread.say({"role": "assistant", "content": [{"type": "thinking", "thinking": text}]}, at=self._at)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # The last one that writes equal values as equal bytes, whatever else refers to their parts.
 _MARSHAL_VERSION = 2
 _CHUNK = 1 << 20
+# Half a pair of escaped surrogates, or half a word such as -Infinity.
+_LONGEST_TOKEN = 16
 _SPACE = re.compile(r"[\s\ufeff]*")
 # Of a file that may be so large: the share that one value may have, how many records there may be, and how many
 # objects, lists and members in one value. Each takes a hundred bytes of memory, in the file perhaps two.
@@ -164,7 +166,7 @@ class _Reader:
             try:
                 value, end = self._decode(self._text, self._at)
             except json.JSONDecodeError as error:
-                if self._is_at_end:
+                if self._is_at_end or not self._may_go_on(error):
                     raise self._invalid(error.msg, at=error.pos) from error
             except RecursionError as error:
                 raise self._error(_TOO_DEEP) from error
@@ -186,6 +188,10 @@ class _Reader:
         if len(self._text) - self._at > _MOST_MEMBERS and sum(map(self._text.count, "{[,")) > _MOST_MEMBERS:
             why = f"more than {_MOST_MEMBERS:,} members in one value; no trace has so many"
             raise self._error(why)
+
+    def _may_go_on(self, error: json.JSONDecodeError) -> bool:
+        """Tell whether more of the file may mend what is wrong: the window may end in a value."""
+        return error.msg.startswith("Unterminated") or len(self._text) - error.pos <= _LONGEST_TOKEN
 
     def _taken(self, value: Json, end: int) -> Json:
         if json_values.is_too_deep(value):

@@ -79,6 +79,8 @@ def is_trace(value: object) -> bool:
 class Observations:
     """Collects the observations of one trace."""
 
+    what = "observations of Langfuse"
+
     def __init__(self, source: str) -> None:
         self._source = source
         self._records: dict[str, Mapping[str, Any]] = {}
@@ -92,23 +94,24 @@ class Observations:
         """Tell whether a JSON value is an observation, or a trace around some."""
         return is_observation(record) or is_trace(record)
 
-    def add(self, record: object) -> None:
+    def add(self, record: object) -> bool:
         """Add an observation, a trace, or something else, which is counted."""
         is_known = isinstance(record, Mapping) and self.recognises(record)
         self._others.add(1, () if is_known else [described(record)])
         if not isinstance(record, Mapping) or not is_known:
-            return
+            return False
         if is_observation(record):
             record = {_camel(key): item for key, item in record.items()}
             # An export may hold them twice, the second time without their metadata.
             known = self._records.get(str(record["id"]), {})
             self._records[str(record["id"])] = {**record, **{key: item for key, item in known.items() if item}}
-            return
+            return True
         inner = record.get("trace")
         trace = inner if isinstance(inner, Mapping) else record
         self._traces[str(trace.get("id"))] = trace
         for observation in (*_listed(trace.get("observations")), *_listed(record.get("observations"))):
             self.add(observation)
+        return True
 
     def trace(self) -> Trace:
         """Return the trace.

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 from uuid import UUID
 
 from pytest_refinery.errors import TraceError
+from pytest_refinery.sources.formats.tally import Tally, described, kind_of
 from pytest_refinery.traces import json_values
 from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+RUN_LISTS = frozenset({"runs", "items", "post", "patch"})
+"""The keys of an export's lists of runs."""
+_CONTENTS = frozenset({"inputs", "outputs"})
 _KNOWN_KINDS = frozenset(RunKind)
+# Events of LangChain's runnables: on_chat_model_start.
+_EVENT = re.compile(r"on_(chat_model|llm|chain|tool|retriever|prompt|parser)_(start|stream|end|error)")
+_ENDS = frozenset({"end", "error"})
+_EVENT_KINDS = {"chat_model": RunKind.LLM}
 # Settings of a model call that say nothing about it.
 _NO_SETTINGS = frozenset({"_type", "stop"})
 _UNMAPPED_METADATA = ("langgraph_", "LANGSMITH_", "LANGCHAIN_", "ls_", "lc_", "checkpoint_", "__")
@@ -25,8 +34,34 @@ _UNMAPPED_METADATA = ("langgraph_", "LANGSMITH_", "LANGCHAIN_", "ls_", "lc_", "c
 def is_run(value: object) -> bool:
     """Tell whether a JSON value looks like a run record or a batch of them."""
     return isinstance(value, Mapping) and (
-        "run_type" in value or "dotted_order" in value or ("id" in value and ("inputs" in value or "outputs" in value))
+        "run_type" in value
+        or "dotted_order" in value
+        or ("id" in value and "trace_id" in value and not _CONTENTS.isdisjoint(value))
+        or _is_event(value)
     )
+
+
+def _is_event(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping) and "run_id" in value and _EVENT.fullmatch(str(value.get("event"))) is not None
+
+
+def _run_of_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an event of a graph's run (``astream_events``) says of it, as a record of a run."""
+    kind, phase = str(event["event"]).removeprefix("on_").rsplit("_", 1)
+    data, parents = _mapping(event.get("data")), event.get("parent_ids")
+    has_ended = phase in {"end", "error"}
+    return {
+        "id": event["run_id"],
+        "name": event.get("name"),
+        "run_type": _EVENT_KINDS.get(kind, kind),
+        "parent_run_id": parents[-1] if isinstance(parents, list) and parents else None,
+        "inputs": data.get("input"),
+        "outputs": data.get("output") if has_ended else None,
+        "error": str(data.get("error") or "The run has failed.") if phase == "error" else None,
+        "status": "success" if has_ended else None if phase == "stream" else "pending",
+        "tags": event.get("tags"),
+        "metadata": event.get("metadata"),
+    }
 
 
 def is_pending(record: Mapping[str, Any]) -> bool:
@@ -41,18 +76,21 @@ class Records:
         self._source = source
         self._by_id: dict[str, dict[str, Any]] = {}
         self._count = 0
+        self._events: dict[str, set[str]] = {}
         self._repeated = 0
 
     def __bool__(self) -> bool:
         return bool(self._by_id)
 
-    def add(self, value: object) -> None:
+    def take(self, value: object) -> None:
         """Add one record, and the ``child_runs`` nested in it.
 
         Raises:
             TraceError: It is no object, or has no id.
         """
-        for record in _flattened(value, None):
+        if _is_event(value):
+            self._events.setdefault(str(value["run_id"]), set()).add(str(value["event"]).rpartition("_")[2])
+        for record in _flattened(_run_of_event(value) if _is_event(value) else value, None):
             self._count += 1
             self._add(record)
 
@@ -94,6 +132,9 @@ class Records:
         return found, tuple(self._notes())
 
     def _notes(self) -> Iterator[str]:
+        halves = sum("start" not in phases or phases.isdisjoint(_ENDS) for phases in self._events.values())
+        if halves:
+            yield f"Runs of which only the start or only the end is in the file: {halves}."
         if self._repeated:
             yield f"Records merged with an earlier one of the same id: {self._repeated}."
         traces = {record["trace_id"] for record in self._by_id.values() if isinstance(record.get("trace_id"), str)}
@@ -102,6 +143,40 @@ class Records:
         offloaded = sum(1 for record in self._by_id.values() if _is_offloaded(record))
         if offloaded:
             yield f"Runs whose inputs or outputs are kept elsewhere (offloaded), not in the file: {offloaded}."
+
+
+class ExportedRuns(Records):
+    """Collects the runs of a file."""
+
+    what = "runs of LangSmith"
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source)
+        self._others = Tally("Records that are no runs, not read")
+
+    @staticmethod
+    def recognises(record: object) -> bool:
+        """Tell whether a JSON value is a run."""
+        return is_run(record)
+
+    def add(self, value: object) -> bool:
+        """Add one record, and the ``child_runs`` nested in it.
+
+        Returns:
+            Whether it is a run; what is an object and none is counted.
+
+        Raises:
+            TraceError: It is no object, or has no id.
+        """
+        is_known = not isinstance(value, Mapping) or is_run(value) or {"id", "name"} <= value.keys()
+        if is_known:
+            self.take(value)
+        self._others.add(1, () if is_known else [described(value)])
+        return is_known
+
+    def _notes(self) -> Iterator[str]:
+        yield from super()._notes()
+        yield from self._others.notes()
 
 
 def _id(record: Mapping[str, Any]) -> str | None:
@@ -280,13 +355,6 @@ def _later(moment: datetime | None, seconds: object) -> datetime | None:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def kind_of(value: object) -> str:
-    """Return what JSON calls a value, with its article."""
-    if isinstance(value, bool | int | float):
-        return "true or false" if isinstance(value, bool) else "a number"
-    return {list: "a list", str: "a text", type(None): "null"}.get(type(value), "an object")
 
 
 def _shown(name: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources.formats.tally import Tally, described
 from pytest_refinery.sources.formats.values import decoded, timestamp, token_counts
+from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import Run, RunKind, Trace
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     _Events = list[dict[str, Any]]
 
+_ONE_RESPONSE = (
+    "the file holds one response of a model without what it was asked, so calls in earlier responses may be missing"
+)
 _REQUESTS = ("request", "req", "request_body", "kwargs", "params")
 _RESPONSES = ("response", "res", "response_body", "completion", "result")
 _ASKED = frozenset({"messages", "input", "prompt", "contents"})
@@ -38,6 +42,8 @@ _GROWING = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delt
 class ModelCalls:
     """Collects the calls of one log; each is a run of its own."""
 
+    what = "calls of a model"
+
     def __init__(self, source: str) -> None:
         self._source = source
         self._runs: list[Run] = []
@@ -55,12 +61,13 @@ class ModelCalls:
             return request is not None or (isinstance(response, Mapping) and not _ANSWERED.isdisjoint(response))
         return request is not None and any(record.get(key) for key in _ERRORS)
 
-    def add(self, record: object) -> None:
+    def add(self, record: object) -> bool:
         """Add a call."""
         is_known = isinstance(record, Mapping) and self.recognises(record)
         self._others.add(1, () if is_known else [described(record)])
         if isinstance(record, Mapping) and is_known:
             self._runs.append(self._run(record))
+        return is_known
 
     def trace(self) -> Trace:
         """Return the trace, the calls in the order of the file.
@@ -72,6 +79,7 @@ class ModelCalls:
             msg = f"{self._source}: there is no call of a model in it."
             raise TraceError(msg)
         notes = (*self._fields.notes(), *self._others.notes())
+        is_part = len(self._runs) == 1 and not messages.read(self._runs[0].inputs).messages
         return Trace(
             id=self._runs[0].id,
             name=self._runs[0].name,
@@ -79,10 +87,11 @@ class ModelCalls:
             source=self._source,
             format="message-log",
             notes=notes,
+            calls_unknown=_ONE_RESPONSE if is_part else "",
         )
 
     def _run(self, record: Mapping[str, Any]) -> Run:
-        request, response = _request(record) or {}, _response(record)
+        request, response = _request(record) or _instructions(record), _response(record)
         answer: Mapping[str, Any] = response if isinstance(response, Mapping) else {}
         left = {key: value for key, value in record.items() if key not in _READ and request is not record}
         self._fields.add(len(record), left)
@@ -115,6 +124,17 @@ def _request(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if inner is not None:
         return inner
     return record if not _ASKED.isdisjoint(record) and "model" in record else None
+
+
+def _instructions(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a bare response repeats of its request."""
+    told = record.get("instructions")
+    asked = record.get("input")
+    return {
+        key: value
+        for key, value in (("instructions", told), ("input", asked))
+        if isinstance(value, str | list) and value
+    }
 
 
 def _response(record: Mapping[str, Any]) -> Json:

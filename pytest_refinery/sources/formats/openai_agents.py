@@ -34,6 +34,8 @@ _READ = frozenset({"type", "name", "usage", "model_config", "triggered", *_INPUT
 class AgentsSpans:
     """Collects the spans of one trace."""
 
+    what = "spans of the OpenAI Agents SDK"
+
     def __init__(self, source: str) -> None:
         self._source = source
         self._spans: dict[str, Mapping[str, Any]] = {}
@@ -49,13 +51,14 @@ class AgentsSpans:
         is_span = record.get("object") == _SPAN and isinstance(record.get("span_data"), Mapping)
         return is_span or (record.get("object") == _TRACE and "workflow_name" in record)
 
-    def add(self, record: object) -> None:
+    def add(self, record: object) -> bool:
         """Add a trace or a span, or something else, which is counted."""
         is_known = isinstance(record, Mapping) and self.recognises(record)
         self._others.add(1, () if is_known else [described(record)])
         if isinstance(record, Mapping) and is_known:
             home = self._spans if record["object"] == _SPAN else self._traces
             home[str(record["id"])] = record
+        return is_known
 
     def trace(self) -> Trace:
         """Return the trace.

@@ -46,7 +46,7 @@ class Tally:
 def described(record: object) -> str:
     """Return a word for a record that nobody knows: its type, or its first keys."""
     if not isinstance(record, Mapping):
-        return type(record).__name__
+        return kind_of(record)
     kind = record.get("type")
     return kind if isinstance(kind, str) else " ".join(list(map(str, record))[:3]) or "empty"
 
@@ -59,3 +59,10 @@ def tree_notes(runs: Sequence[Run], trace_ids: Collection[object]) -> Iterator[s
     orphans = sum(run.parent_id is not None and run.parent_id not in ids for run in runs)
     if orphans:
         yield f"Runs that stand as roots because their parent is not in the file: {orphans}."
+
+
+def kind_of(value: object) -> str:
+    """Return what JSON calls a value, with its article."""
+    if isinstance(value, bool | int | float):
+        return "true or false" if isinstance(value, bool) else "a number"
+    return {list: "a list", str: "a text", type(None): "null"}.get(type(value), "an object")

@@ -1,126 +1,302 @@
-"""LangSmith run exports and plain chat transcripts.
+"""Conversations in a file: lists of messages, whatever they stand in, as traces of one run a message.
 
-An export may be a list of runs, ``{"runs": [...]}``, v2's ``{"items": [...]}``, JSON lines, a
-tree with ``child_runs``, or the client's own batch (``{"post": [...], "patch": [...]}``). A
-transcript is a list of messages, ``{"messages": [...]}`` or ``{"history": [...]}``.
+A file may hold one conversation several times, each time with more of it (a stream of states, the history of a
+thread): the fullest is read. Of several that differ, the reference has to name one.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats import langsmith_export
+from pytest_refinery.sources.formats import langgraph, refusals, spoken
+from pytest_refinery.sources.formats.paths import at
+from pytest_refinery.sources.formats.tally import described
 from pytest_refinery.traces import messages
-from pytest_refinery.traces.model import Run, RunKind, Trace
+from pytest_refinery.traces.model import EARLIEST, Run, RunKind, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pytest_refinery.sources.formats.json_stream import Piece
+    from pytest_refinery.sources.formats.spoken import Spoken
 
-RUN_LISTS = frozenset({"runs", "items", "post", "patch"})
-"""The keys of an export's lists of runs."""
-_MESSAGE_LISTS = ("messages", "history")
-_WRAPPERS = frozenset({*RUN_LISTS, *_MESSAGE_LISTS})
-_WHAT_A_TRACE_IS = (
-    "A trace file is a LangSmith run export (a list of runs) or a chat transcript (a list of role/content messages)"
+# Where a conversation stands in what holds it, and what may stand around that.
+_LISTS = (
+    *("messages", "history", "events", "steps", "chat_messages", "chat_history", "traj", "trajectory", "items", "data"),
+    *("conversation", "input", "output", "llm_messages"),
 )
-_OR_ELSE = (
-    "or OpenTelemetry spans, a Langfuse export, a trace of the OpenAI Agents SDK, a log of model calls, "
-    "a session of Claude Code or Codex"
+_AROUND = ("values", "channel_values", "checkpoint", "state", "thread", "session", "result", "llm_context")
+_SEVERAL = ("simulations", "samples", "conversations", "sessions", "threads", "results", "rows", "agent_states")
+_IDS = "id|uuid|conversation_id|session_id|sessionId|thread_id|task_id|sample_id"
+# What a request has beside its messages.
+_PROMPTS = "system|instructions|system_prompt|systemPrompt|system_instruction"
+_FIELDS = frozenset(
+    {"content", "parts", "tool_calls", "function_call", "additional_kwargs", "response_metadata", "metadata", "usage"}
+    | {"usage_metadata", "annotations", "audio", "invalid_tool_calls", "tool_call_chunks", "error", "output", "action"}
+    | {"summary", "reasoning", "reasoning_details", "thinking_blocks", "provider_specific_fields", "status", "data"}
+    | {"metrics", "meta", "extra", "raw_data", "attachments", "images", "files", "model_extra", "logprobs", "info"}
 )
+_HALVES = (("history", "messages"), ("input", "output"))
+_WITHOUT_CALLS = {
+    "openai-assistants": "the messages of a thread do not hold the calls of tools; they are steps of its runs",
+    "claude-ai": "the export holds no call of a tool, and older exports of Claude.ai leave them out",
+    "chatgpt": "the export holds no call of a tool, and exports of ChatGPT may leave them out",
+}
+_SHOWN = 8
 
 
-class RunsOrMessages:
-    """What a file turned out to hold: run records, messages, or things that are neither."""
+@dataclass
+class _Conversation:
+    """Entries in their order, under the names that the file has for them."""
 
-    def __init__(self, path: Path) -> None:
+    entries: list[Any] = field(default_factory=list)
+    id: str = ""
+    place: str = ""
+    around: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Conversations:
+    """Collects the conversations of a file.
+
+    Args:
+        path: The file.
+        wanted: Which of several is wanted: a number from 1, or an id.
+    """
+
+    def __init__(self, path: Path, wanted: str | None = None) -> None:
         self._path = path
-        self._records = langsmith_export.Records(str(path))
-        self._spoken: list[object] = []
-        self._stray: str | None = None
-        self._entries = 0
+        self._wanted = wanted
+        self._whole: list[_Conversation] = []
+        self._bare = _Conversation()
+        self._added: list[Any] = []
+        self._beside: list[Any] = []
         self._is_empty = True
 
     def add(self, piece: Piece) -> None:
-        """Take the next piece of the file.
-
-        Raises:
-            TraceError: What stands in a list of runs is none.
-        """
+        """Take the next value of the file."""
         self._is_empty = False
-        self._take(piece.key, piece.value)
+        value = langgraph.unwrapped(piece.value)
+        if spoken.format_of(value) is not None:
+            self._bare.place = self._bare.place or piece.key or ""
+            self._bare.entries.append(value)
+        elif whole := [*_conversations(value)]:
+            self._whole += whole
+        elif added := langgraph.added(value):
+            self._added += added
+        elif not langgraph.is_bookkeeping(value):
+            self._beside.append(value)
 
     def trace(self) -> Trace:
-        """Return the trace.
+        """Return the trace of the one conversation.
 
         Raises:
-            TraceError: There is no run and no message, or something beside them.
+            TraceError: There is none, or several; or there are entries of it that cannot be read.
         """
         if self._is_empty:
             msg = f"{self._path}: there is nothing in it; export the trace again."
             raise TraceError(msg)
-        if not self._records and not self._spoken:
-            msg = f"{self._path}: no runs and no messages in it. {_WHAT_A_TRACE_IS}, {_OR_ELSE}."
-            raise TraceError(msg)
-        if self._stray:
-            msg = f"{self._path}: {self._stray}. {_WHAT_A_TRACE_IS}."
-            raise TraceError(msg)
-        return self._records.trace() if self._records else _transcript(self._spoken, self._path)
+        if self._bare.entries:
+            self._divide()
+            return self._trace(self._chosen(_without_parts([self._bare, *self._whole])))
+        if self._whole:
+            return self._trace(self._chosen(_without_parts(self._whole)))
+        if self._added:
+            return self._trace(_Conversation(self._added))
+        raise TraceError(refusals.unknown(self._path, self._beside))
 
-    def _take(self, key: str | None, value: object) -> None:
-        if isinstance(value, list) and not messages.is_pair(value) and key not in RUN_LISTS:
+    def _divide(self) -> None:
+        """Tell what stands around the messages of the file from what stands between them."""
+        around = [value for value in self._beside if isinstance(value, dict) and value.get(self._bare.place) == []]
+        self._bare.around = around[0] if around else {}
+        self._bare.id = str(at(self._bare.around, _IDS) or "")
+        strays = [value for value in self._beside if value not in around]
+        if strays:
+            total = len(self._bare.entries) + len(strays)
+            raise TraceError(refusals.unread(self._path, strays, total, place=self._bare.place))
+
+    def _chosen(self, found: list[_Conversation]) -> _Conversation:
+        if self._wanted is None and len(found) == 1:
+            return found[0]
+        for number, each in enumerate(found, start=1):
+            if self._wanted is not None and self._wanted in (str(number), each.id):
+                return each
+        names = (f"#{number}{f' ({each.id})' if each.id else ''}" for number, each in enumerate(found[:_SHOWN], 1))
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        said = "it holds" if self._wanted is None else f"it has no conversation {self._wanted!r}; it holds"
+        msg = (
+            f"{self._path}: {said} {len(found)} conversation{'s' if len(found) > 1 else ''}: {', '.join(names)}{more}. "
+            f"Name one, by its number or its id: trace: {self._path.as_posix()}#1"
+        )
+        raise TraceError(msg)
+
+    def _trace(self, conversation: _Conversation) -> Trace:
+        entries = langgraph.joined(_latest(conversation.entries))
+        read = [(entry, spoken.read(entry)) for entry in entries]
+        unread = [entry for entry, found in read if found is None]
+        if unread:
+            raise TraceError(refusals.unread(self._path, unread, len(read), place=conversation.place))
+        if not any(found for _, found in read):
+            raise TraceError(refusals.unknown(self._path, [conversation.around]))
+        formats = Counter(found for entry in entries if (found := spoken.format_of(entry)))
+        said = [each for _, found in read for each in found or ()]
+        is_page = conversation.around.get("object") == "list"
+        runs = tuple(_runs(_in_order(said, is_page=is_page), conversation.around))
+        digest = hashlib.sha256("\0".join(f"{run.name}\0{run.outputs}" for run in runs).encode())
+        return Trace(
+            id=digest.hexdigest()[:32],
+            name=self._path.name.partition(".")[0],
+            runs=runs,
+            source=str(self._path),
+            format=next((name for name, _ in formats.most_common() if name != "transcript"), "transcript"),
+            calls_unknown=_calls_unknown(set(formats), runs),
+            notes=tuple(self._notes([entry for entry, found in read if found == []], len(read), runs)),
+        )
+
+    def _notes(self, silent: list[Any], total: int, runs: tuple[Run, ...]) -> Iterator[str]:
+        if silent:
+            kinds = ", ".join(dict.fromkeys(map(described, silent)))
+            yield f"Entries that are no part of the conversation, not read: {len(silent)} of {total} ({kinds})."
+        if self._whole and self._beside:
+            kinds = ", ".join([*dict.fromkeys(map(described, self._beside))][:_SHOWN])
+            yield f"Values beside the conversation, not read: {len(self._beside)} ({kinds})."
+        fields = dict.fromkeys(key for run in runs for key in _unread_fields(run.outputs))
+        if fields:
+            yield f"Fields of messages that are not read: {', '.join([*fields][:_SHOWN])}."
+        if not any(message.role == "user" for run in runs for message in messages.read([run.outputs]).messages):
+            yield "What the agent was asked is not in the file."
+
+
+def _calls_unknown(formats: set[str], runs: tuple[Run, ...]) -> str:
+    """Return why calls of tools may be missing, where there is none and the format may leave them out."""
+    reasons = [reason for name, reason in _WITHOUT_CALLS.items() if name in formats]
+    found = (message for run in runs for message in messages.read([run.outputs]).messages)
+    return reasons[0] if reasons and not any(m.tool_calls or m.role == "tool" for m in found) else ""
+
+
+def _unread_fields(message: object) -> Iterator[str]:
+    """Yield the fields of a message of a chat that hold something and that nobody knows."""
+    for key, item in message.items() if isinstance(message, dict) and "role" in message else ():
+        if isinstance(item, list | dict) and item and key not in _FIELDS:
+            yield str(key)
+
+
+def _conversations(value: object, *, id: str = "", place: str = "") -> Iterator[_Conversation]:  # noqa: A002  (the file's)
+    """Yield the conversations in a value."""
+    if isinstance(value, list):
+        if _is_conversation(value):
+            yield _Conversation(value, id, place)
+        else:
             for item in value:
-                self._take(key, item)
-        elif isinstance(value, dict) and (wrapped := [name for name in _MESSAGE_LISTS if _is_list_in(value, name)]):
-            for name in wrapped:
-                self._take(name, value[name])
-        elif not _is_wrapper(value):
-            self._entries += 1
-            self._take_entry(key, value)
-
-    def _take_entry(self, key: str | None, value: object) -> None:
-        if key in RUN_LISTS or (key is None and langsmith_export.is_run(value)):
-            self._records.add(value)
-        elif _is_message(value) or (key in _MESSAGE_LISTS and isinstance(value, dict)):
-            self._spoken.append(value)
-        elif self._stray is None:
-            kind = langsmith_export.kind_of(value)
-            self._stray = f"entry {self._entries} is {kind}, neither a run nor a message"
+                yield from _conversations(item, place=place) if isinstance(item, dict | list) else ()
+    elif isinstance(value, dict):
+        yield from _conversations_in(value, id=str(at(value, _IDS) or id))
 
 
-def _is_message(value: object) -> bool:
-    if isinstance(value, dict):
-        return messages.parse(value) is not None
-    return messages.is_pair(value)
+def _conversations_in(value: dict[str, Any], *, id: str) -> Iterator[_Conversation]:  # noqa: A002  (the file's)
+    if isinstance(value.get("mapping"), dict):
+        yield _Conversation(_branch(value), id, "mapping", value)
+        return
+    own = [key for key in _LISTS if isinstance(value.get(key), list) and _is_conversation(value[key])]
+    if own:
+        # What was said before and what was said then are one conversation.
+        keys = next(([first, then] for first, then in _HALVES if first in own and then in own), own[:1])
+        yield _Conversation([item for key in keys for item in value[key]], id, keys[-1], value)
+        return
+    for key in (*_AROUND, *_SEVERAL, *_LISTS):
+        if found := [*_conversations(value.get(key), id=id, place=key)]:
+            yield from found
+            return
 
 
-def _is_wrapper(value: object) -> bool:
-    return isinstance(value, dict) and not _WRAPPERS.isdisjoint(value) and not langsmith_export.is_run(value)
+def _is_conversation(entries: list[Any]) -> bool:
+    """Tell whether a list is one of messages."""
+    if not entries or messages.is_pair(entries):
+        return False
+    fits = sum(spoken.format_of(entry) is not None for entry in entries)
+    return fits > 0 and (fits * 2 > len(entries) or all(isinstance(entry, dict) for entry in entries))
 
 
-def _is_list_in(value: dict[str, object], name: str) -> bool:
-    return isinstance(value.get(name), list) and not langsmith_export.is_run(value) and not _is_message(value)
+def _branch(conversation: dict[str, Any]) -> list[Any]:
+    """Return the messages from the root of a tree of answers (ChatGPT's) to the one that is shown."""
+    nodes, found = conversation["mapping"], list[Any]()
+    node = nodes.get(conversation.get("current_node"))
+    while isinstance(node, dict) and len(found) <= len(nodes):
+        if isinstance(node.get("message"), dict):
+            found.append(_with_call(node["message"]))
+        node = nodes.get(node.get("parent"))
+    return found[::-1]
 
 
-def _transcript(spoken: list[object], path: Path) -> Trace:
-    runs = tuple(_runs_of(spoken))
-    digest = hashlib.sha256("\0".join(f"{run.name}\0{run.outputs}" for run in runs).encode())
-    return Trace(
-        id=digest.hexdigest()[:32],
-        name=path.name.partition(".")[0],
-        runs=runs,
-        source=str(path),
-        format="transcript",
-    )
+def _with_call(message: dict[str, Any]) -> dict[str, Any]:
+    recipient = message.get("recipient")
+    if recipient in (None, "all") or at(message, "author.role") != "assistant":
+        return message
+    written = at(message, "content.text|content.parts.0")
+    return {**message, "content": {"content_type": "call"}, "call": {"name": recipient, "arguments": written}}
 
 
-def _runs_of(spoken: list[object]) -> Iterator[Run]:
-    for index, value in enumerate(spoken):
-        found = messages.read([value]).messages
+def _without_parts(found: list[_Conversation]) -> list[_Conversation]:
+    """Return the conversations without those that another one begins with."""
+    kept: list[_Conversation] = []
+    for each in sorted(found, key=lambda conversation: -len(conversation.entries)):
+        if not any(other.entries[: len(each.entries)] == each.entries for other in kept):
+            kept.append(each)
+    return [each for each in found if any(each is other for other in kept)]
+
+
+def _latest(entries: list[Any]) -> list[Any]:
+    """Return entries without the earlier states of those that a session (Gemini's) wrote again when it knew more."""
+    last = {
+        entry["id"]: entry for entry in entries if isinstance(entry, dict) and spoken.format_of(entry) == "gemini-cli"
+    }
+    if not last:
+        return entries
+    seen: set[object] = set()
+    kept = []
+    for entry in entries:
+        key = entry.get("id") if isinstance(entry, dict) else None
+        if key not in seen:
+            kept.append(last.get(key, entry))
+        seen |= {key} if key in last else set()
+    return kept
+
+
+def _in_order(said: list[Spoken], *, is_page: bool) -> list[Spoken]:
+    """Return what was said in its order: a page of a service lists the last message first."""
+    if len({each.at for each in said if each.at}) > 1 and all(each.at for each in said):
+        return sorted(said, key=lambda each: each.at or EARLIEST)
+    found = [message for each in said for message in messages.read([each.message]).messages]
+    called = {call.id: index for index, message in enumerate(found) for call in message.tool_calls}
+    answers = [
+        (index, called[message.tool_call_id]) for index, message in enumerate(found) if message.tool_call_id in called
+    ]
+    roles = [message.role for message in found if message.role in {"user", "assistant"}]
+    if answers:
+        return said[::-1] if all(index < call for index, call in answers) else said
+    is_backwards = is_page and len(roles) > 1 and (roles[0], roles[-1]) == ("assistant", "user")
+    return said[::-1] if is_backwards else said
+
+
+def _runs(said: list[Spoken], around: Mapping[str, Any]) -> Iterator[Run]:
+    told = at(around, _PROMPTS)
+    roles = [message.role for each in said[:1] for message in messages.read([each.message]).messages]
+    if isinstance(told, str | list) and told and "system" not in roles:
+        yield Run(id="system", name="system", kind=RunKind.MESSAGE, outputs={"role": "system", "content": told})
+    for index, each in enumerate(said):
+        found = messages.read([each.message]).messages
         role = found[-1].role if found else "message"
         name = next((message.name for message in found if message.name), None)
-        yield Run(id=str(index), name=name or role, kind=RunKind.MESSAGE, outputs=value)
+        yield Run(
+            id=str(index),
+            name=name or role,
+            kind=RunKind.MESSAGE,
+            outputs=each.message,
+            error=each.error,
+            started_at=each.at,
+            ended_at=each.at,
+        )

@@ -160,7 +160,7 @@ def _about(named: Reference) -> Iterator[None]:
 def _trace(name: str, records: Sequence[dict[str, Any]]) -> Trace:
     found, shared = Records(name), Interner()
     for record in records:
-        found.add(shared.intern(record))
+        found.take(shared.intern(record))
     return found.trace()
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Trace
 
 RUN = "4f7a1b2c-8d9e-4a0b-9c1d-2e3f4a5b6c7d"
-CHAT = json.dumps([{"role": "user", "content": "Hello"}])
+CHAT = json.dumps([{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good day."}])
 
 
 class Remote:
@@ -51,7 +51,7 @@ def test_ids_and_addresses_go_to_langsmith(source: ByReference, remote: Remote, 
 @pytest.mark.parametrize("name", ["chat.json", f"{RUN}.json", f"./{RUN}"])
 def test_files_are_read(source: ByReference, remote: Remote, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(CHAT)
-    assert len(source.load(name, base=tmp_path).runs) == 1
+    assert len(source.load(name, base=tmp_path).runs) == 2
     assert remote.asked == []
 
 

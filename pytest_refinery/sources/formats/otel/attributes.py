@@ -25,7 +25,7 @@ class Attributes:
     def take(self, *names: str) -> Json:
         """Return the first of these that says something, as it stands; all of them count as taken."""
         found = [self.left.pop(name) for name in names if name in self.left]
-        return next((value for value in found if value != ""), None)
+        return next((value for value in found if value not in ("", "null")), None)
 
     def text(self, *names: str) -> str | None:
         """Return ``take`` as text, ``None`` where there is nothing."""

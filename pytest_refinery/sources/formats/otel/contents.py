@@ -91,9 +91,9 @@ def read(attributes: Attributes, events: tuple[Event, ...] = (), *, kind: str | 
 
 
 def _kind(attributes: Attributes) -> str:
-    words = [word for name in _KIND_NAMES if (word := attributes.text(name))]
+    words = [word for name in _KIND_NAMES if (word := attributes.value(name))]
     if words:
-        return _KINDS.get(words[0].lower(), RunKind.CHAIN)
+        return _KINDS.get(str(words[0]).lower(), RunKind.CHAIN)
     if any(name in attributes.left for name in _TOOL_NAMES):
         return RunKind.TOOL
     # Older instrumentation says no kind: who counts tokens of a named model has called it.

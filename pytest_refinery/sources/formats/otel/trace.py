@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats.otel import contents, records
+from pytest_refinery.sources.formats.otel import contents, exceptions, records
 from pytest_refinery.sources.formats.otel import messages as message_attributes
 from pytest_refinery.sources.formats.otel.attributes import Attributes
 from pytest_refinery.sources.formats.otel.records import Event, Span
@@ -43,12 +43,15 @@ def trace_of_spans(records: Iterable[Mapping[str, Any]], *, source: str, name: s
 class Spans:
     """Collects spans, and makes a trace of them."""
 
+    what = "spans"
+
     def __init__(self, source: str) -> None:
         self._source = source
         self._spans: dict[str, Span] = {}
         self._repeated = 0
         self._logged: dict[str, list[Event]] = {}
         self._answer: Json = None
+        self._noted: set[str] = set()
         self._attributes = Tally("Attributes that a run has no place for, kept as its metadata")
         self._events = Tally("Events of spans that a run has no place for, kept as its metadata")
         self._records = Tally("Records that are no spans, not read")
@@ -58,8 +61,11 @@ class Spans:
         """Tell whether a JSON value is a span or an export of spans."""
         return records.is_span(record) or records.is_export(record)
 
-    def add(self, record: object) -> None:
+    def add(self, record: object) -> bool:
         """Add a span, an export of spans, or something else, which is counted.
+
+        Returns:
+            Whether it is one.
 
         Raises:
             TraceError: Another span has the same id.
@@ -67,15 +73,16 @@ class Spans:
         if isinstance(record, Mapping) and record.keys() == {"final_output"}:
             # any-agent writes the answer beside the spans.
             self._answer = record["final_output"]
-            return
+            return True
         found = [*_found(record)]
-        is_known = self.recognises(record)
+        is_known = bool(found) or self.recognises(record)
         self._records.add(len(found) if is_known else 1, () if is_known else [described(record)])
         for item, span_id in found:
             if isinstance(item, Span):
                 self._add(item)
             else:
                 self._logged.setdefault(span_id, []).append(item)
+        return is_known
 
     def _add(self, span: Span) -> None:
         known = self._spans.setdefault(span.id, span)
@@ -96,13 +103,14 @@ class Spans:
             raise TraceError(msg)
         spans = self._spans.values()
         runs = self._answered(in_order([self._run(span) for span in spans], source=self._source))
+        runs, survived = exceptions.demoted(runs, noted=self._noted)
         return Trace(
             id=next(iter(spans)).trace_id or runs[0].id,
             name=name or runs[0].name,
             runs=runs,
             source=self._source,
-            format="opentelemetry",
-            notes=tuple(self._notes(runs)),
+            format=next(iter(spans)).format,
+            notes=(*self._notes(runs), *survived),
         )
 
     def _answered(self, runs: tuple[Run, ...]) -> tuple[Run, ...]:
@@ -134,6 +142,8 @@ class Spans:
         attributes = Attributes({**_joined(details), **span.attributes})
         total = len(attributes.left)
         error = _error(span, attributes, events)
+        if error and not span.has_failed:
+            self._noted.add(span.id)
         found = contents.read(attributes, tuple(spoken))
         others = [event for event in events if event not in (*spoken, *details) and event.name != _EXCEPTION]
         self._attributes.add(total, attributes.left)

@@ -116,7 +116,7 @@ def test_the_tree_and_its_messages_are_those_that_the_client_sends(
         call()
     records = Records("exported")
     for body in receiver.bodies:
-        records.add(body)
+        records.take(body)
     exported = told(in_order(records.runs()[0], source="exported"))
     assert len(exported) > 2
     assert told(captured(call).runs) == exported

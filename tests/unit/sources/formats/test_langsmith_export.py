@@ -15,7 +15,7 @@ NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 def collected(*records: object) -> Records:
     found = Records("export.json")
     for record in records:
-        found.add(record)
+        found.take(record)
     return found
 
 
@@ -266,8 +266,11 @@ def test_payloads_that_are_kept_elsewhere_are_noted() -> None:
     [
         ({"run_type": "llm"}, True),
         ({"dotted_order": "x"}, True),
-        ({"id": "a", "inputs": {}}, True),
-        ({"id": "a", "outputs": None}, True),
+        ({"id": "a", "trace_id": "a", "inputs": {}}, True),
+        ({"id": "a", "trace_id": "a", "outputs": None}, True),
+        ({"id": "a", "inputs": {}, "outputs": {}}, False),
+        ({"event": "on_tool_start", "run_id": "a"}, True),
+        ({"event": "on_tool_start"}, False),
         ({"id": "a", "role": "user", "content": "x"}, False),
         ({"role": "user", "content": "x"}, False),
         ([], False),

@@ -1,0 +1,131 @@
+"""Whether a trace holds enough to judge an agent by it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_refinery.errors import TraceError
+from pytest_refinery.traces import answer, messages
+from pytest_refinery.traces.model import RunKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_refinery.traces.model import Message, Run, Trace
+
+_SPEAKING = frozenset({RunKind.LLM, RunKind.MESSAGE})
+_CONTENTS = frozenset({RunKind.LLM, RunKind.TOOL, RunKind.RETRIEVER, RunKind.MESSAGE})
+
+
+def checked(trace: Trace) -> Trace:
+    """Return a trace with notes on what in it is not seen.
+
+    Raises:
+        TraceError: It holds so little that checks would pass for lack of what they look for.
+    """
+    _refuse_empty(trace)
+    found = [
+        message for run in trace.runs if run.kind in _SPEAKING for message in messages.read([run.outputs]).messages
+    ]
+    _refuse_unknown_blocks(trace, found)
+    _refuse_nameless_calls(trace, found)
+    _refuse_silence(trace, found)
+    orphans = [] if any(run.kind == RunKind.TOOL for run in trace.runs) else _without_calls(found)
+    notes = (*trace.notes, *_notes(found, orphans), *_other_names(trace, found))
+    if notes == trace.notes:
+        return trace
+    unknown = trace.calls_unknown or ("it holds results of tools without their calls" if orphans else "")
+    return trace.model_copy(update={"notes": notes, "calls_unknown": unknown})
+
+
+def _notes(found: Sequence[Message], orphans: Sequence[Message]) -> Iterator[str]:
+    unseen = Counter(kind for message in found for kind in message.attached)
+    if unseen:
+        yield f"Not seen, since they are no text: {', '.join(f'{number} {kind}' for kind, number in unseen.items())}."
+    if orphans:
+        yield f"Results of tools whose calls are not in the file: {len(orphans)}."
+
+    silent = sum(map(_is_silent, found, [*found[1:], None]))
+    if silent:
+        yield f"Turns of an assistant with neither a text nor a call: {silent}."
+
+
+def _is_silent(message: Message, following: Message | None) -> bool:
+    """Tell whether an assistant says nothing, and does not go on with the next message."""
+    is_empty = message.role == "assistant" and not (message.text.strip() or message.tool_calls or message.attached)
+    return is_empty and (following is None or following.role != "assistant")
+
+
+def _other_names(trace: Trace, found: Sequence[Message]) -> Iterator[str]:
+    """Yield a sentence where the runs of tools and the calls that models asked for have different names."""
+    ran = {run.name for run in trace.runs if run.kind == RunKind.TOOL}
+    asked = {call.name for message in found for call in message.tool_calls}
+    if ran - asked and asked - ran:
+        yield (
+            f"Tools that models asked for under other names than the runs have: {', '.join(sorted(asked - ran))} "
+            f"(the runs: {', '.join(sorted(ran - asked))})."
+        )
+
+
+def _without_calls(found: Sequence[Message]) -> list[Message]:
+    """Return the results in a conversation that no call of it asked for."""
+    asked = [call.id for message in found for call in message.tool_calls]
+    results = [message for message in found if message.role == "tool"]
+    named = [message for message in results if message.tool_call_id is not None]
+    others = [message for message in results if message.tool_call_id is None]
+    return [*(message for message in named if message.tool_call_id not in asked), *others[len(asked) :]]
+
+
+def _refuse_empty(trace: Trace) -> None:
+    """Refuse an export that leaves out what its model and tool runs were given and gave."""
+    runs = [run for run in trace.runs if run.kind in _CONTENTS]
+    if runs and all(run.inputs is None and run.outputs is None for run in runs) and not any(map(_is_open, trace.runs)):
+        msg = (
+            f"{trace.source}: none of its {len(runs)} runs of models and tools has inputs or outputs; the export left "
+            "them out. Export the trace again with its inputs and outputs, or turn on their recording."
+        )
+        raise TraceError(msg)
+
+
+def _refuse_unknown_blocks(trace: Trace, found: Iterable[Message]) -> None:
+    unknown = Counter(kind for message in found for kind in message.unknown)
+    if unknown:
+        kinds = ", ".join(f"{kind!r} ({number})" for kind, number in unknown.items())
+        msg = (
+            f"{trace.source}: its messages have blocks of unknown kinds: {kinds}. What they say would be missing, "
+            "perhaps a call of a tool. Export the trace in another format, or read it with the hook "
+            "pytest_refinery_trace_source."
+        )
+        raise TraceError(msg)
+
+
+def _refuse_nameless_calls(trace: Trace, found: Iterable[Message]) -> None:
+    nameless = sum(not call.name for message in found for call in message.tool_calls)
+    if nameless:
+        msg = (
+            f"{trace.source}: {nameless} calls of tools in it have no name that is understood. Export the trace in "
+            "another format, or read it with the hook pytest_refinery_trace_source."
+        )
+        raise TraceError(msg)
+
+
+def _refuse_silence(trace: Trace, found: Iterable[Message]) -> None:
+    if any(map(_is_open, trace.runs)) or any(message.text.strip() and message.role not in _TOLD for message in found):
+        return
+    said = answer.of(trace).text
+    if said is None or not said.strip():
+        roles = Counter(message.role for message in found)
+        held = ", ".join(f"{number} {role}" for role, number in roles.items()) or "no messages"
+        msg = (
+            f"{trace.source}: there is no text of any assistant in it ({len(trace.runs)} runs; {held}). Export the "
+            "whole conversation, with what the agent answered."
+        )
+        raise TraceError(msg)
+
+
+_TOLD = frozenset({"user", "system", "tool"})
+
+
+def _is_open(run: Run) -> bool:
+    return run.error is not None or run.is_pending

@@ -1,0 +1,182 @@
+"""What is not understood is not passed over: no check passes for lack of what it looks for."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_refinery.errors import CheckError, TraceError
+from pytest_refinery.expectations import tool_calls
+from pytest_refinery.expectations.checks import Check, run_checks
+from pytest_refinery.sources.json_files import JsonFiles
+from pytest_refinery.traces import answer
+from tests.unit.sources.formats import opening_hours
+from tests.unit.sources.formats.opening_hours import ANSWER, SAMPLES, TOOL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_refinery.traces.model import Trace
+
+CHAT = opening_hours.openai()
+
+
+def load(folder: Path, content: object, name: str = "trace.json", part: str = "") -> Trace:
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    (folder / name).write_bytes(data)
+    return JsonFiles().load(name + part, base=folder)
+
+
+def refusal(folder: Path, content: object, name: str = "trace.json", part: str = "") -> str:
+    with pytest.raises(TraceError) as caught:
+        load(folder, content, name, part)
+    return str(caught.value).removeprefix(str(folder / name))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            {"messages": [{"id": 1, "timestamp": 2, "type": "x"}, *CHAT]},
+            ": 1 of 6 entries under 'messages' has no role: keys id, timestamp, type.",
+        ),
+        ([{"role": "user"}, *CHAT], ": 1 of 6 entries has no known content: keys role."),
+        (
+            [*CHAT[:4], {"role": "assistant", "content": [{"type": "hologram", "beam": 1}]}],
+            ": its messages have blocks of unknown kinds: 'hologram' (1).",
+        ),
+        (CHAT[:2], ": there is no text of any assistant in it (2 runs; 1 system, 1 user)."),
+        ({"log": {"entries": []}}, ": no runs and no messages in it. It looks like a HAR file:"),
+        ([{"inputs": {"q": 1}, "outputs": {"a": 2}}], ": no runs and no messages in it. It looks like examples of"),
+        ({"a": 1, "b": 2}, ": no runs and no messages in it. Its keys: a, b."),
+    ],
+)
+def test_what_is_not_understood_is_named(tmp_path: Path, content: object, said: str) -> None:
+    assert refusal(tmp_path, content).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "look"),
+    [
+        ("runs.csv", b"ID,Name,Inputs\n1,desk,{}\n", "a table (CSV)"),
+        ("spans.parquet", b"PAR1\x15\x04\x15\x10", "Parquet"),
+        ("log.eval", b"PK\x03\x04\x14\x00", "a log of inspect_ai"),
+        ("chat.txt", b"User: Are you open?\nAssistant: Yes.\n", "a dialogue in plain text"),
+        ("history.md", b"# chat of today\n\n#### Are you open?\n\nYes.\n", "Markdown"),
+        ("page.html", b"<!doctype html><html></html>", "HTML or XML"),
+    ],
+)
+def test_a_file_that_is_no_json_is_called_what_it_looks_like(
+    tmp_path: Path, name: str, content: bytes, look: str
+) -> None:
+    said = refusal(tmp_path, content, name)
+    assert said.startswith(f": it looks like {look}")
+    assert "docs/reference/trace-formats.md" in said
+    assert "pytest_refinery_trace_source" in said
+
+
+def test_an_export_without_contents_is_refused(tmp_path: Path) -> None:
+    runs = [{**run, "inputs": {}, "outputs": None} for run in opening_hours.langsmith_rows(fails=False)]
+    assert refusal(tmp_path, runs).startswith(": none of its 3 runs of models and tools has inputs or outputs;")
+
+
+def test_the_first_of_many_records_does_not_decide(tmp_path: Path) -> None:
+    strangers: list[object] = [{"level": "info", "line": number} for number in range(9)]
+    assert "no runs and no messages" in refusal(tmp_path, [opening_hours.otlp(fails=False)[0], *strangers])
+
+
+def test_more_records_that_are_not_read_than_read_are_refused(tmp_path: Path) -> None:
+    strangers = [{"level": "info", "line": number} for number in range(90)]
+    said = refusal(tmp_path, [*opening_hours.otlp(fails=False) * 10, *strangers])
+    assert said.startswith(": 90 of 130 records are no spans: level line.")
+
+
+def test_one_of_several_conversations_is_named(tmp_path: Path) -> None:
+    other = [{"role": "user", "content": "Do you sell rye?"}, {"role": "assistant", "content": "We do."}]
+    several = opening_hours.lines({"id": "a", "messages": CHAT}, {"id": "b", "messages": other})
+    assert refusal(tmp_path, several).startswith(": it holds 2 conversations: #1 (a), #2 (b). Name one,")
+    assert answer.of(load(tmp_path, several, part="#2")).text == "We do."
+    assert answer.of(load(tmp_path, several, part="#a")).text == ANSWER
+
+
+def test_a_format_that_leaves_calls_out_decides_nothing_about_them(tmp_path: Path) -> None:
+    page = opening_hours.assistants(fails=False)
+    page["data"] = [item for item in page["data"] if item["object"] == "thread.message"]
+    trace = load(tmp_path, page)
+    assert answer.of(trace).text == ANSWER
+    for check in ({"tools": {"not_called": TOOL}}, {"tools": {"at_most": 0}}, {"errors": "none"}):
+        with pytest.raises(CheckError, match="cannot be decided: the messages of a thread do not hold the calls"):
+            run_checks([Check.model_validate(check)], trace)
+
+
+def test_images_are_counted_as_not_seen(tmp_path: Path) -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
+    asked = {"role": "user", "content": [{"type": "text", "text": "What is on it?"}, picture]}
+    trace = load(tmp_path, [asked, CHAT[-1]])
+    assert trace.notes == ("Not seen, since they are no text: 1 image_url.",)
+
+
+def _places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the paths of all fields of all objects in a JSON value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if isinstance(value, dict):
+            yield (*path, key)
+        yield from _places(item, (*path, key))
+
+
+def _at(value: Any, path: tuple[Any, ...]) -> Any:  # noqa: ANN401  (any JSON value)
+    for key in path:
+        value = value[key]
+    return value
+
+
+def _changed(value: Any, path: tuple[Any, ...], how: str) -> Any:  # noqa: ANN401  (any JSON value)
+    changed = copy.deepcopy(value)
+    home = changed
+    for key in path[:-1]:
+        home = home[key]
+    if how == "drop":
+        del home[path[-1]]
+    elif how == "rename":
+        home[f"{path[-1]}_2"] = home.pop(path[-1])
+    else:
+        home[path[-1]] = {"retype": 5, "null": None, "text": "?"}[how]
+    return changed
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10**6), how=st.sampled_from(["drop", "rename", "retype", "null", "text"]))
+def test_a_changed_field_never_changes_the_calls_without_a_word(
+    tmp_path: Path, sample: str, seed: int, how: str
+) -> None:
+    content = SAMPLES[sample][1](False)  # noqa: FBT003  (a sample of a call that succeeds)
+    values = [json.loads(line) for line in content.splitlines()] if isinstance(content, bytes) else [content]
+    places = [*_places(values)]
+    path = places[seed % len(places)]
+    if path[-1] == "toolInvocations" and how == "drop":
+        # Call and result gone together leave no trace.
+        return
+    # One text instead of another says something else, and is no less right.
+    how = "drop" if how == "text" and isinstance(_at(values, path), str) else how
+    changed = [json.dumps(value) for value in _changed(values, path, how)]
+    (tmp_path / "t.json").write_text("\n".join(changed), encoding="utf-8")
+    whole = _trace_of(tmp_path / "w.json", values)
+    try:
+        trace = JsonFiles().load("t.json", base=tmp_path)
+    except TraceError:
+        return
+    said = set(trace.notes) - set(whole.notes)
+    assert len(tool_calls.of(trace)) == 1 or said or trace.calls_unknown, (path, how)
+
+
+def _trace_of(path: Path, values: list[Any]) -> Trace:
+    path.write_text("\n".join(map(json.dumps, values)), encoding="utf-8")
+    return JsonFiles().load(path.name, base=path.parent)
