@@ -134,6 +134,14 @@ _CAUSES = {
     "value_of_another_record": Cause(
         "The agent takes a value from the wrong record.", "The agent gave the user the data of something else."
     ),
+    "other_count": Cause(
+        "The agent miscounts what a tool returned.",
+        "The agent gave a wrong number although the right data was in front of it.",
+    ),
+    "agreed_and_not_done": Cause(
+        "The agent does not do what the user agreed to.",
+        "The agent did not carry out what it had agreed with the user.",
+    ),
     "other_record": Cause(
         "The agent looks up another record than the user named.", "The agent looked at the wrong record."
     ),
@@ -180,6 +188,16 @@ _CAUSES = {
     "gave_up": Cause("The agent stops before the answer is found.", "The agent stopped before it had the answer."),
     "origin_of_answer": Cause(
         "A wrong result enters the work and is passed on.", "A wrong result was produced early and passed on unchecked."
+    ),
+    "off_task_start": Cause(
+        "The work begins with another task than the one set.",
+        "The agents worked on something else than what was asked.",
+    ),
+    "lost_answer": Cause(
+        "The right answer was there and is not used.", "The right information was found and then not used."
+    ),
+    "first_report_without_it": Cause(
+        "An agent brings back something else than it was asked for.", "The information asked for was not found."
     ),
     "unfulfilled_order": Cause(
         "An agent brings back something else than it was asked for.", "The information asked for was not found."

@@ -45,7 +45,9 @@ def conclude(facts: TraceFacts, ranked: Sequence[Ranked], precision: Precision) 
 def _explained(facts: TraceFacts, ranked: Sequence[Ranked], cause: Found, precision: Precision) -> Conclusion:
     meaning = causes.of(cause.rule)
     fix = fixes.suggest(facts, cause)
-    level, basis = confidence.of(cause.rule, precision, is_led=bool(facts.parties.leaders))
+    level, basis = confidence.of(
+        cause.rule, precision, is_team=facts.parties.is_team, is_led=bool(facts.parties.leaders)
+    )
     return Conclusion(
         failure_type=cause.failure_type,
         cause=meaning.general,

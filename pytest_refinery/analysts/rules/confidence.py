@@ -17,6 +17,8 @@ _HIGH = 0.8
 _MEDIUM = 0.5
 _ENOUGH_FOR_HIGH = 10
 _ENOUGH_FOR_MEDIUM = 5
+_EVERYWHERE = 0.6
+_TEAMS = frozenset({"generated teams", "hand-crafted team"})
 _NEVER_HIGH = frozenset({"contradicted_expectation"})
 
 
@@ -28,14 +30,16 @@ def shipped() -> Precision:
     return {rule: {name: (right, fired) for name, (right, fired) in sets.items()} for rule, sets in loaded.items()}
 
 
-def of(rule: str, precision: Precision, *, is_led: bool) -> tuple[Confidence, str]:
-    """Return how sure a cause that ``rule`` names may be, and what that rests on."""
-    counts = precision.get(rule, {})
-    right, fired = sum(right for right, _ in counts.values()), sum(fired for _, fired in counts.values())
+def of(rule: str, precision: Precision, *, is_team: bool, is_led: bool = False) -> tuple[Confidence, str]:
+    """Return how sure a cause that ``rule`` names may be, and what that rests on: cases of the same shape only."""
+    counts = [count for name, count in precision.get(rule, {}).items() if (name in _TEAMS) is is_team]
+    right, fired = sum(right for right, _ in counts), sum(fired for _, fired in counts)
+    among = "of teams of agents" if is_team else "of one agent each"
     if fired < _ENOUGH_FOR_MEDIUM:
-        return Confidence.LOW, f"The rule {rule} was the cause in {fired} measured cases, too few to rely on."
-    basis = f"The rule {rule} named the right step in {right} of {fired} measured cases."
-    is_high = right >= _HIGH * fired and fired >= _ENOUGH_FOR_HIGH and not is_led and rule not in _NEVER_HIGH
-    if is_high:
+        return Confidence.LOW, f"The rule {rule} was the cause in {fired} measured cases {among}, too few to rely on."
+    basis = f"The rule {rule} named the right step in {right} of {fired} measured cases {among}."
+    is_even = all(right >= _EVERYWHERE * fired for right, fired in counts if fired >= _ENOUGH_FOR_MEDIUM)
+    may_be_high = not is_led and rule not in _NEVER_HIGH and is_even
+    if may_be_high and right >= _HIGH * fired and fired >= _ENOUGH_FOR_HIGH:
         return Confidence.HIGH, basis
     return (Confidence.MEDIUM if right >= _MEDIUM * fired else Confidence.LOW), basis

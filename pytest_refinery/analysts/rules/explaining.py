@@ -54,7 +54,7 @@ def _is_about_the_calls(facts: TraceFacts, found: Found, objection: Objection) -
     told = {folded(text) for text in found.texts}
     acting = frozenset().union(*(texts.content(" ".join(calls.words_of_name(name)), facts.cues) for name in named))
     is_same_act = bool(acting & facts.stems(found.step))
-    return bool(wanted & told) or (is_same_act and not found.tool)
+    return bool(wanted & told and found.tool) or (is_same_act and not found.tool)
 
 
 def _feeds_the_answer(facts: TraceFacts, found: Found, objection: Objection) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SHORTEST_TELLING = 3
 _LONGEST_STATUS = 40
+_LONGEST_STATE = 3
 _RECENT_REQUESTS = 5
 _SHARE_OF_A_NAME = 0.4
 
@@ -146,8 +147,8 @@ def _is_other(facts: TraceFacts, value: object, missing: str) -> bool:
         wanted = {key for found in values.find(missing, facts.cues) for key in found.keys if key[0] == values.FIGURE}
         return bool(wanted) and (values.FIGURE, values.figure_keys(values.as_text(value))[0]) not in wanted
     text = str(value)
-    has_values = bool(values.find(missing, facts.cues))
-    return 1 < len(text) <= _LONGEST_STATUS and not has_values and folded(text) not in folded(missing)
+    is_word = 1 < len(text) <= _LONGEST_STATUS and not any(character.isdigit() for character in text + missing)
+    return is_word and len(missing.split()) <= _LONGEST_STATE and folded(text) not in folded(missing)
 
 
 def _is_told(facts: TraceFacts, value: object, step: Step) -> bool:
@@ -165,7 +166,7 @@ def of_argument(facts: TraceFacts, call: Call, path: str, wanted: object, actual
     if wanted is None or actual is None:
         return _incomplete(facts, call, path, wanted, actual)
     wish, other = values.as_text(wanted), values.as_text(actual)
-    asked = _last_named(facts, call, wish, other)
+    asked = _last_named(facts, call, wish, other) or _corrected(facts, call, wish, other)
     got = _last_named(facts, call, other, wish)
     if asked is not None and (got is None or got.number < asked.number):
         return _ignored_person(facts, call, path, wish, other, asked)
@@ -330,6 +331,16 @@ def _last_named(facts: TraceFacts, call: Call, text: str, other: str) -> Step | 
     return None
 
 
+def _corrected(facts: TraceFacts, call: Call, wish: str, other: str) -> Step | None:
+    """Return the last message before a call, where it corrects something and names what was wanted."""
+    request = facts.request(call.step)
+    if request is None or not facts.cues.find("corrects", request.text):
+        return None
+    spoken = f" {folded(request.text)} "
+    labels = labels_of(facts, wish, other, before=call.step.number)
+    return request if any(_named(folded(label), spoken) for label in labels) else None
+
+
 def _named(label: str, spoken: str) -> bool:
     place = spoken.find(label)
     while place >= 0:
@@ -417,6 +428,7 @@ def of_missing_call(facts: TraceFacts, tool: str, label: str, demanded: Mapping[
     yield from _never_asked(facts, tool, label)
     claimed = list(_claimed(facts, tool, label))
     yield from claimed or _refusals(facts, tool, label)
+    yield from () if claimed else _agreed_and_not_done(facts, tool, label)
     yield from _handed_over(facts, tool, label)
 
 
@@ -509,6 +521,54 @@ def _handed_over(facts: TraceFacts, tool: str, label: str) -> Iterator[Found]:
                 tool=call.name,
             )
             return
+
+
+def _agreed_and_not_done(facts: TraceFacts, tool: str, label: str) -> Iterator[Found]:
+    """Yield the answer after the user's yes to what the agent proposed, where a call should have come."""
+    for step in reversed(facts.answers):
+        request = facts.request(step)
+        asked = next((s for s in facts.before(request) if facts.is_agent(s)), None) if request is not None else None
+        if asked is None or request is None or step.calls or any(facts.is_source(s) for s in facts.turn(step)):
+            continue
+        proposes = asks(facts, asked) and not facts.cues.find("refused", asked.text)
+        if proposes and facts.cues.find("agreed", request.text) and not facts.cues.find("refused", step.text):
+            yield Found(
+                rule="agreed_and_not_done",
+                step=step,
+                what=f"The user agrees to what the agent proposed ({said(facts, asked, '?')}); the agent answers "
+                f"{said(facts, step)} without any call. {tool} is never called.",
+                failure_type=FailureType.MODEL_LIMITATION,
+                points=0.6,
+                quotes=(quoted(facts, asked, "?"), quoted(facts, step, "")),
+                holds=lambda case: all(each.name != tool or each.failed for each in case.calls),
+                explains=(label,),
+                texts=(tool,),
+                tool=tool,
+            )
+            return
+
+
+def asks(facts: TraceFacts, step: Step) -> bool:
+    """Tell whether an agent asks for something, such as the user's consent."""
+    return any(mark in step.text for mark in "?\uff1f") or bool(facts.cues.find("wants_confirmation", step.text))
+
+
+def is_confirmed(facts: TraceFacts, call: Call) -> bool:
+    """Tell whether the last words of the user answer a question in which the agent named the change."""
+    request = facts.request(call.step)
+    if request is None:
+        return True
+    asked = next((step for step in facts.before(request) if facts.is_agent(step) and step.text.strip()), None)
+    if asked is None or not asks(facts, asked):
+        return False
+    agrees = facts.cues.find("agreed", request.text) or facts.cues.find("orders", request.text)
+    return bool(agrees) or (_names_it(facts, asked, call) and not facts.cues.find("corrects", request.text))
+
+
+def _names_it(facts: TraceFacts, asked: Step, call: Call) -> bool:
+    """Tell whether what the agent asked has an id that the call is made with."""
+    held = (*facts.values[asked.number - 1], *values.find(asked.text, facts.cues))
+    return bool({value.key for value in held} & set(map(values.identifier_key, call.leaves())))
 
 
 def _never_asked(facts: TraceFacts, tool: str, label: str) -> Iterator[Found]:

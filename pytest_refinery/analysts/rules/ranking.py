@@ -25,6 +25,8 @@ _ONE_OF_MANY = 0.8
 _POINTED_AT = 0.6
 _NAMED_SPEAKER = 0.35
 _BASE = 0.02
+_LEAST_OF_A_CAUSE = 0.2
+_EARLY = 0.2
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Ranked:
     @property
     def cause(self) -> Found | None:
         """The finding that explains most, ``None`` where none explains anything."""
-        explaining = [each for each in self.found if each.explains]
+        explaining = [each for each in self.found if each.explains and each.points >= _LEAST_OF_A_CAUSE]
         return max(explaining, key=lambda each: each.points, default=None)
 
 
@@ -56,11 +58,19 @@ def _ranked(
     facts: TraceFacts, step: Step, found: Sequence[Found], pointed: Mapping[int, float], objections: int
 ) -> Ranked:
     doubt = math.prod(1 - _weight(each, objections) for each in _best_of_each_rule(found))
-    base = _BASE if facts.is_agent(step) else _BASE / 4
+    base = _base(facts, step)
     score = 1 - doubt * (1 - base)
     score *= 1 + _POINTED_AT * pointed.get(step.number, 0.0)
     ordered = sorted(found, key=lambda each: (not each.explains, -each.points))
     return Ranked(step, tuple(ordered), min(score, 0.99))
+
+
+def _base(facts: TraceFacts, step: Step) -> float:
+    """Return what a step counts about which nothing was found: in a team, more where the work has just begun."""
+    if not facts.is_agent(step):
+        return _BASE / 4
+    is_early = facts.parties.is_team and step.number > 1 and step.speaker not in facts.parties.leaders
+    return _BASE + (_EARLY / step.number if is_early else 0.0)
 
 
 def _best_of_each_rule(found: Iterable[Found]) -> list[Found]:

@@ -8,6 +8,7 @@ failed or closed the way; an error to the first run that failed.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.analysts.rules import objections, provenance
 from pytest_refinery.analysts.rules.facts import results, texts, values
 from pytest_refinery.analysts.rules.findings import Found, quoted, said, shown_call
+from pytest_refinery.analysts.rules.rules import led_teams
 from pytest_refinery.expectations.output_check import folded
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 _MOST_COMPETING = 3
 _SHORTEST_WORDS = 2
+_SHORTEST_TELLING = 3
+_ON_TOPIC = 3
+_SMALL = 31
 
 
 def trace_back(facts: TraceFacts, failed: Sequence[Objection]) -> Iterator[Found]:
@@ -48,8 +53,8 @@ def trace_back(facts: TraceFacts, failed: Sequence[Objection]) -> Iterator[Found
 
 def _unwanted_words(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
     for words in objection.unwanted:
-        first = facts.first_with(words)
         answer = objection.answer
+        first = _first_with(facts, words)
         if first is None or answer is None:
             continue
         if facts.is_agent(first) and first.text.strip() and folded(words) not in folded(facts.given):
@@ -60,6 +65,18 @@ def _unwanted_words(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
             yield _repeated(facts, objection, words)
 
 
+def _first_with(facts: TraceFacts, words: str) -> Step | None:
+    """Return the first step that has words, after the task of a team; a figure alone however it is written."""
+    after = 1 if facts.parties.is_team else 0
+    (value, *others) = values.find(words, facts.cues) or (None,)
+    if value is None or others or value.kind != values.FIGURE or value.text.strip() != words.strip("$€£ "):
+        return facts.first_with(words, after=after)
+    if value.number <= _SMALL:
+        return facts.answers[-1] if facts.parties.is_team else facts.first_with(words)
+    numbers = [number for number in facts.holding(value) if number > after]
+    return facts.steps[numbers[0] - 1] if numbers else facts.first_with(words, after=after)
+
+
 def _said_first(facts: TraceFacts, objection: Objection, step: Step, words: str) -> Found:
     later = f" The answer in step {objection.answer.number} repeats it." if objection.answer not in {step, None} else ""
     return Found(
@@ -68,12 +85,25 @@ def _said_first(facts: TraceFacts, objection: Objection, step: Step, words: str)
         what=f"The agent itself brings up “{texts.shown(words, 80)}” here: {said(facts, step, words)} No message, tool "
         f"result or prompt has it before.{later}",
         failure_type=FailureType.MODEL_LIMITATION,
-        points=0.55,
+        points=_points_of_words(facts, step),
         quotes=(quoted(facts, step, words),),
         holds=partial(_nobody_had, words=words, step=step),
         explains=(objection.label,),
         texts=(words,),
     )
+
+
+def _points_of_words(facts: TraceFacts, step: Step) -> float:
+    """Return how much it says that words stand here first: little where a leader sums up, or after a failure."""
+    if step.speaker in facts.parties.leaders:
+        return 0.15
+    return 0.35 if _reports_a_failure(facts, step) else 0.55
+
+
+def _reports_a_failure(facts: TraceFacts, step: Step) -> bool:
+    """Tell whether an answer comes right after a call that failed: what it says may be true."""
+    before = next(facts.before(step), None)
+    return before is not None and before in facts.failures
 
 
 def _nobody_had(facts: TraceFacts, *, words: str, step: Step) -> bool:
@@ -97,7 +127,7 @@ def _passed_on(facts: TraceFacts, objection: Objection, source: Step, words: str
             failure_type=FailureType.PROMPT_ISSUE,
             points=0.5,
             quotes=(quoted(facts, source, words),),
-            holds=lambda case: folded(words) in folded(source.text) and folded(words) not in folded(case.given),
+            holds=lambda case: _stands_in(case, source, words) and folded(words) not in folded(case.given),
             explains=(objection.label,),
             texts=(words,),
             tool=call.name,
@@ -111,10 +141,17 @@ def _passed_on(facts: TraceFacts, objection: Objection, source: Step, words: str
             failure_type=FailureType.MODEL_LIMITATION,
             points=0.3 if is_asked_for else 0.5,
             quotes=(quoted(facts, teller, words), quoted(facts, source, words)),
-            holds=lambda _: folded(words) in folded(source.text),
+            holds=lambda case: _stands_in(case, source, words),
             explains=(objection.label,),
             texts=(words,),
         )
+
+
+def _stands_in(facts: TraceFacts, step: Step, words: str) -> bool:
+    """Tell whether a step has words as they are, or their value however it is written."""
+    wanted = {key for value in values.find(words, facts.cues) for key in value.keys}
+    held = {key for value in facts.values[step.number - 1] for key in value.keys}
+    return folded(words) in folded(step.text) or bool(wanted & held)
 
 
 def _origin(facts: TraceFacts, source: Step) -> str:
@@ -154,12 +191,60 @@ def _missing_words(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
         yield _contradicted(facts, objection, contradicting)
         return
     yield from _same_field(facts, objection)
+    yield from _same_noun(facts, objection)
+    if facts.parties.is_team:
+        yield from _lost_in_a_team(facts, objection, answer)
+        return
     for source in _holders(facts, objection.missing, answer):
         step = _answer_about_it(facts, source, answer)
         if step is not None and not _has(step, objection.missing):
             yield _left_out(facts, objection, source, step)
             break
     yield from _competing(facts, objection, answer)
+
+
+def _lost_in_a_team(facts: TraceFacts, objection: Objection, answer: Step) -> Iterator[Found]:
+    """Yield the step that goes on without the right answer, where somebody had it; else the first report without it."""
+    words = objection.missing
+    if len(words) < _SHORTEST_TELLING or (len(words) <= _SHORTEST_TELLING and words.isdecimal()):
+        return
+    held = facts.first_with(words, after=1)
+    if held is None:
+        yield from _never_found(facts, objection)
+        return
+    step = next((each for each in facts.agent_steps if each.number > held.number), None)
+    if step is not None and held.number < answer.number:
+        yield Found(
+            rule="lost_answer",
+            step=step,
+            what=f"“{texts.shown(words, 80)}” was there in step {held.number} ({said(facts, held, words)}); "
+            f"{step.speaker} goes "
+            f"on without it: {said(facts, step)}",
+            failure_type=FailureType.ORCHESTRATION_ISSUE,
+            points=0.45,
+            quotes=(quoted(facts, held, words), quoted(facts, step, "")),
+            explains=(objection.label,),
+            texts=(words,),
+        )
+
+
+def _never_found(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
+    """Yield the first report of a worker about the question: what was to be found stands in none."""
+    topic = texts.content(facts.case.expect, facts.cues)
+    for order, report in led_teams.orders(facts):
+        if len(facts.stems(order) & topic) >= _ON_TOPIC:
+            yield Found(
+                rule="first_report_without_it",
+                step=report,
+                what=f"{report.speaker} was to find it ({said(facts, order)}) and reports {said(facts, report)}. "
+                f"“{texts.shown(objection.missing, 60)}” stands neither here nor in any later report.",
+                failure_type=FailureType.RETRIEVAL_ISSUE,
+                points=0.3,
+                quotes=(quoted(facts, order, ""), quoted(facts, report, "")),
+                holds=lambda case: case.first_with(objection.missing, after=1) is None,
+                explains=(objection.label,),
+            )
+            return
 
 
 def _same_field(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
@@ -186,6 +271,32 @@ def _same_field(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
         if told and wanted not in facts.folded[step.number - 1]:
             yield _other_record(facts, objection, step, min(told), others[min(told)])
             return
+
+
+def _same_noun(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
+    """Yield the first answer that gives another figure for the same thing: 4 of them, not 3."""
+    found = _COUNTED.fullmatch(objection.missing.strip())
+    if found is None:
+        return
+    told = re.compile(rf"(?<![\w.,])(\d[\d.,]*)\s{re.escape(found['noun'])}(?!\w)", re.IGNORECASE)
+    for step in facts.answers:
+        other = told.search(facts.fresh[step.number - 1])
+        if other is not None and other[1] != found["count"]:
+            yield Found(
+                rule="other_count",
+                step=step,
+                what=f"The agent says “{other.group()}” here, not {objection.missing}: "
+                f"{said(facts, step, other.group())}",
+                failure_type=FailureType.MODEL_LIMITATION,
+                points=0.7,
+                quotes=(quoted(facts, step, other.group()),),
+                explains=(objection.label,),
+                texts=(other.group(), objection.missing),
+            )
+            return
+
+
+_COUNTED = re.compile(r"(?P<count>\d[\d.,]*)\s(?P<noun>[^\W\d_][\w -]{1,40})")
 
 
 def _other_record(facts: TraceFacts, objection: Objection, step: Step, told: str, record: Record) -> Found:
@@ -276,7 +387,8 @@ def _competing(facts: TraceFacts, objection: Objection, answer: Step) -> Iterato
 
 
 def _instead(facts: TraceFacts, objection: Objection, answer: Step, value: Value) -> Iterator[Found]:
-    holders = [facts.steps[n - 1] for n in facts.holding(value, before=answer.number + 1) if n > 0]
+    first = 1 if facts.parties.is_team else 0
+    holders = [facts.steps[n - 1] for n in facts.holding(value, before=answer.number + 1) if n > first]
     sources = [step for step in holders if facts.is_source(step)]
     if any(facts.is_person(step) for step in holders):
         return
@@ -371,7 +483,8 @@ def _unwanted_calls(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
         return
     limit = int(objection.failure.limit or 0) if objection.check == "tools.at_most" else 0
     call = objection.calls[min(limit, len(objection.calls) - 1)]
-    request = provenance.order_for(facts, call) if call.effect.is_change else None
+    agreed = call.effect.is_change and provenance.is_confirmed(facts, call)
+    request = provenance.order_for(facts, call) if agreed else None
     if request is not None:
         yield _asked_by_a_person(facts, objection, call, request)
     yield Found(

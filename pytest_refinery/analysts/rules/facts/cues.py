@@ -69,16 +69,15 @@ class Cues:
 
     def __init__(self, of: Iterable[str]) -> None:
         self.languages = tuple(dict.fromkeys(language for language in of if language in languages()))
-        self._patterns: dict[str, re.Pattern[str]] = {}
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
         """Return the words of the list ``name`` in every language."""
-        return tuple(dict.fromkeys(word for language in self.languages for word in _listed(language, name)))
+        return _together(self.languages, name)
 
     @property
     def stop_words(self) -> frozenset[str]:
         """Words that say nothing about what a sentence is about."""
-        return frozenset(self["stop_words"])
+        return _stop_words(self.languages)
 
     @property
     def has_decimal_comma(self) -> bool:
@@ -87,9 +86,7 @@ class Cues:
 
     def pattern(self, name: str) -> re.Pattern[str]:
         """Return a pattern that finds any phrase of the list ``name``."""
-        if name not in self._patterns:
-            self._patterns[name] = _compiled(self[name])
-        return self._patterns[name]
+        return _pattern(self.languages, name)
 
     def find(self, name: str, text: str) -> re.Match[str] | None:
         """Return where a phrase of the list ``name`` stands in ``text`` first."""
@@ -98,6 +95,21 @@ class Cues:
     def all(self, name: str, text: str) -> Iterator[re.Match[str]]:
         """Yield every place where a phrase of the list ``name`` stands in ``text``."""
         return self.pattern(name).finditer(plain(text))
+
+
+@cache
+def _together(languages: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for language in languages for word in _listed(language, name)))
+
+
+@cache
+def _stop_words(languages: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(_together(languages, "stop_words"))
+
+
+@cache
+def _pattern(languages: tuple[str, ...], name: str) -> re.Pattern[str]:
+    return _compiled(_together(languages, name))
 
 
 def plain(text: str) -> str:

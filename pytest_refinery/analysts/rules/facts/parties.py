@@ -131,7 +131,9 @@ def _people(trace: Trace, steps: Sequence[Step]) -> frozenset[str]:
     agents = {name for name, counted in roles.items() if set(counted) == {"assistant"}}
     spoken = {step.speaker for step in steps if step.role in {"assistant", "user"}}
     is_dialogue = len(users & spoken) == 1 and bool(agents & spoken) and not (spoken - users - agents)
-    return frozenset(users) if is_dialogue else frozenset()
+    spoken_by = [step.text for step in steps if step.speaker in users]
+    is_human = all(len(text) < _LONG and not _CODE.search(text) for text in spoken_by)
+    return frozenset(users) if is_dialogue and is_human else frozenset()
 
 
 _LEADING_SHARE = 0.3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysts.rules.facts.cues import Cues, plain
@@ -109,6 +110,7 @@ def _carries_meaning(word: str) -> bool:
     return not word.isdecimal() and (len(word) >= _SHORTEST_WORD or not word.isascii())
 
 
+@lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Return ``word`` without an ending that says only its form."""
     bare = word.removesuffix("'s").strip("'")

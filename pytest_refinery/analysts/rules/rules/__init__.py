@@ -57,6 +57,7 @@ RULES: tuple[Callable[[TraceFacts], Iterator[Found]], ...] = (
     teams.given_up,
     teams.origins_of_answers,
     teams.first_programs,
+    teams.off_task_starts,
     led_teams.unfulfilled_orders,
     led_teams.repeated_orders,
     led_teams.final_reports,

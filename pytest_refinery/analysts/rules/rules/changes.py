@@ -59,7 +59,11 @@ def unconfirmed_changes(facts: TraceFacts) -> Iterator[Found]:
     """Find a change that a prompt wants confirmed, made without the user's yes."""
     rule = _confirmation_rule(facts)
     for call in facts.calls if rule else ():
-        if call.effect.is_change and not provenance.is_handover(facts, call) and not _is_confirmed(facts, call):
+        if (
+            call.effect.is_change
+            and not provenance.is_handover(facts, call)
+            and not provenance.is_confirmed(facts, call)
+        ):
             yield Found(
                 rule="unconfirmed_change",
                 step=call.step,
@@ -68,7 +72,7 @@ def unconfirmed_changes(facts: TraceFacts) -> Iterator[Found]:
                 failure_type=FailureType.MODEL_LIMITATION,
                 points=0.65,
                 quotes=(quoted(facts, call.step, call.name),),
-                holds=lambda case, call=call: not _is_confirmed(case, call),  # type: ignore[misc]
+                holds=lambda case, call=call: not provenance.is_confirmed(case, call),  # type: ignore[misc]
                 texts=tuple(call.leaves()),
                 tool=call.name,
             )
@@ -77,34 +81,10 @@ def unconfirmed_changes(facts: TraceFacts) -> Iterator[Found]:
 def _confirmation_rule(facts: TraceFacts) -> str:
     """Return the sentence of the prompt that wants changes confirmed."""
     for rule in facts.prompt_rules:
-        acts = facts.cues.find("changes", rule.text) or facts.cues.find("acting", rule.text)
-        if facts.cues.find("wants_confirmation", rule.text) and facts.cues.find("first", rule.text) and acts:
+        limits = any(facts.cues.find(name, rule.text) for name in ("first", "changes", "acting"))
+        if facts.cues.find("wants_confirmation", rule.text) and limits:
             return rule.text
     return ""
-
-
-def _is_confirmed(facts: TraceFacts, call: Call) -> bool:
-    """Tell whether the last words of the user answer a question in which the agent named the change."""
-    request = facts.request(call.step)
-    if request is None:
-        return True
-    asked = next((step for step in facts.before(request) if facts.is_agent(step) and step.text.strip()), None)
-    if asked is None or not _asks(facts, asked):
-        return False
-    agrees = facts.cues.find("agreed", request.text) or facts.cues.find("orders", request.text)
-    return bool(agrees) or (_names_it(facts, asked, call) and not facts.cues.find("corrects", request.text))
-
-
-def _asks(facts: TraceFacts, step: Step) -> bool:
-    return any(mark in step.text for mark in "?\uff1f") or bool(facts.cues.find("wants_confirmation", step.text))
-
-
-def _names_it(facts: TraceFacts, asked: Step, call: Call) -> bool:
-    """Tell whether what the agent asked has an id that the call is made with."""
-    named = {value.key for value in facts.values[asked.number - 1]} | {
-        value.key for value in values.find(asked.text, facts.cues)
-    }
-    return bool(named & set(map(values.identifier_key, call.leaves())))
 
 
 def invented_arguments(facts: TraceFacts) -> Iterator[Found]:

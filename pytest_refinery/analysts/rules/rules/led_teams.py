@@ -21,7 +21,7 @@ _SAME = 0.8
 
 def unfulfilled_orders(facts: TraceFacts) -> Iterator[Found]:
     """Find a worker whose report has little of what it was ordered to bring."""
-    for order, report in _orders(facts):
+    for place, (order, report) in enumerate(orders(facts)):
         wanted = facts.stems(order) - facts.stems(facts.steps[0])
         brought = facts.stems(report)
         share = len(wanted & brought) / len(wanted) if wanted else 1.0
@@ -32,13 +32,13 @@ def unfulfilled_orders(facts: TraceFacts) -> Iterator[Found]:
                 what=f"{report.speaker} was to do this: {said(facts, order)} What it brings back has little of it: "
                 f"{said(facts, report)}",
                 failure_type=FailureType.RETRIEVAL_ISSUE,
-                points=0.22 * (1 - share),
+                points=0.3 * (1 - share) * 0.9**place,
                 quotes=(quoted(facts, order, ""), quoted(facts, report, "")),
                 texts=(report.text[:400],),
             )
 
 
-def _orders(facts: TraceFacts) -> Iterator[tuple[Step, Step]]:
+def orders(facts: TraceFacts) -> Iterator[tuple[Step, Step]]:
     """Yield each order of a leader with the worker's report that follows."""
     last: Step | None = None
     for step in facts.agent_steps if facts.parties.leaders else ():
@@ -56,8 +56,8 @@ def _is_order(facts: TraceFacts, step: Step) -> bool:
 
 def repeated_orders(facts: TraceFacts) -> Iterator[Found]:
     """Find an order that the leader had to give again: the report before it did not fulfil it."""
-    orders = list(_orders(facts))
-    for (one, report), (other, _) in itertools.pairwise(orders):
+    given = list(orders(facts))
+    for (one, report), (other, _) in itertools.pairwise(given):
         first, second = facts.stems(one), texts.content(other.text, facts.cues)
         if first and len(first & second) >= _SAME * len(first):
             yield Found(
@@ -74,9 +74,9 @@ def repeated_orders(facts: TraceFacts) -> Iterator[Found]:
 
 def final_reports(facts: TraceFacts) -> Iterator[Found]:
     """Find the last report of a worker, after which the leader answers."""
-    orders = list(_orders(facts))
-    if orders:
-        _, report = orders[-1]
+    given = list(orders(facts))
+    if given:
+        _, report = given[-1]
         yield Found(
             rule="last_report",
             step=report,

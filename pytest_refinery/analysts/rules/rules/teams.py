@@ -21,19 +21,24 @@ _CODE = re.compile(r"```")
 _STRESSED = re.compile(r"\*\*([^*\n]{2,80})\*\*|[\"“]([^\"”\n]{2,80})[\"”]|\\boxed\{([^}\n]{1,80})\}")
 _SHORTEST_ANSWER = 12
 _FEW_NEW_WORDS = 8
+_FACTS = frozenset({values.FIGURE, values.DATE})
+_LEAST_OF_THE_TASK = 0.5
+_FEWEST_WORDS = 5
 
 
 def assumed_data(facts: TraceFacts) -> Iterator[Found]:
     """Find work with assumed, simulated or placeholder data in place of real data."""
+    again = 1.0
     for step in _working(facts):
         found = facts.cues.find("assumed", facts.fresh[step.number - 1])
         if found and not _is_denied(facts, step, found):
+            again *= 0.8
             yield Found(
                 rule="assumed_data",
                 step=step,
                 what=f"{step.speaker} works with data that it made up or assumed: {said(facts, step, found.group())}",
                 failure_type=FailureType.MODEL_LIMITATION,
-                points=0.4,
+                points=0.5 * again,
                 quotes=(quoted(facts, step, found.group()),),
                 texts=(found.group(),),
             )
@@ -52,28 +57,33 @@ def _working(facts: TraceFacts) -> tuple[Step, ...]:
 
 
 def contradicted_results(facts: TraceFacts) -> Iterator[Found]:
-    """Find an agent that reports another value than the program or page before it returned."""
+    """Find an agent that reports another name beside those which the program or page before it returned."""
     for step in _working(facts):
         before = next(facts.before(step), None)
         if before is None or not facts.is_source(before) or len(before.text) > _LONGEST_RESULT:
             continue
-        claimed = _names(step.text)
-        returned = before.text.casefold()
-        new = [name for name in claimed if not _stands_before(facts, name, step)]
-        kept = [name for name in claimed if name.casefold() in returned]
-        if new and kept:
-            yield Found(
-                rule="contradicts_result",
-                step=step,
-                what=f"{step.speaker} reports {new[0]} here ({said(facts, step, new[0])}); the result before it does "
-                "not have "
-                f"that: {said(facts, before)}",
-                failure_type=FailureType.MODEL_LIMITATION,
-                points=0.6,
-                quotes=(quoted(facts, step, new[0]), quoted(facts, before, "")),
-                holds=partial(_is_still_new, name=new[0], step=step),
-                texts=(new[0],),
-            )
+        for sentence in texts.sentences(facts.fresh[step.number - 1][:4_000], facts.cues):
+            claimed = _names(sentence)
+            new = [name for name in claimed if not _stands_before(facts, name, step)]
+            kept = [name for name in claimed if name.casefold() in before.text.casefold()]
+            if len(kept) > 1 and new and not _CODE.search(step.text):
+                yield _contradicting(facts, step, before, new[0])
+                break
+
+
+def _contradicting(facts: TraceFacts, step: Step, before: Step, name: str) -> Found:
+    return Found(
+        rule="contradicts_result",
+        step=step,
+        what=f"{step.speaker} reports {name} here ({said(facts, step, name)}); the result before it does not have "
+        "that: "
+        f"{said(facts, before)}",
+        failure_type=FailureType.MODEL_LIMITATION,
+        points=0.6,
+        quotes=(quoted(facts, step, name), quoted(facts, before, "")),
+        holds=partial(_is_still_new, name=name, step=step),
+        texts=(name,),
+    )
 
 
 _LONGEST_RESULT = 2_000
@@ -99,10 +109,11 @@ def _is_still_new(facts: TraceFacts, *, name: str, step: Step) -> bool:
 
 def unsourced_answers(facts: TraceFacts) -> Iterator[Found]:
     """Find the first agent that states facts although nothing was looked up or run before."""
-    for step in _working(facts):
+    # The workers of a leader bring what pages and files say: they are the sources.
+    for step in _working(facts) if not facts.parties.leaders else ():
         if any(facts.is_source(earlier) and _brought_something(facts, earlier) for earlier in facts.before(step)):
             return
-        new = [v for v in facts.values[step.number - 1] if v.kind != values.TIME and _is_fact(facts, v, step)]
+        new = [v for v in facts.values[step.number - 1] if v.kind in _FACTS and _is_fact(facts, v, step)]
         is_code = bool(_CODE.search(step.text))
         if new and not is_code:
             yield Found(
@@ -146,9 +157,35 @@ def failing_programs(facts: TraceFacts) -> Iterator[Found]:
             f"{step.number})"
             f"{'.' if was_mended else ', and nothing later replaces its result.'}",
             failure_type=FailureType.TOOL_ISSUE,
-            points=(0.2 if was_mended else 0.4) * (0.9**place),
+            points=_points_of_failure(facts, step, place, was_mended=was_mended),
             quotes=(Quoted(step, texts.shown(results.message(step.text), 80).rstrip("…")),),
             texts=(results.message(step.text)[:80],),
+        )
+
+
+def _points_of_failure(facts: TraceFacts, step: Step, place: int, *, was_mended: bool) -> float:
+    """Return how much a failing program says: the one with which the work ends says more than one that is replaced."""
+    if was_mended:
+        return 0.2 * 0.9**place
+    ends_with_it = not any(facts.is_source(later) for later in facts.steps[step.number :])
+    return 0.45 if ends_with_it else 0.35 * 0.9**place
+
+
+def off_task_starts(facts: TraceFacts) -> Iterator[Found]:
+    """Find work of a team that begins with another task than the one that the expectation speaks of."""
+    wanted = texts.content(facts.case.expect, facts.cues)
+    first = next(iter(facts.agent_steps), None)
+    if not facts.parties.is_team or first is None or len(wanted) < _FEWEST_WORDS or first.number > 1:
+        return
+    share = len(wanted & facts.stems(first)) / len(wanted)
+    if share < _LEAST_OF_THE_TASK and any(facts.stems(step) & wanted for step in facts.steps):
+        yield Found(
+            rule="off_task_start",
+            step=first,
+            what=f"The work begins with another task than the expected one: {said(facts, first)}",
+            failure_type=FailureType.ORCHESTRATION_ISSUE,
+            points=0.7,
+            quotes=(quoted(facts, first, ""),),
         )
 
 
@@ -170,7 +207,8 @@ def given_up(facts: TraceFacts) -> Iterator[Found]:
 
 def origins_of_answers(facts: TraceFacts) -> Iterator[Found]:
     """Find the step in which what the final answer says stands for the first time."""
-    final = next((s for s in reversed(facts.answers) if len(s.text) >= _SHORTEST_ANSWER), None)
+    spoken = (step for step in reversed(facts.answers) if len(step.text) >= _SHORTEST_ANSWER)
+    final = next((step for step in spoken if not _CODE.search(step.text)), None)
     if final is None or not facts.parties.is_team:
         return
     task = facts.steps[0].text.casefold() + facts.case.expect.casefold()
@@ -197,7 +235,7 @@ def _origin(facts: TraceFacts, first: Step, words: str) -> Found:
         what=f"The final answer's “{texts.shown(words, 80)}” enters with {author.speaker} here{through}: "
         f"{said(facts, first, words)}",
         failure_type=FailureType.MODEL_LIMITATION,
-        points=0.4,
+        points=0.15 if author.speaker in facts.parties.leaders else 0.4,
         quotes=(quoted(facts, first, words),),
         texts=(words,),
     )
@@ -212,7 +250,7 @@ def first_programs(facts: TraceFacts) -> Iterator[Found]:
                 step=step,
                 what=f"{step.speaker} writes the first program here; later work rests on it.",
                 failure_type=FailureType.MODEL_LIMITATION,
-                points=0.3,
+                points=0.35,
                 quotes=(quoted(facts, step, "```"),),
             )
             return

@@ -77,17 +77,19 @@ def test_the_fix_goes_into_the_prompt_file_of_the_agent_that_acted() -> None:
         ({"a": (7, 10)}, Confidence.MEDIUM),
         ({"a": (4, 10)}, Confidence.LOW),
         ({"a": (4, 4)}, Confidence.LOW),
+        ({"a": (20, 20), "b": (2, 5)}, Confidence.MEDIUM),
+        ({"generated teams": (20, 20)}, Confidence.LOW),
         ({}, Confidence.LOW),
     ],
 )
 def test_confidence_is_what_was_measured(counts: dict[str, tuple[int, int]], level: Confidence) -> None:
-    assert confidence.of("some_rule", {"some_rule": counts}, is_led=False)[0] is level
+    assert confidence.of("some_rule", {"some_rule": counts}, is_team=False)[0] is level
 
 
 def test_confidence_is_never_high_for_a_led_team_or_a_doubted_expectation() -> None:
-    precision = {"some_rule": {"a": (20, 20)}, "contradicted_expectation": {"a": (20, 20)}}
-    assert confidence.of("some_rule", precision, is_led=True)[0] is Confidence.MEDIUM
-    assert confidence.of("contradicted_expectation", precision, is_led=False)[0] is Confidence.MEDIUM
+    precision = {"some_rule": {"hand-crafted team": (20, 20)}, "contradicted_expectation": {"a": (20, 20)}}
+    assert confidence.of("some_rule", precision, is_team=True, is_led=True)[0] is Confidence.MEDIUM
+    assert confidence.of("contradicted_expectation", precision, is_team=False)[0] is Confidence.MEDIUM
 
 
 def test_an_unknown_language_is_said_and_lowers_the_confidence() -> None:
