@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_budget(commands.add_parser("budget", help="show the token budget that all workers share"))
     cleanup = commands.add_parser("cleanup", help="remove what earlier runs left with the OpenAI account")
     cleanup.add_argument("--list", action="store_true", help="only say what there is")
+    cleanup.add_argument("--all", action="store_true", help="also what was used within the last hour, maybe by a run")
     cleanup.set_defaults(run=_cleanup)
     return parser
 
@@ -116,11 +117,14 @@ def _say(words: str) -> None:
 
 def _cleanup(given: argparse.Namespace) -> None:
     left = wiring.build_stale_resources()
-    found = list(left.found())
+    found = list(left.found(everything=given.all))
     for each in found:
         print(f"{each.kind:<13}{each.id}  {each.about}")
     if not found:
-        print("Nothing of ours is left with the account.")
+        print(
+            "Nothing of ours is left with the account"
+            + ("." if given.all else " that was not used within the last hour.")
+        )
     elif not given.list:
         print(f"{left.remove(found)} of {len(found)} removed.")
 

@@ -86,12 +86,16 @@ def test_cleanup_lists_and_removes_what_is_left(
 ) -> None:
     diagnose()
     capsys.readouterr()
-    assert cli.main(["cleanup", "--list"]) == 0
+    assert cli.main(["cleanup"]) == 0
+    assert (
+        capsys.readouterr().out == "Nothing of ours is left with the account that was not used within the last hour.\n"
+    )
+    assert cli.main(["cleanup", "--list", "--all"]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert [line[:13].strip() for line in listed] == ["vector store", *["file"] * 6]
-    assert cli.main(["cleanup"]) == 0
+    assert cli.main(["cleanup", "--all"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "7 of 7 removed."
-    assert cli.main(["cleanup"]) == 0
+    assert cli.main(["cleanup", "--all"]) == 0
     assert capsys.readouterr().out == "Nothing of ours is left with the account.\n"
     assert server.app.files.listed(_any_request())["data"] == []
 
@@ -103,7 +107,7 @@ def test_cleanup_leaves_what_is_not_ours(
 
     theirs = OpenAI(base_url=server.base_url, api_key="theirs").vector_stores.create(name="theirs")
     diagnose()
-    cli.main(["cleanup"])
+    cli.main(["cleanup", "--all"])
     stores = server.app.stores.listed(_any_request())["data"]
     assert [store["id"] for store in stores] == [theirs.id]
 
