@@ -57,7 +57,6 @@ bench: $(VENV)/.bench ## measure anew what benchmarks/results holds
 	$(BIN)/python -m benchmarks.formats --data $(DATA)
 	$(BIN)/python -m benchmarks.page --data $(DATA)
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --write
-	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --kind turns --modes checks --write
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --set planted --write
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --set planted --half other --write
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --set german --write
