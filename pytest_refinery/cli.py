@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_diagnose(commands.add_parser("diagnose", help="say why a trace does not meet an expectation"))
     _add_new(commands.add_parser("new", help="write an expectation file about a trace"))
     _add_fetch(commands.add_parser("fetch", help="save a trace of LangSmith as a file"))
+    _add_capture(commands.add_parser("capture", help="call an agent once and save its trace as a file"))
     _add_budget(commands.add_parser("budget", help="show the token budget that all workers share"))
     cleanup = commands.add_parser("cleanup", help="remove what earlier runs left with the OpenAI account")
     cleanup.add_argument("--list", action="store_true", help="only say what there is")
@@ -74,6 +75,14 @@ def _add_new(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="NAME", help="the name of the file and the id; made of SENTENCE by default")
     parser.add_argument("--project", metavar="PROJECT", help="the project it is in, if not that of LANGSMITH_PROJECT")
     parser.set_defaults(run=_new)
+
+
+def _add_capture(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("agent", metavar="MODULE:CALLABLE", help="a function, or an object with invoke or ainvoke")
+    parser.add_argument("--input", default="{}", metavar="JSON", help="what it is called with (%(default)s)")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the file, or - to print it")
+    parser.add_argument("--force", action="store_true", help="overwrite the file")
+    parser.set_defaults(run=_capture)
 
 
 def _add_fetch(parser: argparse.ArgumentParser) -> None:
@@ -222,6 +231,41 @@ def _fetch(given: argparse.Namespace) -> None:
         _refuse_taken(path)
     _write(path, f"{found.as_json()}\n".encode(), may_overwrite=given.force)
     _say(f"{len(found.records)} runs saved; name them in an expectation file as trace: {path.as_posix()}")
+
+
+def _capture(given: argparse.Namespace) -> None:
+    from pytest_refinery.traces import saving
+    from pytest_refinery.traces.recorder import Recorder
+
+    path = Path(given.output)
+    if given.output != "-" and not given.force:
+        _refuse_taken(path)
+    inputs = _inputs(given.input)
+    call = wiring.build_agent(given.agent, import_from=[Path.cwd()]).call(inputs)
+    recorder, raised = Recorder(given.agent, source=f"agent {given.agent}"), ""
+    try:
+        with recorder.listening(wiring.build_listeners(), inputs=inputs) as root:
+            root.outputs = call()
+    except Exception as error:  # noqa: BLE001  (whatever an agent raises is in its trace)
+        raised = f"; the agent raised {type(error).__name__}: {error}"
+    trace = recorder.trace()
+    if trace is None:
+        msg = f"{given.agent}: nothing was captured{raised}."
+        raise TraceError(msg)
+    text = saving.text(wiring.build_scrubber().trace(trace))
+    if given.output == "-":
+        print(text, end="")
+    else:
+        _write(path, text.encode(), may_overwrite=given.force)
+        _say(f"{len(trace.runs)} runs saved; name them in an expectation file as trace: {path.as_posix()}{raised}")
+
+
+def _inputs(written: str) -> object:
+    try:
+        return json.loads(written)
+    except ValueError as error:
+        msg = f'--input is not valid JSON ({error}); write it in single quotes: --input \'{{"question": "..."}}\''
+        raise TraceError(msg) from error
 
 
 def _refuse_taken(path: Path) -> None:

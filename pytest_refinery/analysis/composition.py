@@ -36,10 +36,13 @@ class Composer:
         """Return what the stages found; ``missing`` says what they could not."""
         trace, coverage = self._case.trace, stages.coverage
         findings = tuple(map(self._checked, stages.findings))
-        conclusion = _without_cause(stages.conclusion or Conclusion())
+        conclusion = stages.conclusion or Conclusion()
         evidence = self._found(conclusion.evidence)
         run = trace.by_id.get(conclusion.responsible_run_id or "")
         unknown = [conclusion.responsible_run_id] if conclusion.responsible_run_id and run is None else []
+        # A cause that points at nothing in the trace is a guess.
+        if not (conclusion.root_cause or "").strip() or not (run or evidence):
+            conclusion, run = _without_cause(conclusion), None
         missing = [*missing, *(f"the analyst named a run that the trace does not have ({each})" for each in unknown)]
         return Diagnosis(
             failure_type=conclusion.failure_type,
@@ -88,9 +91,7 @@ class Composer:
 
 
 def _without_cause(conclusion: Conclusion) -> Conclusion:
-    """Return a conclusion that names no cause without what would rest on one."""
-    if conclusion.root_cause and conclusion.root_cause.strip():
-        return conclusion
+    """Return a conclusion without its cause and what would rest on one."""
     empty = {"failure_type": None, "cause": "", "root_cause": None, "responsible_run_id": None, "suggested_fix": None}
     return conclusion.model_copy(update=empty)
 

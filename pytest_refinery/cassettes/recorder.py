@@ -54,7 +54,7 @@ _MULTIPART = "/runs/multipart"
 _LANGSMITH = ".smith.langchain.com"
 _ENDPOINTS = ("LANGSMITH_ENDPOINT", "LANGCHAIN_ENDPOINT")
 # OpenTelemetry's protocol over HTTP: https://opentelemetry.io/docs/specs/otlp/#otlphttp-request
-_OTLP = re.compile(r"(?:.*/)?v1/(?:traces|logs|metrics)")
+_OTLP = ("/v1/traces", "/v1/logs", "/v1/metrics")
 _OTLP_PORT = 4318
 _POOLS = (("ConnectionPool", "handle_request"), ("AsyncConnectionPool", "handle_async_request"))
 _open = threading.Lock()
@@ -276,7 +276,7 @@ def is_an_upload(method: str, url: str) -> bool:
         return True
     if f".{parts.hostname}".endswith(_LANGSMITH) or parts.netloc in _langsmiths():
         return _LANGSMITH_RUNS.fullmatch(parts.path) is not None
-    return _OTLP.fullmatch(parts.path) is not None and (parts.port == _OTLP_PORT or parts.path.endswith("/traces"))
+    return f"/{parts.path}".endswith(_OTLP) and (parts.port == _OTLP_PORT or parts.path.endswith("/traces"))
 
 
 def _langsmiths() -> set[str]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery import wiring
+from pytest_refinery.errors import TraceError
 from pytest_refinery.integration.item_records import SOURCE
 from pytest_refinery.integration.workers import trace_folder
 from pytest_refinery.settings import Settings
+from pytest_refinery.traces import saving
 from pytest_refinery.traces.model import RunKind, Trace
 from pytest_refinery.traces.recorder import Recorder
 
@@ -69,6 +71,24 @@ class UsedTrace:
         Runs opened inside are its children. An exception becomes the run's error and goes on.
         """
         return self._recorder.run(name, kind, inputs=inputs)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Save the trace in use as a file, relative to the test's own folder, without secrets.
+
+        Raises:
+            TraceError: There is no trace, or the file cannot be written.
+        """
+        trace = self.trace
+        if trace is None:
+            msg = f"{os.fspath(path)}: there is no trace to save; load, use or record one first."
+            raise TraceError(msg)
+        target = self._base / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(saving.text(wiring.build_scrubber().trace(trace)), encoding="utf-8")
+        except OSError as error:
+            msg = f"{target} cannot be written ({error.strerror or error})."
+            raise TraceError(msg) from error
 
     @property
     def trace(self) -> Trace | None:

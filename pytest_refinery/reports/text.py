@@ -219,9 +219,7 @@ def _noticed(found: Diagnosis, width: int) -> list[str]:
 def _cost(found: Diagnosis, width: int) -> list[str]:
     return [
         *_field("analyst", f"{analyst(found)}: {covered(found)}, {_spent(found)}", width),
-        *_field(
-            "stages", "; ".join(map(_stage, found.stages)) if _has_asked(found) and not found.cached else "", width
-        ),
+        *_field("stages", "" if found.cached else "; ".join(map(_stage, _asked(found))), width),
         *(text for note in found.notes for text in _field("note", note, width)),
         *_field("partial", found.partial or "", width),
     ]
@@ -245,8 +243,9 @@ def _spent(found: Diagnosis) -> str:
     return f"{tokens:,} tokens, {seconds:.1f} s{_waited(sum(stage.seconds_waited for stage in found.stages))}"
 
 
-def _has_asked(found: Diagnosis) -> bool:
-    return bool(found.model) or any(stage.model for stage in found.stages)
+def _asked(found: Diagnosis) -> list[StageReport]:
+    """Return the stages in which a model was asked."""
+    return [stage for stage in found.stages if found.model or stage.model]
 
 
 def _stage(stage: StageReport) -> str:

@@ -43,7 +43,7 @@ _PLACEHOLDER = re.compile(
     r"(?i)(?:none|null|nil|undefined|true|false|yes|no|required|optional|string|str|int|bytes|any|value|values|password|"
     r"passwords|secret|token|tokens|key|keys|your[\W_].*|redacted|hidden|masked|removed|example|include|same-origin|omit|"
     r"basic|bearer|invalid|missing|wrong|incorrect|expired|not|is|was|must|and|or|the|an?|to|for|with|as|in|of|"
-    r"[*x.#_-]{3,}|<.*>?|\$.*|\{.*|%.*|\[.*|\(.*|@.*)\Z",
+    r"[*x.#_-]{3,}|<.*>?|\$.*|\{.*|%.*|\[.*|\(.*|@.*)",
     re.DOTALL,
 )
 _SPACE = re.compile(r"\s")
@@ -54,7 +54,7 @@ _UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _HASH = re.compile(
     r"(?i)(?:sha\d+:|md5:)?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})"
 )
-_CODE = re.compile(r"[A-Za-z_][\w.]*\Z")
+_CODE = re.compile(r"[A-Za-z_][\w.]*")
 
 _LONGEST_NAME = 60
 _LONGEST_QUOTED = 4_000
@@ -85,13 +85,13 @@ def is_secret_field(name: str, value: str) -> bool:
     """Tell whether a field holds a secret, by its name and its value."""
     found = kind(name)
     if found is Kind.CERTAIN:
-        return not _PLACEHOLDER.match(value) or value in {"password", "secret"}
+        return not _PLACEHOLDER.fullmatch(value) or value in {"password", "secret"}
     return found is Kind.LIKELY and len(value) >= _SHORTEST_FIELD and _is_random(value, name)
 
 
 def _is_random(value: str, name: str) -> bool:
     """Tell whether a value is made of no words, and names nothing else either."""
-    if len(value) < _SHORTEST_LIKELY or _SPACE.search(value) or _PLACEHOLDER.match(value):
+    if len(value) < _SHORTEST_LIKELY or _SPACE.search(value) or _PLACEHOLDER.fullmatch(value):
         return False
     if all(map(_WORD.fullmatch, _SEPARATORS.split(value))) or _CAMEL.fullmatch(value):
         return len(value) >= _LONG_WITHOUT_DIGITS and value.isalnum()
@@ -110,7 +110,7 @@ _AFTER = re.compile(
     r"(?P<quote>(?P<escape>\\{0,8})[\"'`\u2018\u201c])?"
 )
 _SCHEME = re.compile(r"(?:(?!Bearer\s|Basic\s)[A-Za-z][A-Za-z0-9-]{1,20}|(?i:bearer|basic)) {1,3}(?=\S)")
-_OPEN = re.compile(r"[^\s\"'`<>\x00\\]{1,2000}")
+_OPEN = re.compile(r"[^\s\"'`<>\x00\\]{1,400}")
 _REST = re.compile(r"[^\r\n\"'`<>\x00\\]{1,4000}")
 _ENDS = re.compile(r"[,;&()\[\]{}|#]")
 _CLOSING = {"\u201c": "\u201d", "\u2018": "\u2019"}
@@ -129,7 +129,9 @@ def values(text: str, lowered: bytes) -> Iterator[tuple[int, int]]:
             end = at + len(hint)
             found = _AFTER.match(text, end)
             if found is not None:
-                yield from _value(text, _Name(text, at, end), found)
+                for span in _value(text, _Name(text, at, end), found):
+                    yield span
+                    end = max(end, span[1])
             at = lowered.find(hint, end)
 
 
@@ -186,7 +188,7 @@ def _header(text: str, name: str, begin: int, quote: str | None) -> Iterator[tup
     secret = text[at : begin + len(value)]
     # Of a signed request all parameters, of a sentence one word.
     secret = secret if quote or "=" in secret else secret.split(" ", 1)[0]
-    if secret and not _PLACEHOLDER.match(secret) and (quote or _is_no_word(secret)):
+    if secret and not _PLACEHOLDER.fullmatch(secret) and (quote or _is_no_word(secret)):
         yield at, at + len(secret)
 
 
@@ -203,7 +205,7 @@ def _quoted(text: str, name: _Name, of: Kind, found: re.Match[str]) -> Iterator[
     mark = quote[len(escape) :]
     end = _closing(text, begin, _CLOSING.get(mark, mark), escapes=len(escape))
     value = text[begin:end]
-    if not value or _PLACEHOLDER.match(value):
+    if not value or _PLACEHOLDER.fullmatch(value):
         return
     # Behind a mere space, a sentence goes on in quotes.
     is_certain = of is Kind.CERTAIN and not found["pair"] and (not found["space"] or not _SPACE.search(value))
@@ -244,10 +246,10 @@ def _is_open_secret(text: str, name: _Name, of: Kind, found: re.Match[str], valu
     is_folder = name.text.endswith("PWD") and value.startswith("/")
     if is_folder or value == REMOVED or (of is Kind.CERTAIN and name.is_parameter(text)):
         return not is_folder and value != REMOVED
-    if _PLACEHOLDER.match(value) or after in {"(", "["}:
+    if _PLACEHOLDER.fullmatch(value) or after in {"(", "["}:
         return False
     if _is_random(value, name.text):
-        return not (_CODE.match(value) and "." in value)
+        return not (_CODE.fullmatch(value) and "." in value)
     return of is Kind.CERTAIN and len(value) >= _SHORTEST_OPEN and _is_said(text, name, found, value, is_first=is_first)
 
 
@@ -256,7 +258,7 @@ def _is_said(text: str, name: _Name, found: re.Match[str], value: str, *, is_fir
     after = text[found.end() + len(value) : found.end() + len(value) + 1]
     has_digits = any(map(str.isdigit, value))
     if has_digits or not value.isalnum():
-        return not _CODE.match(value) or (has_digits and after not in {")", ","})
+        return not _CODE.fullmatch(value) or (has_digits and after not in {")", ","})
     is_assigned = (found["sign"] or "") in {"=", ":=", "=>"}
     if after in {"", "\n", "\r", "\\"} and (is_first or is_assigned):
         return True

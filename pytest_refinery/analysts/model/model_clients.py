@@ -40,6 +40,10 @@ class Response:
 class Connection(Protocol):
     """Asks a model one question, once."""
 
+    def connect(self) -> None:
+        """Load what the first request needs, so that it leaves at once when it is granted; raises ``ServiceError``."""
+        ...
+
     def ask(self, query: Query, abilities: Abilities, job: Job, *, timeout: float) -> Response:
         """Return the answer; raises ``ServiceError``."""
         ...
@@ -78,6 +82,10 @@ class OpenAIProtocols:
         self._api = RESPONSES if api == AUTO else api
         self._may_change = api == AUTO
 
+    def connect(self) -> None:
+        """Load the SDK."""
+        self._service()
+
     def ask(self, query: Query, abilities: Abilities, job: Job, *, timeout: float) -> Response:
         """Return the answer."""
         if self._api == CHAT:
@@ -115,6 +123,9 @@ class OfferedClient:
 
     def __init__(self, client: ModelClient) -> None:
         self._client = client
+
+    def connect(self) -> None:
+        """Need nothing."""
 
     def ask(self, query: Query, abilities: Abilities, job: Job, *, timeout: float) -> Response:  # noqa: ARG002
         """Return the answer."""

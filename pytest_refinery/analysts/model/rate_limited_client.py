@@ -149,6 +149,9 @@ class RateLimitedClient:
     def _ask_once(self, query: Query, job: Job, *, attempt: int) -> Reply:
         abilities = self.abilities_of(query.model)
         cost = self._cost(query, abilities)
+        with suppress(ServiceError):
+            # Loading an SDK takes half a second. After the grant, the request would arrive later than it is booked.
+            self._connection.connect()
         try:
             with self._granted(query, cost, job) as receipt:
                 response = self._sent(query, abilities, job)

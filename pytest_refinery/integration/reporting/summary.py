@@ -82,7 +82,7 @@ class Summary:
             self._pictures.take(report, record.nodeid)
         elif report.failed and report.when not in {"setup", "call", "teardown"}:
             # What pytest-xdist reports in the name of a worker that has ended.
-            self._crashes[report.nodeid] = escape.line(report.longreprtext)
+            self._crashes[report.nodeid] = escape.line(report.longreprtext.strip().rpartition("\n")[2])
         tape = getattr(report, "refinery_tape", None)
         if tape is not None:
             found = CassetteRecord.model_validate(tape)

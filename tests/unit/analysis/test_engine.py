@@ -180,6 +180,12 @@ def test_a_conclusion_without_a_cause_names_nothing_that_would_rest_on_one() -> 
     assert (found.failure_type, found.cause, found.responsible_run_id, found.suggested_fix) == (None, "", None, None)
 
 
+def test_a_cause_that_points_at_nothing_in_the_trace_is_not_determined() -> None:
+    for conclusion in (make_conclusion(None), make_conclusion(None, quote="never said"), make_conclusion("r9")):
+        assert not diagnose(ScriptedAnalyst(conclusion=conclusion), "one").is_determined
+    assert diagnose(ScriptedAnalyst(conclusion=make_conclusion(None, quote="one two")), "one two").is_determined
+
+
 def test_findings_explain_only_what_has_failed() -> None:
     failure = CheckFailure(check="output.contains", argument="x")
     finding = make_finding("r1").model_copy(update={"explains": (failure.label, "output.contains 'y'")})

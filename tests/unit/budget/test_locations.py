@@ -69,3 +69,32 @@ def test_network_file_systems_are_known(tmp_path: Path, path: str, kind: str | N
 
 def test_where_mounts_cannot_be_read_nothing_is_said(tmp_path: Path) -> None:
     assert locations.network_file_system(tmp_path, tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(
+    ("base_url", "model"),
+    [
+        ("https://API.openai.com/v1", "gpt-5-mini"),
+        ("https://api.openai.com:443/v1/", "gpt-5-mini"),
+        ("HTTPS://api.openai.com/v1", "gpt-5-mini-2025-08-07"),
+        (" https://api.openai.com./v1 ", "gpt-5-mini-20250807"),
+    ],
+)
+def test_spellings_of_one_account_are_one(base_url: str, model: str) -> None:
+    usual = locations.account(base_url="https://api.openai.com/v1", model="gpt-5-mini", key="k")
+    assert locations.account(base_url=base_url, model=model, key="k") == usual
+
+
+@pytest.mark.parametrize(
+    ("base_url", "model"),
+    [
+        ("http://api.openai.com/v1", "gpt-5-mini"),
+        ("https://api.openai.com:8443/v1", "gpt-5-mini"),
+        ("https://api.openai.com/V1", "gpt-5-mini"),
+        ("https://api.openai.com/v1", "gpt-5"),
+        ("https://api.openai.com:port/v1", "gpt-5-mini"),
+    ],
+)
+def test_other_accounts_are_others(base_url: str, model: str) -> None:
+    usual = locations.account(base_url="https://api.openai.com/v1", model="gpt-5-mini", key="k")
+    assert locations.account(base_url=base_url, model=model, key="k") != usual

@@ -81,3 +81,16 @@ def test_the_rest_is_the_other_budgets() -> None:
     budget.observe({"a": "b"})
     assert (inner.refusals, inner.observed) == ([("Slow down.", 1)], [{"a": "b"}])
     assert budget.largest_request == 30_000
+
+
+@pytest.mark.parametrize("left", ["", "12x", "-5", None])
+def test_a_count_that_was_cut_or_deleted_goes_on_with_what_this_process_knows(tmp_path: Path, left: str | None) -> None:
+    budget = SessionTokenCap(RecordingBudget(), 1_000, folder=tmp_path)
+    budget.reserve(600).settle(600)
+    if left is None:
+        (tmp_path / "tokens").unlink()
+    else:
+        (tmp_path / "tokens").write_text(left)
+    with pytest.raises(CeilingReachedError, match="600 are used"):
+        budget.reserve(500)
+    budget.reserve(400)

@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_refinery.analysis.ports import Work
 from pytest_refinery.budget import messages
 from pytest_refinery.budget.ledger import BegunWork, Entry, Request, Status
 from pytest_refinery.budget.state_ledger import MemoryLedger
 from pytest_refinery.budget.token_budget import SharedBudget
-from pytest_refinery.budget.window import Limits
+from pytest_refinery.budget.window import Limits, WindowAlgorithm
+from pytest_refinery.errors import BudgetError
 
 if TYPE_CHECKING:
     from threading import Event
@@ -102,3 +104,20 @@ def test_the_meter_hears_what_each_request_cost() -> None:
     budget.reserve(100).settle(0)
     budget.reserve(100).cancel()
     assert heard == [70, 0]
+
+
+@pytest.mark.parametrize("asked", ["999999999", "Fri, 01 Jan 2099 00:00:00 GMT", "Fri, 01 Jan 2099 00:00:00 -0000"])
+def test_a_service_is_asked_again_after_ten_minutes_whatever_it_says(asked: str) -> None:
+    budget = SharedBudget(MemoryLedger(Limits(tokens=10)), tell=lambda _: None)
+    assert budget.refused({"retry-after": asked}, "no") == 600.0
+    with pytest.raises(BudgetError, match=r"asked everybody to wait, .*'pytest-refinery budget --reset' ends the wait"):
+        budget.reserve(1, timeout=0.0)
+
+
+def test_the_foreseen_wait_counts_what_waits_and_what_is_to_come() -> None:
+    budget = SharedBudget(MemoryLedger(Limits(tokens=100, algorithm=WindowAlgorithm.BUCKET)), tell=lambda _: None)
+    assert budget.foreseen_wait(100) == 0.0
+    budget.reserve(50, work=Work("w", remaining_tokens=150))
+    assert budget.foreseen_wait(100) == pytest.approx(120.0, abs=1.0)
+    budget.finish("w")
+    assert budget.foreseen_wait(100) == pytest.approx(30.0, abs=1.0)
