@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.unit.sources.formats.test_detect import SAMPLES
+from tests.unit.sources.formats.test_detect import OBSERVATION, SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +73,16 @@ def test_every_format_passes_fails_is_diagnosed_and_says_what_it_could_not_map(
     failed = [item for item in report["expectations"] if item["outcome"] == "failed"]
     assert all(item["diagnosis"]["candidates"] for item in failed)
     assert all(item["diagnosis"]["coverage"]["percentage"] == 100 for item in failed)
+
+
+def test_what_was_not_read_is_printed_with_the_item(pytester: pytest.Pytester, run: Run) -> None:
+    records = [OBSERVATION, {"level": "info"}]
+    (pytester.path / "trace.json").write_text(json.dumps(records), encoding="utf-8")
+    (pytester.path / "n.refinery.yaml").write_text(FILE.format(id="n", trace="trace.json"), encoding="utf-8")
+    result = run("-rA")
+    result.assert_outcomes(passed=1, failed=1)
+    shown = [line for line in result.outlines if line.startswith("Records that are no observations, not read: 1 of 2")]
+    assert len(shown) == 2
 
 
 def test_a_plugins_source_is_asked_first(pytester: pytest.Pytester, run: Run) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _PREFIX = "refinery."
 TITLE = "refinery diagnosis"
+NOTES_TITLE = "refinery notes on the trace"
+# What a loader says of what it could not read; that a field is kept as metadata matters less.
+_UNREAD = ("not read", "Not seen", "not in the file", "neither a text", "under other names", "is in the file")
 
 
 def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord, *, has_properties: bool = True) -> None:
@@ -33,6 +36,10 @@ def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord, 
         properties[:] = [*others, *(_properties(record) if has_properties else ())]
     # A plain dict: xdist ships report attributes as JSON.
     cast("Any", report).refinery = _encodable(record.model_dump(mode="json"))
+    notes = "\n".join(_unread(item, record))
+    if notes:
+        # pytest shows it of failed tests, and of passed ones where -rA asks for it.
+        report.sections.append((NOTES_TITLE, notes))
     section = "\n".join(_section(item, record))
     if section and report.failed:
         _add_section(report, section)
@@ -82,6 +89,12 @@ def _section(item: pytest.Item, record: ItemRecord) -> Iterator[str]:
         yield text.diagnosis(record.diagnosis, checks=record.checks, width=width, is_whole=is_whole)
     if record.error and record.outcome == Outcome.FAILED:
         yield text.sentence(record.error, width=columns(item.config))
+
+
+def _unread(item: pytest.Item, record: ItemRecord) -> Iterator[str]:
+    for note in record.trace.notes if record.trace is not None else ():
+        if any(words in note for words in _UNREAD):
+            yield text.sentence(note, width=columns(item.config))
 
 
 def _add_section(report: pytest.TestReport, section: str) -> None:
