@@ -224,11 +224,11 @@ def _is_conversation(entries: list[Any]) -> bool:
 def _branch(conversation: dict[str, Any]) -> list[Any]:
     """Return the messages from the root of a tree of answers (ChatGPT's) to the one that is shown."""
     nodes, found = conversation["mapping"], list[Any]()
-    node = nodes.get(conversation.get("current_node"))
+    node = nodes.get(str(conversation.get("current_node")))
     while isinstance(node, dict) and len(found) <= len(nodes):
         if isinstance(node.get("message"), dict):
             found.append(_with_call(node["message"]))
-        node = nodes.get(node.get("parent"))
+        node = nodes.get(str(node.get("parent")))
     return found[::-1]
 
 
@@ -252,14 +252,16 @@ def _without_parts(found: list[_Conversation]) -> list[_Conversation]:
 def _latest(entries: list[Any]) -> list[Any]:
     """Return entries without the earlier states of those that a session (Gemini's) wrote again when it knew more."""
     last = {
-        entry["id"]: entry for entry in entries if isinstance(entry, dict) and spoken.format_of(entry) == "gemini-cli"
+        str(entry["id"]): entry
+        for entry in entries
+        if isinstance(entry, dict) and spoken.format_of(entry) == "gemini-cli"
     }
     if not last:
         return entries
-    seen: set[object] = set()
+    seen: set[str] = set()
     kept = []
     for entry in entries:
-        key = entry.get("id") if isinstance(entry, dict) else None
+        key = str(entry.get("id")) if isinstance(entry, dict) else ""
         if key not in seen:
             kept.append(last.get(key, entry))
         seen |= {key} if key in last else set()
