@@ -319,7 +319,7 @@ def test_a_state_is_the_same_after_it_was_written_and_read() -> None:
 @pytest.mark.parametrize(
     "written",
     [{}, {"version": VERSION + 1}, {"version": VERSION}, State().encode() | {"charges": [[1, 2]]}, [], None],
-    ids=str,
+    ids=["empty", "later version", "nothing else", "short charge", "list", "null"],
 )
 def test_anything_else_is_no_state(written: object) -> None:
     with pytest.raises(StateError):
