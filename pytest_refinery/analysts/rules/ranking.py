@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _UNEXPLAINED = 0.3
 _ONE_OF_MANY = 0.8
 _POINTED_AT = 0.6
-_NAMED_SPEAKER = 0.35
+# In a team every step is about the question; only words beside it point anywhere.
+_POINTED_AT_IN_A_TEAM = 2.5
+_NAMED_SPEAKER = 0.7
 _BASE = 0.02
 _LEAST_OF_A_CAUSE = 0.2
 _EARLY = 0.2
@@ -60,7 +62,8 @@ def _ranked(
     doubt = math.prod(1 - _weight(each, objections) for each in _best_of_each_rule(found))
     base = _base(facts, step)
     score = 1 - doubt * (1 - base)
-    score *= 1 + _POINTED_AT * pointed.get(step.number, 0.0)
+    weight = _POINTED_AT_IN_A_TEAM if facts.parties.is_team else _POINTED_AT
+    score *= 1 + weight * pointed.get(step.number, 0.0)
     ordered = sorted(found, key=lambda each: (not each.explains, -each.points))
     return Ranked(step, tuple(ordered), min(score, 0.99))
 

@@ -360,6 +360,12 @@ def _holds_value(facts: TraceFacts, words: str, step: Step) -> bool:
     return bool(held & set(wanted[0].keys)) and len(wanted[0].key) >= _SHORTEST_WORDS
 
 
+def _points_of_an_omission(facts: TraceFacts, step: Step) -> float:
+    """Return how much an omission says: little where other words are objected to that stand elsewhere."""
+    unwanted = [words for each in objections.of(facts) for words in each.unwanted]
+    return 0.3 if unwanted and not any(_has(step, words) for words in unwanted) else 0.6
+
+
 def _left_out(facts: TraceFacts, objection: Objection, source: Step, step: Step) -> Found:
     near = next((word for word in objection.missing.split() if word.casefold() in step.text.casefold()), "")
     return Found(
@@ -368,7 +374,7 @@ def _left_out(facts: TraceFacts, objection: Objection, source: Step, step: Step)
         what=f"“{texts.shown(objection.missing, 80)}” was known from {_origin(facts, source)} (step {source.number}: "
         f"{said(facts, source, objection.missing)}); the agent leaves it out and says {said(facts, step, near)}",
         failure_type=FailureType.MODEL_LIMITATION,
-        points=0.3 if any(each.check in objections.UNWANTED for each in objections.of(facts)) else 0.55,
+        points=_points_of_an_omission(facts, step),
         quotes=(quoted(facts, source, objection.missing), quoted(facts, step, near)),
         holds=lambda _: folded(objection.missing) not in folded(step.text),
         explains=(objection.label,),

@@ -175,7 +175,10 @@ def off_task_starts(facts: TraceFacts) -> Iterator[Found]:
     """Find work of a team that begins with another task than the one that the expectation speaks of."""
     wanted = texts.content(facts.case.expect, facts.cues)
     first = next(iter(facts.agent_steps), None)
-    if not facts.parties.is_team or first is None or len(wanted) < _FEWEST_WORDS or first.number > 1:
+    is_question = any(mark in facts.case.expect for mark in "?\uff1f")
+    if not facts.parties.is_team or first is None or first.number > 1:
+        return
+    if not is_question or len(wanted) < _FEWEST_WORDS:
         return
     share = len(wanted & facts.stems(first)) / len(wanted)
     if share < _LEAST_OF_THE_TASK and any(facts.stems(step) & wanted for step in facts.steps):

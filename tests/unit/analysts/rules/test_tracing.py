@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pytest_refinery.analysis.schemas import Confidence, FailureType
 from tests.unit.analysts.rules.scenes import agent, diagnosed, did, rule_of, system, user
 
@@ -159,3 +161,32 @@ def test_what_no_rule_explains_is_not_determined_and_has_candidates() -> None:
     assert diagnosis.responsible_run_id is None
     assert diagnosis.candidates[0].run_id == "2"
     assert "not determined" not in diagnosis.executive_summary
+
+
+@pytest.mark.parametrize("tool", ["calculate_bonus", "estimate_bonus", "quote_bonus"])
+def test_the_cause_does_not_depend_on_how_a_tool_is_called(tool: str) -> None:
+    diagnosis = diagnosed(
+        system("You help members."),
+        user("What is my bonus for KF-310?"),
+        did(tool, {"claim": "KF-310"}, {"bonus": 410}),
+        agent("Your bonus for KF-310 amounts to the sum of 410 EUR."),
+        expect="The answer is short.",
+        checks=({"output": {"not_contains": "amounts to the sum of"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("4", "said_first")
+
+
+def test_an_answer_after_an_outage_is_the_step_and_the_outage_its_reason() -> None:
+    diagnosis = diagnosed(
+        user("Is my lens covered? My policy is HA-77."),
+        did("open_policy", {"policy_no": "HA-77"}, POLICY),
+        did("search_terms", {"q": "lens"}, "TimeoutError: terms service gave no answer within 5 s"),
+        did("search_terms", {"q": "lens damage"}, "TimeoutError: terms service gave no answer within 5 s"),
+        agent("Yes, your lens is covered in full."),
+        expect="If the terms cannot be found, the agent says so.",
+        checks=({"output": {"not_contains": "covered in full"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("7", "went_on_after_failure")
+    assert diagnosis.failure_type is FailureType.INFRASTRUCTURE
+    assert diagnosis.suggested_fix is None
+    assert {candidate.run_id for candidate in diagnosis.candidates} >= {"7", "4"}
