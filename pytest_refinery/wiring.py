@@ -79,6 +79,7 @@ class Hooks:
         trace_source: Returns the source that a plugin offers for a reference, ``None`` where none does.
         answer_cache: Returns where answers of earlier sessions are kept, given a text that differs wherever they might.
         show: Shows what is being done, and why it takes its time.
+        show_time_left: Shows how long all that waits for the token budget will take, ``""`` where nobody can say it.
         count_tokens: Counts the tokens of each request of this process.
         trace_folder: Returns the folder where fetched traces are kept, if they are; called when the first is wanted.
         shared_folder: Returns the folder that the workers of one session share, ``None`` in a process alone.
@@ -89,6 +90,7 @@ class Hooks:
     trace_source: Callable[[str], TraceSource | None] = _nothing
     answer_cache: Callable[[str], AnswerCache | None] = _nothing
     show: Callable[[str], None] = _ignore
+    show_time_left: Callable[[str], None] = _ignore
     count_tokens: Callable[[int], None] = _ignore
     trace_folder: Callable[[], Path | None] = _nothing
     shared_folder: Callable[[], Path | None] = _nothing
@@ -442,7 +444,7 @@ def _build_budget(settings: Settings, ledger: Ledger, hooks: Hooks) -> TokenBudg
     from pytest_refinery.budget.session_cap import SessionTokenCap
     from pytest_refinery.budget.token_budget import SharedBudget
 
-    budget = SharedBudget(ledger, tell=hooks.show, meter=hooks.count_tokens)
+    budget = SharedBudget(ledger, tell=hooks.show, tell_time_left=hooks.show_time_left, meter=hooks.count_tokens)
     if settings.max_tokens is None:
         return budget
     return SessionTokenCap(budget, settings.max_tokens, folder=hooks.shared_folder())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pytest_refinery.budget import owners
@@ -14,11 +15,26 @@ if TYPE_CHECKING:
 # A service that asks for more may have made a mistake.
 _LONG_CLOSURE = 60.0
 _SHOWN = 8
+# Above it, times are said in minutes.
+_LONGEST_IN_SECONDS = 90.0
 
 
 def waiting(tokens: int, seconds: float, status: Status) -> str:
     """Say why and how long a request waits."""
     return f"waiting {seconds:.0f} s for {tokens:,} tokens: {_reason(status)}"
+
+
+def time_left(seconds: float, status: Status) -> str:
+    """Say how long all that waits will take; nothing where the limit is only assumed."""
+    if status.is_assumed:
+        return ""
+    return f"about {_rounded(seconds)} left at {status.limit_tokens:,} tokens per minute"
+
+
+def _rounded(seconds: float) -> str:
+    if seconds > _LONGEST_IN_SECONDS:
+        return f"{seconds / 60:.0f} min"
+    return f"{max(1, math.ceil(seconds / 10)) * 10} s"
 
 
 def timed_out(tokens: int, seconds: float, status: Status) -> str:

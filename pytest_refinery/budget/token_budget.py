@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from pytest_refinery.analysis.ports import Work
-    from pytest_refinery.budget.ledger import Ledger, QueuePosition
+    from pytest_refinery.budget.ledger import Ledger, QueuePosition, Status
 
 # So many threads of a process look: more would see nothing else, fewer might miss that theirs fits beside the first.
 _LOOKING = 3
@@ -66,6 +66,7 @@ class SharedBudget:
     Args:
         ledger: The book that all processes share.
         tell: Called with a sentence for the user while a request waits long.
+        tell_time_left: Called then with how long all that waits will take, ``""`` where the limit is only assumed.
         meter: Called with the tokens of each request that was settled.
         clock: Seconds that only rise.
         sleep: Waits so many seconds, or until the event is set.
@@ -76,12 +77,14 @@ class SharedBudget:
         ledger: Ledger,
         *,
         tell: Callable[[str], None],
+        tell_time_left: Callable[[str], None] = lambda _: None,
         meter: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float, Event], object] | None = None,
     ) -> None:
         self._ledger = ledger
         self._tell = tell
+        self._tell_time_left = tell_time_left
         self._meter = meter
         self._clock = clock
         self._sleep = sleep or _sleep
@@ -135,11 +138,7 @@ class SharedBudget:
 
     def foreseen_wait(self, tokens: int) -> float:
         """Return in how many seconds ``tokens`` more could all have been granted, after what has begun or waits now."""
-        status = self._ledger.status()
-        windows = (status.used_tokens + status.foreseen_tokens + tokens) / status.limit_tokens
-        # Where the limit is a sliding minute, a part of a window may have to wait for a whole one.
-        whole = windows if status.algorithm == "bucket" else math.ceil(windows)
-        return status.closed_for + max(0.0, whole - 1) * status.minute
+        return _foreseen_wait(self._ledger.status(), tokens)
 
     def limited(self, retry_after: float) -> None:
         """Hold every process back for so many seconds: the service refused a request."""
@@ -186,7 +185,16 @@ class SharedBudget:
 
     def _report(self, wait: _Wait, request: Request, position: QueuePosition) -> None:
         if wait.is_notice_due():
-            self._tell(messages.waiting(request.tokens, wait.seconds + position.start_in, self._ledger.status()))
+            status = self._ledger.status()
+            self._tell(messages.waiting(request.tokens, wait.seconds + position.start_in, status))
+            self._tell_time_left(messages.time_left(_foreseen_wait(status), status))
+
+
+def _foreseen_wait(status: Status, tokens: int = 0) -> float:
+    windows = (status.used_tokens + status.foreseen_tokens + tokens) / status.limit_tokens
+    # Where the limit is a sliding minute, a part of a window may have to wait for a whole one.
+    whole = windows if status.algorithm == "bucket" else math.ceil(windows)
+    return status.closed_for + max(0.0, whole - 1) * status.minute
 
 
 def _request(tokens: int, requests: int, work: Work | None) -> Request:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 from pytest_refinery.integration.workers import SharedFolder
 
 _SUFFIX = ".progress"
+_TIME_LEFT = ".time-left"
+_COUNTS = ".diagnoses"
+_BEGUN, _MADE = "+", "-"
 _ERASE = "\r\x1b[2K"
 # How often the controller looks for what its workers say.
 _LOOK_SECONDS = 0.5
@@ -40,6 +43,7 @@ class Progress:
         self._lock = threading.Lock()
         self._subject = ""
         self._column: int | None = None
+        self._counts = ""
 
     @contextmanager
     def about(self, nodeid: str) -> Iterator[None]:
@@ -59,13 +63,35 @@ class Progress:
         reporter, said = self._reporter(), line(f"refinery: {self._subject}: {words}")
         if reporter is not None:
             self._write(reporter, said)
-        elif self._folder is not None and not self._is_quiet:
-            self._leave(self._folder, said)
+        else:
+            self._leave(_SUFFIX, said + "\n")
 
-    def _leave(self, folder: Path, said: str) -> None:
+    def show_time_left(self, left: str) -> None:
+        """Show how many failures are diagnosed, and how long the others take: those of all workers together."""
+        reporter = self._reporter()
+        if reporter is None:
+            self._leave(_TIME_LEFT, left + "\n")
+        elif said := _standing(self._counts, left):
+            self._write(reporter, said)
+
+    def count_begun(self) -> None:
+        """Count a failure whose diagnosis is begun."""
+        self._count(_BEGUN)
+
+    def count_made(self) -> None:
+        """Count a diagnosis that is made."""
+        self._count(_MADE)
+
+    def _count(self, mark: str) -> None:
+        self._counts += mark
+        self._leave(_COUNTS, mark)
+
+    def _leave(self, suffix: str, text: str) -> None:
+        if self._folder is None or self._is_quiet:
+            return
         # A worker on another machine has the name of the folder, not the folder.
-        with suppress(OSError), self._lock, (folder / f"{_worker(self._config)}{_SUFFIX}").open("a") as left:
-            left.write(said + "\n")
+        with suppress(OSError), self._lock, (self._folder / f"{_worker(self._config)}{suffix}").open("a") as left:
+            left.write(text)
 
     def _write(self, reporter: pytest.TerminalReporter, words: str) -> None:
         with self._lock, self._uncaptured():
@@ -105,6 +131,14 @@ def _worker(config: pytest.Config) -> str:
     return str(worker.get("workerid", "worker"))
 
 
+def _standing(counts: str, left: str) -> str:
+    """Return how many of the failures are diagnosed, and how long the others take; nothing where all are."""
+    begun, made = counts.count(_BEGUN), counts.count(_MADE)
+    if made >= begun:
+        return ""
+    return f"refinery: diagnosed {made} of {begun} failures so far" + (f", {left}" if left else "")
+
+
 class ProgressOfWorkers:
     """Writes to the controller's terminal what its workers leave in the folder, as plain lines."""
 
@@ -112,6 +146,7 @@ class ProgressOfWorkers:
         self._config = config
         self._workers = workers
         self._heard: dict[Path, int] = {}
+        self._standing = ""
         self._has_ended = threading.Event()
         self._listener: threading.Thread | None = None
 
@@ -135,16 +170,29 @@ class ProgressOfWorkers:
             self.tell(self._say)
 
     def tell(self, say: Callable[[str], None]) -> None:
-        """Call ``say`` with each line that is new, behind the name of its worker."""
+        """Call ``say`` with each line that is new, behind the name of its worker, and with where all of them stand."""
+        for path, words in self._new_lines(_SUFFIX):
+            say(f"[{path.name.removesuffix(_SUFFIX)}] {words}")
+        left = [words for _, words in self._new_lines(_TIME_LEFT)]
+        standing = _standing(self._counts(), left[-1]) if left else ""
+        if standing not in ("", self._standing):
+            self._standing = standing
+            say(standing)
+
+    def _counts(self) -> str:
         folder = self._workers.path
-        for path in sorted(folder.glob(f"*{_SUFFIX}")) if folder else ():
+        return "".join(path.read_text() for path in folder.glob(f"*{_COUNTS}")) if folder else ""
+
+    def _new_lines(self, suffix: str) -> Iterator[tuple[Path, str]]:
+        folder = self._workers.path
+        for path in sorted(folder.glob(f"*{suffix}")) if folder else ():
             with path.open() as left:
                 left.seek(self._heard.get(path, 0))
                 for words in iter(left.readline, ""):
                     if not words.endswith("\n"):
                         break
                     self._heard[path] = left.tell()
-                    say(f"[{path.name.removesuffix(_SUFFIX)}] {words.rstrip()}")
+                    yield path, words.rstrip()
 
     def _say(self, words: str) -> None:
         writer = self._config.get_terminal_writer()

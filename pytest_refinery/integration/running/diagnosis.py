@@ -36,6 +36,18 @@ class Display(Protocol):
         """Show what is being done now."""
         ...
 
+    def show_time_left(self, left: str) -> None:
+        """Show how many failures are diagnosed, and how long the others take."""
+        ...
+
+    def count_begun(self) -> None:
+        """Count a failure whose diagnosis is begun."""
+        ...
+
+    def count_made(self) -> None:
+        """Count a diagnosis that is made."""
+        ...
+
 
 class Diagnoses:
     """Makes the diagnoses of one process."""
@@ -61,11 +73,13 @@ class Diagnoses:
             return record.model_copy(update={"error": f"Not diagnosed: {limit}."})
         # A test has cassettes of its own, which are open still.
         with self._display.about(record.nodeid), wiring.in_front_of_other_cassettes():
+            self._display.count_begun()
             found, error = _diagnose(case, services, cassette)
         if cassette.faults:
             found, error = None, f"No diagnosis: {cassette.faults[0]}"
         if found is None:
             return record.model_copy(update={"error": error})
+        self._display.count_made()
         if services.cache:
             services.cache.keep_diagnosis(case, found)
         return _with_diagnosis(item, record, found)

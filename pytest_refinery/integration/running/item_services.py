@@ -222,6 +222,7 @@ def _hooks(config: pytest.Config, display: Display, pictures: Pictures) -> Hooks
         trace_source=partial(_offered_source, config.hook),
         answer_cache=partial(_answer_cache, config),
         show=display.show,
+        show_time_left=display.show_time_left,
         count_tokens=pictures.spent,
         trace_folder=partial(trace_folder, config),
         shared_folder=partial(shared_folder, config),

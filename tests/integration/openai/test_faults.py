@@ -79,7 +79,9 @@ PASSING: dict[str, Fault] = {
 @pytest.mark.parametrize(("fault", "sentence"), FOR_GOOD.values(), ids=FOR_GOOD.keys())
 def test_what_stays_wrong_is_said(diagnose: Diagnose, server: OpenAIServer, fault: Fault, sentence: str) -> None:
     server.faults.add(fault, times=None)
-    result, found = diagnose("--refinery-timeout", "5")
+    # What is final comes at once, however slow the machine is; the rest is tried as long as there is time.
+    is_final = fault in [FOR_GOOD[name][0] for name in FINAL]
+    result, found = diagnose("--refinery-timeout", "60" if is_final else "5")
     assert fnmatch(found["partial"], f"The model gpt-6-luna gave no usable answer ({sentence}): diagnosed by the rules")
     result.stdout.fnmatch_lines(
         ["analyst    builtin: 7 of 7 runs read (100 %)*", "partial    The model gpt-6-luna gave no usable answer *"]
@@ -261,6 +263,8 @@ def test_when_the_time_is_up_the_rules_diagnose_and_the_store_is_used_again(
     diagnose: Diagnose, server: OpenAIServer
 ) -> None:
     server.faults.add(faults.stalled(), times=None, when=lambda sent: "group g03" in str(sent.body.get("input")))
+    # In what the group has left of the time, a fast machine could come to a conclusion.
+    server.faults.add(faults.stalled(), times=None, when=lambda sent: "ConclusionAnswer" in str(sent.body))
     _, found = diagnose("--refinery-timeout", "6")
     assert (found["analyst"], found["coverage"]["missing_run_ids"]) == ("builtin", [])
     assert any(not finding["rule"] for finding in found["findings"])

@@ -38,6 +38,37 @@ def test_a_long_wait_is_told_now_and_then_with_its_reason() -> None:
     assert len(said) == 4
 
 
+@pytest.mark.parametrize(
+    ("tokens", "left"),
+    [
+        (30_000, ["about 60 s left at 30,000 tokens per minute"] * 4),
+        (None, [""] * 4),
+    ],
+)
+def test_a_long_wait_is_told_with_the_time_for_all_unless_the_limit_is_assumed(
+    tokens: int | None, left: list[str]
+) -> None:
+    clock = Clock()
+    ledger = MemoryLedger(Limits(tokens=tokens), clock=clock)
+    told: list[str] = []
+    budget = SharedBudget(ledger, tell=lambda _: None, tell_time_left=told.append, clock=clock, sleep=clock.sleep)
+    budget.reserve(27_900).settle(27_900)
+    budget.reserve(12_400)
+    assert told == left
+
+
+@pytest.mark.parametrize(
+    ("used", "seconds", "said"),
+    [(10, 0.0, "10 s"), (15, 30.0, "30 s"), (24, 84.0, "90 s"), (26, 96.0, "2 min"), (50, 240.0, "4 min")],
+)
+def test_the_time_left_is_what_is_foreseen_over_the_limit(used: int, seconds: float, said: str) -> None:
+    ledger = MemoryLedger(Limits(tokens=10, algorithm=WindowAlgorithm.BUCKET), clock=Clock())
+    ledger.poll(Request("a", 10, 1, work="w", remaining_tokens=used - 10))
+    budget = SharedBudget(ledger, tell=pytest.fail)
+    assert budget.foreseen_wait(0) == pytest.approx(seconds)
+    assert messages.time_left(budget.foreseen_wait(0), ledger.status()) == f"about {said} left at 10 tokens per minute"
+
+
 def test_a_short_wait_is_not_told() -> None:
     clock = Clock()
     budget = SharedBudget(

@@ -132,6 +132,45 @@ def test_the_controller_tells_each_line_of_its_workers_once(tmp_path: Path) -> N
     assert told(listener) == [f"[gw1] {line}" for line in lines]
 
 
+LEFT = "about 4 min left at 30,000 tokens per minute"
+
+
+def test_a_run_alone_shows_where_it_stands() -> None:
+    terminal = Terminal(isatty=False)
+    progress = Progress(Config(terminal))  # type: ignore[arg-type]
+    progress.show_time_left(LEFT)
+    progress.count_begun()
+    progress.show_time_left(LEFT)
+    progress.show_time_left("")
+    progress.count_made()
+    progress.show_time_left(LEFT)
+    standing = "refinery: diagnosed 0 of 1 failures so far"
+    assert terminal.written == ["\n", f"{standing}, {LEFT}", "\n", standing]
+
+
+def test_the_controller_says_once_where_all_workers_stand(tmp_path: Path) -> None:
+    listener = ProgressOfWorkers(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
+    one, other = (
+        Progress(Config(None, workerinput={"refinery_folder": str(tmp_path), "workerid": worker}))  # type: ignore[arg-type]
+        for worker in ("gw0", "gw1")
+    )
+    for each in (one, one, other):
+        each.count_begun()
+    one.count_made()
+    assert told(listener) == []
+    one.show_time_left(LEFT)
+    other.show_time_left(LEFT)
+    assert told(listener) == [f"refinery: diagnosed 1 of 3 failures so far, {LEFT}"]
+    one.show_time_left(LEFT)
+    assert told(listener) == []
+    one.count_made()
+    other.show_time_left("about 90 s left at 30,000 tokens per minute")
+    assert told(listener) == ["refinery: diagnosed 2 of 3 failures so far, about 90 s left at 30,000 tokens per minute"]
+    other.count_made()
+    one.show_time_left(LEFT)
+    assert told(listener) == []
+
+
 def test_a_line_is_told_when_it_is_whole(tmp_path: Path) -> None:
     listener = ProgressOfWorkers(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
     left = tmp_path / "gw0.progress"
@@ -142,7 +181,10 @@ def test_a_line_is_told_when_it_is_whole(tmp_path: Path) -> None:
 
 
 def test_a_quiet_worker_and_one_on_another_machine_leave_nothing(tmp_path: Path) -> None:
-    shown(Config(None, verbosity=-1, workerinput={"refinery_folder": str(tmp_path)}))
+    quiet = Config(None, verbosity=-1, workerinput={"refinery_folder": str(tmp_path)})
+    shown(quiet)
+    Progress(quiet).count_begun()  # type: ignore[arg-type]
+    Progress(quiet).show_time_left(LEFT)  # type: ignore[arg-type]
     shown(Config(None, workerinput={"refinery_folder": str(tmp_path / "elsewhere")}))
     assert list(tmp_path.iterdir()) == []
     assert told(ProgressOfWorkers(Config(None), Workers(None))) == []  # type: ignore[arg-type]
