@@ -487,8 +487,8 @@ def _unwanted_calls(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
     if objection.check == "tools.at_most" and failed:
         yield provenance.of_failure(facts, failed[0], objection.label, points=0.7)
         return
-    limit = int(objection.failure.limit or 0) if objection.check == "tools.at_most" else 0
-    call = objection.calls[min(limit, len(objection.calls) - 1)]
+    # Of calls above a limit the check objects to those beyond it: the first of them is one too many.
+    call = objection.calls[0]
     agreed = call.effect.is_change and provenance.is_confirmed(facts, call)
     request = provenance.order_for(facts, call) if agreed else None
     if request is not None:
@@ -517,7 +517,8 @@ def _call_quotes(facts: TraceFacts, call: Call) -> tuple[quoted, ...]:  # type: 
 
 def _why_not(facts: TraceFacts, objection: Objection, call: Call) -> str:
     if objection.check == "tools.at_most":
-        return f", call number {len(objection.calls)} where {objection.failure.limit:g} may be made."
+        limit = int(objection.failure.limit or 0)
+        return f", call number {limit + 1} where {limit} may be made."
     rule = provenance.prompt_sentence(facts, call)
     return f"; the prompt says: “{texts.shown(rule, 140)}”" if rule else "; nothing in the prompt speaks against it."
 

@@ -101,6 +101,21 @@ def test_a_limit_on_calls_of_a_service_that_is_down_leads_to_the_first_failure()
     assert diagnosis.suggested_fix is None
 
 
+def test_a_limit_on_calls_leads_to_the_first_call_above_it() -> None:
+    found = diagnosed(
+        user("Which doors does badge 71 open?"),
+        did("find_doors", {"badge": "71"}, {"doors": ["north"]}),
+        did("find_doors", {"badge": "071"}, {"doors": ["south"]}),
+        did("find_doors", {"badge": "0071"}, {"doors": ["east"]}),
+        did("find_doors", {"badge": "00071"}, {"doors": ["west"]}),
+        agent("It opens the north door."),
+        checks=({"tools": {"at_most": {"find_doors": 2}}},),
+    )
+
+    assert found.responsible_run_id == "5"
+    assert "call number 3 where 2 may be made" in (found.root_cause or "")
+
+
 def test_a_call_that_is_missing_leads_to_the_claim_that_it_was_made() -> None:
     diagnosis = diagnosed(
         user("Please cancel my booking."),
