@@ -71,8 +71,10 @@ def test_the_fix_goes_into_the_prompt_file_of_the_agent_that_acted() -> None:
 @pytest.mark.parametrize(
     ("counts", "level"),
     [
-        ({"a": (9, 10)}, Confidence.HIGH),
-        ({"a": (4, 5), "b": (4, 5)}, Confidence.HIGH),
+        ({"a": (19, 20)}, Confidence.HIGH),
+        ({"a": (9, 10), "b": (10, 10)}, Confidence.HIGH),
+        ({"a": (13, 15)}, Confidence.MEDIUM),
+        ({"a": (16, 20)}, Confidence.MEDIUM),
         ({"a": (9, 9)}, Confidence.MEDIUM),
         ({"a": (7, 10)}, Confidence.MEDIUM),
         ({"a": (4, 10)}, Confidence.LOW),
