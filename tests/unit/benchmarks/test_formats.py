@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import formats
 from pytest_refinery.sources.json_files import JsonFiles
-from tests.data_paths import SHARED, require
+from tests.data_paths import REFUSED, SHARED, require
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,12 +18,6 @@ LEFT_OUT = frozenset(
     {"gen_ai.tool.description", "gen_ai.agent.description", "tool.description", "logfire.msg", "comment"}
     | {"signature", "history", "messages", "raw"}
 )
-
-# Files that say too little for any expectation: a model's run without contents, a session without an answer.
-REFUSED = {
-    "strands-otel/autogen_live_spans.json": "none of its 1 runs of models and tools has inputs or outputs",
-    "strands-otel/codex_session_rollout.json": "there is no text of any assistant in it",
-}
 
 
 def _named(path: Path) -> str:

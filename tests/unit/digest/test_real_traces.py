@@ -32,7 +32,7 @@ PATTERNS = (
 
 
 def _files() -> list[Path]:
-    return sorted(path for pattern in PATTERNS for path in data_paths.SHARED.glob(pattern) if path.stat().st_size)
+    return [path for pattern in PATTERNS for path in data_paths.loadable(pattern)]
 
 
 def _named(path: Path) -> str:

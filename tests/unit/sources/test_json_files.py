@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources.json_files import JsonFiles
 from pytest_refinery.traces import messages
-from tests.data_paths import SHARED, require
+from tests.data_paths import SHARED, loadable, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -325,7 +325,7 @@ def test_any_json_file_loads_or_is_refused_in_a_sentence(tmp_path: Path, value: 
 
 
 def recorded(pattern: str) -> list[object]:
-    found = sorted(path for path in SHARED.glob(pattern) if path.stat().st_size)
+    found = loadable(pattern)
     return [pytest.param(path, id=path.relative_to(SHARED).as_posix()) for path in found] or [
         pytest.param(SHARED / pattern.replace("*", "any"), id=pattern)
     ]
