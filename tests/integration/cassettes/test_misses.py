@@ -124,7 +124,7 @@ def test_a_folder_that_cannot_be_written_costs_the_recording_and_nothing_else(su
     assert "cassettes: 2 not written" in shown
 
 
-def test_a_recording_that_would_hold_a_secret_of_the_environment_is_refused_without_showing_it(
+def test_a_secret_of_the_environment_in_an_expectation_is_neither_sent_nor_recorded_nor_shown(
     suite: Path, record: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = "correct horse battery staple 4711"
@@ -132,8 +132,9 @@ def test_a_recording_that_would_hold_a_secret_of_the_environment_is_refused_with
     edit(suite, "The agent promises nothing.", f"The agent does not say {said}.")
     result = record(JUDGED, "--tb=no")
     result.assert_outcomes(failed=1)
-    assert not cassettes_in(suite)
-    assert "VAULT_PASSWORD" in folded(result)
+    assert cassettes_in(suite)
+    assert not [name for name, content in cassettes_in(suite).items() if said.encode() in content]
+    assert said not in folded(result)
 
 
 def test_a_diagnosis_that_was_cut_short_is_not_recorded(suite: Path, record: Run, server: OpenAIServer) -> None:
