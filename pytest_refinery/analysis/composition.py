@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Composer:
-    """Puts the diagnosis of one case together, whoever answered the stages.
+    """Puts the diagnosis of one case together, for any analyst.
 
     Args:
         shown: What analysts are shown of each run, by its id.

@@ -53,7 +53,7 @@ class RulesAnalyst:
         )
 
     def find_gaps(self, case: Case, findings: Sequence[Finding]) -> GapAnalysis:  # noqa: ARG002
-        """Return what was expected beside what was there, and what a rule proves that the agent lacked."""
+        """Return what was expected beside what was there, and what a rule proves to be missing in the prompt."""
         study = self._study(case)
         return gaps.find(study.facts, study.ranked[0].cause if study.ranked else None)
 

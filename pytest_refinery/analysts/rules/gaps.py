@@ -1,4 +1,4 @@
-"""Stage 2: what was expected beside what was there, and what a rule proves that the agent lacked."""
+"""Stage 2: what was expected beside what was there, and what a rule proves to be missing in the prompt."""
 
 from __future__ import annotations
 
