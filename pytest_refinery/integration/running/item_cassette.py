@@ -95,7 +95,7 @@ class ItemCassette:
     def _below(self, root: Path, file: PurePosixPath, name: str) -> Path:
         # Files outside of the suite's root have their cassettes below it too.
         parts = ["_" if part in {"..", "/", "//"} else part.replace(":", "_") for part in file.parts]
-        return (root / self._settings.cassettes).joinpath(*parts, f"{_file_name(name)}.yaml")
+        return _file_for(name, (root / self._settings.cassettes).joinpath(*parts))
 
     def is_in_use(self, item: pytest.Item) -> bool:
         """Tell whether an item records or replays."""
@@ -240,15 +240,20 @@ def _place(error: BaseException | None, root: Path) -> str:
     return ""
 
 
-def _file_name(name: str) -> str:
-    """Return an item's id as the name of a file, no two items of a file the same."""
+def _file_for(name: str, folder: Path) -> Path:
+    """Return the cassette of an item's id, no two items of a file the same."""
     # Python tests in classes; ids of expectations may have dots, and no colons.
     words = name if "." in name else name.replace("::", ".")
     plain = _NOT_IN_NAMES.sub("-", words)
+    hashed = folder / f"{plain[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.yaml"
     # With .yaml behind it, a name in .refinery would be an expectation file.
-    if plain == words and len(plain) <= _LONGEST_NAME and not plain.endswith(".refinery"):
-        return plain
-    return f"{plain[:_LONGEST_NAME]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    if plain != words or len(plain) > _LONGEST_NAME or plain.endswith(".refinery"):
+        return hashed
+    wanted = f"{plain}.yaml"
+    found = os.listdir(folder) if folder.is_dir() else []
+    # On macOS and Windows, two names that differ only in case are one file.
+    is_taken = wanted not in found and wanted.casefold() in map(str.casefold, found)
+    return hashed if is_taken or hashed.name in found else folder / wanted
 
 
 def _scrubbed(item: pytest.Item, text: str) -> str | None:

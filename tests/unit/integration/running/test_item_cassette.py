@@ -56,6 +56,20 @@ def test_two_items_of_a_file_never_share_one(names: list[str]) -> None:
     assert one != other
 
 
+def test_names_that_differ_only_in_case_have_files_that_do_not(tmp_path: Path) -> None:
+    config: Any = SimpleNamespace(rootpath=tmp_path, inipath=tmp_path / "pytest.ini")
+    one, other = an_item("test_a.py::test_mode_a"), an_item("test_a.py::test_mode_A")
+    first = ItemCassette(config, Settings()).path_of(one)
+    first.parent.mkdir(parents=True)
+    first.touch()
+    second = ItemCassette(config, Settings()).path_of(other)
+    second.touch()
+    assert first.name.casefold() != second.name.casefold()
+    assert [ItemCassette(config, Settings()).path_of(item) for item in (one, other)] == [first, second]
+    first.unlink()
+    assert ItemCassette(config, Settings()).path_of(other) == second
+
+
 @given(_IDS, st.lists(st.sampled_from(["", "..", "a", "C:", "b.py"]), min_size=1))
 def test_whatever_an_item_is_called_its_cassette_is_below_the_folder(name: str, parts: list[str]) -> None:
     found = PurePosixPath(path_of(f"{'/'.join(parts)}::{name}"))
