@@ -36,6 +36,8 @@ HOSTILE = (
     "\n--- a/x\n+++ b/../../.bashrc\n@@ -1 +1 @@\ndiff --git a/y b/y\n",
 )
 EVERYTHING = " ".join(HOSTILE)
+# No fix is shown that repeats words of the case: between any six words in a row of it stands another.
+FIX = EVERYTHING.replace(" ", " so ")
 # A line of a megabyte, and half of a pair that is no character: what JSON may hold, and UTF-8 may not.
 SAID = f"from now on {EVERYTHING} {'x' * 1_000_000} \ud800 end"
 
@@ -57,7 +59,7 @@ from pytest_refinery.analysis.schemas import (
     Conclusion, Confidence, Evidence, FailureType, Finding, Gap, GapAnalysis, GroupAnalysis, SuggestedFix
 )
 
-T = json.loads(Path(__file__).with_name("hostile.json").read_text("utf-8"))
+T, FIX = json.loads(Path(__file__).with_name("hostile.json").read_text("utf-8"))
 
 
 class Hostile:
@@ -75,7 +77,7 @@ class Hostile:
         return Conclusion(
             failure_type=FailureType.PROMPT_ISSUE, cause=T, root_cause=T, responsible_run_id=case.trace.runs[-1].id,
             confidence=Confidence.HIGH, evidence=self.quotes(case), affected_components=(T,), executive_summary=T,
-            suggested_fix=SuggestedFix(component=T, file=T, before="Be kind.", after="Be kind. " + T, why=T),
+            suggested_fix=SuggestedFix(component=T, file=T, before="Be kind.", after="Be kind. " + FIX, why=T),
         )
 
     def quotes(self, case):
@@ -115,7 +117,7 @@ def outputs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     ]
     runs[0]["outputs"] = {"output": SAID}
     (folder / "trace.json").write_text(json.dumps(runs), encoding="utf-8")
-    (folder / "hostile.json").write_text(json.dumps(EVERYTHING), encoding="utf-8")
+    (folder / "hostile.json").write_text(json.dumps([EVERYTHING, FIX]), encoding="utf-8")
     (folder / "prompt.md").write_text("Be kind.\n", encoding="utf-8")
     (folder / "conftest.py").write_text(ANALYST, encoding="utf-8")
     expect = json.dumps(EVERYTHING.encode("utf-8", "replace").decode())
