@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 _LONGEST_NAME = 120
-_SHOWN_AS_THEY_ARE = frozenset("\n\t")
+_NOT_ASCII = re.compile(r"[^ -~\n\t]")
 # Control, format (bidi overrides, zero-width), surrogate and private characters.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
@@ -18,7 +18,7 @@ _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www)(:|\.)")
 def printable(text: str) -> str:
     r"""Return ``text`` with all that could steer a terminal or the log of a CI shown as ``\x1b`` and the like."""
     if not text.isprintable():
-        text = "".join(map(_visible, text.replace("\r\n", "\n")))
+        text = _NOT_ASCII.sub(_visible, text.replace("\r\n", "\n"))
     return inert(text)
 
 
@@ -31,12 +31,12 @@ def _defused(found: re.Match[str]) -> str:
     return f"{found[1]}\\x3a" if found[1] is not None else "\\x23"
 
 
-def _visible(character: str) -> str:
+def _visible(found: re.Match[str]) -> str:
+    character = found[0]
     code = ord(character)
     # XML has no noncharacters such as U+FFFE, however they are written.
     is_character = (code & 0xFFFE) != 0xFFFE and not 0xFDD0 <= code <= 0xFDEF  # noqa: PLR2004
-    is_seen = is_character and unicodedata.category(character) not in _UNSEEN
-    if is_seen or character in _SHOWN_AS_THEY_ARE:
+    if is_character and unicodedata.category(character) not in _UNSEEN:
         return character
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
