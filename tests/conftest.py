@@ -6,7 +6,9 @@ import importlib
 import ipaddress
 import os
 import pkgutil
+import signal
 import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +32,13 @@ _LEAKING = ("REFINERY", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "OTEL_", "CI", "G
 # Installed for tests that ask for them: randomly shuffles, langsmith's plugin and respx load clients in every run.
 _WITHOUT_OTHERS = "-p no:randomly -p no:langsmith_plugin -p no:recording -p no:respx -p no:socket"
 
+
+# However the suite is started, its children compile what they import and can be interrupted: images for containers set
+# the variable, and a process in the background inherits a SIGINT that is ignored.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # All of the package at once: a run of pytest inside this process forgets at its end what it was the first to load, and
 # whoever loads it anew has classes that those loaded before do not know.

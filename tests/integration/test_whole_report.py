@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -90,8 +89,6 @@ def test_an_interrupted_run_says_what_it_did_not_come_to(pytester: pytest.Pytest
         text=True,
         timeout=120,
         check=False,
-        # A run in the background inherits a SIGINT that is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert done.returncode == pytest.ExitCode.INTERRUPTED, done.stdout + done.stderr
     assert set(found(pytester.path).values()) == {("skipped", "Not run: the run was interrupted.")}
