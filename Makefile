@@ -72,7 +72,7 @@ $(VENV)/.package: pyproject.toml
 	@echo "Setting up $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install --editable .
+	@$(PIP) install --editable '.[openai]'
 	@touch $@
 
 $(VENV)/.tests: $(VENV)/.package

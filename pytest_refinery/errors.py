@@ -140,6 +140,11 @@ class ExpectationFailed(AssertionError):  # noqa: N818  (a result, not an error)
         return self.details
 
 
+def needs_package(what: str, package: str, *, extra: str) -> str:
+    """Return the sentence that ``what`` needs a package, with the command that installs it."""
+    return f"{what} needs the package {package}: pip install 'pytest-refinery[{extra}]'"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the nearest known word, or an empty string."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)

@@ -11,7 +11,14 @@ from functools import cache, cached_property, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from pytest_refinery.errors import AgentError, ConfigurationError, did_you_mean
+from pytest_refinery.errors import (
+    AgentError,
+    CassetteError,
+    ConfigurationError,
+    TraceError,
+    did_you_mean,
+    needs_package,
+)
 from pytest_refinery.settings import UNLIMITED, Settings
 
 if TYPE_CHECKING:
@@ -41,7 +48,7 @@ if TYPE_CHECKING:
     from pytest_refinery.cassettes.tape import Tape
     from pytest_refinery.scrubbing.scrubber import Scrubber
     from pytest_refinery.sources.capture import Agent
-    from pytest_refinery.sources.langsmith import Account, LangSmith
+    from pytest_refinery.sources.langsmith import Account, HttpTransport, LangSmith
     from pytest_refinery.traces.listening import Listener
     from pytest_refinery.traces.model import Trace
     from pytest_refinery.traces.source import TraceSource
@@ -324,6 +331,8 @@ def _build_analyst(
         msg = f"There is no analyst {name!r}.{did_you_mean(name, ANALYSTS)} There are: {', '.join(ANALYSTS)}."
         raise ConfigurationError(msg)
     client = hooks.model_client(settings.model) if name in {"openai", "auto"} else None
+    if name == "openai" and client is None and find_spec("openai") is None:
+        raise ConfigurationError(needs_package("--refinery-analyst openai", "openai", extra="openai"))
     if name == "openai" or (name == "auto" and (client or os.environ.get("OPENAI_API_KEY"))):
         return _openai(settings, _service(), client, budget(), index(), refills=_refills(settings, os.environ))
     return _rules()
@@ -353,10 +362,12 @@ def _build_replaying_analyst(
 
     if (metadata.analyst if settings.analyst == "auto" else settings.analyst) != "openai":
         return _rules()
+    client = hooks.model_client(settings.model)
+    if client is None and find_spec("openai") is None:
+        raise CassetteError(needs_package("A replay of a model's answers", "openai", extra="openai"))
     service = _service(api_key=_NO_KEY, base_url=metadata.variables.get("OPENAI_BASE_URL", _OPENAI))
     budget = UnmeteredBudget(metadata.tokens_per_minute)
     refills = _refills(settings, metadata.variables)
-    client = hooks.model_client(settings.model)
     return _openai(settings, service, client, budget, NoIndex(), refills=refills, sleep=lambda *_: None)
 
 
@@ -405,10 +416,17 @@ def _openai(
 
 
 def _service(*, api_key: str | None = None, base_url: str | None = None) -> Callable[[], OpenAIService]:
-    """Return what connects to the service on first use: the SDK is heavy, and most runs need no diagnosis."""
+    """Return what connects to the service on first use: the SDK is heavy, and most runs need no diagnosis.
+
+    It raises ``AccountRejected`` where the SDK is not installed.
+    """
 
     @cache
     def service() -> OpenAIService:
+        if find_spec("openai") is None:
+            from pytest_refinery.analysts.model.service_errors import AccountRejected
+
+            raise AccountRejected(needs_package("The model of OPENAI_API_KEY", "openai", extra="openai"))
         from pytest_refinery.analysts.model.openai_service import OpenAIService
 
         return OpenAIService(api_key=api_key, base_url=base_url)
@@ -514,8 +532,7 @@ def _build_file_ledger(name: str, limits: Limits, tell: Callable[[str], None]) -
 
 def _build_redis_ledger(url: str, name: str, limits: Limits, tell: Callable[[str], None]) -> Ledger:
     if find_spec("redis") is None:
-        msg = "REFINERY_BUDGET_URL needs the Redis client: pip install 'pytest-refinery[redis]'"
-        raise ConfigurationError(msg)
+        raise ConfigurationError(needs_package("REFINERY_BUDGET_URL", "redis", extra="redis"))
     from pytest_refinery.budget.redis_ledger import RedisLedger
 
     return RedisLedger(url, name, limits, tell=tell)
@@ -537,7 +554,7 @@ def _build_langsmith(settings: Settings, *, keep_in: Callable[[], Path | None]) 
     account = langsmith.from_environment(os.environ)
     connect = partial(
         langsmith.Service,
-        wire=langsmith.HttpTransport(),
+        wire=_langsmith_transport(),
         pace=_build_pace(account),
         patience_seconds=settings.fetch_timeout,
     )
@@ -553,12 +570,20 @@ def _build_replaying_langsmith(metadata: RecordingMetadata) -> LangSmith:
     account = langsmith.from_environment({**metadata.variables, "LANGSMITH_API_KEY": _NO_KEY})
     connect = partial(
         langsmith.Service,
-        wire=langsmith.HttpTransport(),
+        wire=_langsmith_transport(),
         pace=NoPacing(),
         patience_seconds=Settings().fetch_timeout,
         sleep=_ignore,
     )
     return langsmith.LangSmith(account, connect)
+
+
+def _langsmith_transport() -> HttpTransport:
+    from pytest_refinery.sources import langsmith
+
+    if find_spec("httpx2") is None:
+        raise TraceError(needs_package("Fetching a trace from LangSmith", "httpx2", extra="langsmith"))
+    return langsmith.HttpTransport()
 
 
 def in_front_of_other_cassettes() -> AbstractContextManager[None]:

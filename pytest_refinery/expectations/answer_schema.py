@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.errors import CheckError
+from pytest_refinery.errors import CheckError, needs_package
 from pytest_refinery.expectations.fields import search
 from pytest_refinery.expectations.verdicts import quoted
 
@@ -38,8 +38,7 @@ def violation(value: Any, schema: dict[str, Any]) -> str | None:  # noqa: ANN401
         import jsonschema
         import referencing
     except ImportError as error:
-        msg = "The check output.json_schema needs the package jsonschema: pip install 'pytest-refinery[jsonschema]'."
-        raise CheckError(msg) from error
+        raise CheckError(needs_package("The check output.json_schema", "jsonschema", extra="jsonschema")) from error
     usual = jsonschema.validators.validator_for(schema)
     timed = jsonschema.validators.extend(usual, _TIMED)  # type: ignore[no-untyped-call]
     # An empty registry: a reference to another address is an error, never a download.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import textwrap
+from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -374,14 +375,19 @@ def _session_cost(session: SessionRecord) -> str:
 def _money(session: SessionRecord) -> str:
     if session.dollars is not None:
         return f"${session.dollars:.4f}"
-    return "cost unknown" if session.tokens else ""
+    return _unknown_cost() if session.tokens else ""
+
+
+def _unknown_cost() -> str:
+    missing = find_spec("genai_prices") is None
+    return "cost unknown" + (": pip install 'pytest-refinery[prices]'" if missing else "")
 
 
 def plan(found: SessionPlan) -> str:
     """Return what a run would cost."""
     items = "1 item" if found.items == 1 else f"{found.items} items"
     least, most = found.least_dollars, found.most_dollars
-    money = "cost unknown" if least is None or most is None else f"${least:.4f} to ${most:.4f}"
+    money = _unknown_cost() if least is None or most is None else f"${least:.4f} to ${most:.4f}"
     return (
         f"{items}, {found.calls} calls to {line(found.model)}, about {found.input_tokens:,} tokens in and "
         f"{found.least_output_tokens:,} to {found.most_output_tokens:,} out; at {found.tokens_per_minute:,} tokens per "

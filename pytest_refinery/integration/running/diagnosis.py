@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_refinery import wiring
-from pytest_refinery.errors import AnalysisError
+from pytest_refinery.errors import AnalysisError, RefineryError
 from pytest_refinery.integration.item_records import ENDS_THE_RUN, stable_nodeid
 from pytest_refinery.integration.workers import DiagnosisLimit, shared_folder
 
@@ -112,8 +112,8 @@ def _diagnose(case: Case, services: Services, cassette: ItemCassette) -> tuple[D
         found = analysis.finish()
     except ENDS_THE_RUN:
         raise
-    except AnalysisError as nothing:
-        return None, f"No diagnosis: {nothing}."
+    except RefineryError as nothing:
+        return None, f"No diagnosis: {str(nothing).rstrip('.')}."
     except BaseException as error:  # noqa: BLE001  (whatever happens here, the outcome of the item stands)
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         if analysis is None:
