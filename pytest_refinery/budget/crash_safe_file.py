@@ -8,11 +8,12 @@ ext4 write to the disk each time: 0.6 ms instead of 0.01.)
 from __future__ import annotations
 
 import os
-import secrets
 import struct
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
+
+from pytest_refinery import shared_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,15 +39,9 @@ class Version:
 
 def create(path: Path) -> None:
     """Make the empty file at once, by way of a draft beside it."""
-    draft = path.with_name(f".{path.stem}-{secrets.token_hex(8)}.draft")
-    # A new file or an error: whatever else stands there, or where it leads, is not written.
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        os.ftruncate(descriptor, 2 * SLOT_BYTES)
-        os.close(descriptor)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with shared_file.draft(path, b"") as made:
+        os.truncate(made, 2 * SLOT_BYTES)
+        shared_file.move(made, path)
 
 
 def read(file: BinaryIO) -> Version:

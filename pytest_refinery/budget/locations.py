@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+import platformdirs
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _PORTS = {"http": 80, "https": 443}
@@ -39,9 +36,10 @@ def _normalized(url: str) -> str:
     return f"{scheme}://{host}{shown}{parts.path.rstrip('/')}" + (f"?{parts.query}" if parts.query else "")
 
 
-def state_file(account_name: str, environment: Mapping[str, str], *, platform: str = sys.platform) -> Path:
+def state_file(account_name: str) -> Path:
     """Return the file of an account's ledger in the user's cache directory."""
-    return _cache(environment, platform) / "pytest-refinery" / f"budget-{account_name}.json"
+    folder = platformdirs.user_cache_path("pytest-refinery", appauthor=False, opinion=False)
+    return folder / f"budget-{account_name}.json"
 
 
 def network_file_system(path: Path, mounts: Path = _MOUNTS) -> str | None:
@@ -61,13 +59,3 @@ def _mount(line: str) -> tuple[str, str] | None:
     before, dash, after = line.partition(" - ")
     fields = before.split()
     return (fields[4].replace("\\040", " "), after.split()[0]) if dash and len(fields) > 4 else None  # noqa: PLR2004
-
-
-def _cache(environment: Mapping[str, str], platform: str) -> Path:
-    home = Path(environment.get("HOME") or environment.get("USERPROFILE") or "~").expanduser()
-    if platform == "win32":
-        return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    if platform == "darwin":
-        return home / "Library" / "Caches"
-    named = environment.get("XDG_CACHE_HOME", "")
-    return Path(named) if Path(named).is_absolute() else home / ".cache"

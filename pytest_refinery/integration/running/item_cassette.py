@@ -250,7 +250,7 @@ def _file_for(name: str, folder: Path) -> Path:
     if plain != words or len(plain) > _LONGEST_NAME or plain.endswith(".refinery"):
         return hashed
     wanted = f"{plain}.yaml"
-    found = os.listdir(folder) if folder.is_dir() else []
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     # On macOS and Windows, two names that differ only in case are one file.
     is_taken = wanted not in found and wanted.casefold() in map(str.casefold, found)
     return hashed if is_taken or hashed.name in found else folder / wanted
