@@ -1,7 +1,9 @@
-"""What the answers of a service say about its limits: headers, and the sentences of refusals."""
+"""What a service says about its limits, in headers and sentences, and how long to wait where it does not."""
 
 from __future__ import annotations
 
+import math
+import random
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -120,6 +122,16 @@ def seconds_in_headers(headers: Mapping[str, str], *, now: datetime | None = Non
     text = lower.get("retry-after", "")
     asked = seconds(text)
     return _seconds_until(text, now or datetime.now(UTC)) if asked is None else asked
+
+
+def back_off(attempt: int, *, first: float, longest: float) -> float:
+    """Return the seconds to wait before the next attempt where the service does not say: ``first``, and twice as many each time."""
+    return min(longest, math.ldexp(first, attempt))
+
+
+def spread() -> float:
+    """Return the share of a pause that is really made, so that processes do not come back all at once."""
+    return random.uniform(0.5, 1.0)  # noqa: S311  (guards nothing)
 
 
 def _seconds_until(text: str, now: datetime) -> float | None:

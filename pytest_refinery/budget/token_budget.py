@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import random
 import secrets
 import threading
 import time
@@ -32,8 +31,6 @@ _LOOKING = 3
 _NOTICE = 5.0
 # Seconds after which one who stands behind another thread sees that it was cancelled.
 _GLANCE = 0.2
-_FIRST_BACK_OFF = 1.0
-_LAST_BACK_OFF = 60.0
 
 
 class GrantedLease:
@@ -151,7 +148,7 @@ class SharedBudget:
         self._ledger.observe(replace(observed, limit_tokens=observed.limit_tokens or refusal.limit), age=0.0)
         if refusal.is_final:
             return None
-        asked = _back_off(attempt) if refusal.retry_after is None else refusal.retry_after
+        asked = _pause(attempt) if refusal.retry_after is None else refusal.retry_after
         wait = min(asked, LONGEST_CLOSURE)
         self._ledger.limited(wait)
         return wait
@@ -236,9 +233,8 @@ def _sleep(seconds: float, until: Event) -> None:
     until.wait(seconds)
 
 
-def _back_off(attempt: int) -> float:
-    longest = min(_LAST_BACK_OFF, math.ldexp(_FIRST_BACK_OFF, attempt))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  (spreads retries, guards nothing)
+def _pause(attempt: int) -> float:
+    return rate_limit_headers.spread() * rate_limit_headers.back_off(attempt, first=1.0, longest=60.0)
 
 
 class _Waiter(NamedTuple):

@@ -6,7 +6,6 @@ looks at the time that is left and at whether somebody still waits for the answe
 
 from __future__ import annotations
 
-import random
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -87,7 +86,7 @@ class RateLimitedClient:
         effort: str | None = None,
         unlimited: int | None = None,
         sleep: Callable[[float, Event], object] | None = None,
-        jitter: Callable[[], float] = lambda: random.uniform(0.5, 1.0),  # noqa: S311  (spreads retries)
+        jitter: Callable[[], float] = rate_limit_headers.spread,
     ) -> None:
         self._connection = connection
         self._budget = budget
@@ -251,7 +250,8 @@ class RateLimitedClient:
     def _paused(self, failures: int, error: ServiceError, job: Job) -> bool:
         """Make a pause before the next attempt; tell whether there is time for one."""
         asked_for = rate_limit_headers.seconds_in_headers(error.details.headers)
-        pause = asked_for or self._jitter() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
+        back_off = rate_limit_headers.back_off(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
+        pause = asked_for or self._jitter() * back_off
         if pause >= _time_for(job) or job.cancelled.is_set():
             return False
         self._sleep(pause, job.cancelled)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from pytest_refinery import rate_limit_headers
 from pytest_refinery.analysis.concurrency import CutShort, run_all
 from pytest_refinery.analysts.model import documents
 from pytest_refinery.analysts.model.queries import Search, filters_for
@@ -284,7 +285,7 @@ class VectorStores:
             try:
                 return call()
             except (TransientError, RateLimited):
-                self._sleep(0.5 * 2**attempt)
+                self._sleep(rate_limit_headers.back_off(attempt, first=0.5, longest=2.0))
         return call()
 
 

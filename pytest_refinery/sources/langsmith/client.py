@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from itertools import chain, repeat
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from pytest_refinery import rate_limit_headers
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources.langsmith.transport import Request, Response, TooLargeError, UnreachedError
 from pytest_refinery.traces import json_values
@@ -29,7 +28,6 @@ _PASSING = frozenset({408, 425, 500, 502, 503, 504})
 _LIMITED_SECONDS = 30.0
 # Where not even an error came, the next request would only wait for nothing, too.
 _STILL_SILENT_SECONDS = 30.0
-_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _LONGEST_WORDS = 200
 _UNKNOWN = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 _REDIRECTS = (301, 302, 307, 308)
@@ -194,7 +192,7 @@ class Service:
         """
         host = _host(request.url)
         self._refuse_while_silent(host)
-        pauses = chain((1.0, 2.0, 4.0, 8.0), repeat(16.0))
+        failures = count()
         first_trouble: float | None = None
         while True:
             self._sleep_if(self._pace.book(lane.name, requests=lane.requests, seconds=lane.seconds))
@@ -203,9 +201,11 @@ class Service:
                 return response
             first_trouble = self._clock() if first_trouble is None else first_trouble
             if isinstance(response, Response):
-                self._hold(lane, host, _asked_seconds(response.headers), first_trouble)
+                asked = rate_limit_headers.seconds_in_headers(response.headers)
+                self._hold(lane, host, _LIMITED_SECONDS if asked is None else asked, first_trouble)
             else:
-                self._sleep_if(self._pause(host, response, next(pauses), first_trouble))
+                pause = rate_limit_headers.back_off(next(failures), first=1.0, longest=16.0)
+                self._sleep_if(self._pause(host, response, pause, first_trouble))
 
     def _attempt(self, request: Request) -> Response | _Trouble:
         """Return the answer, or why there is none that counts."""
@@ -293,16 +293,6 @@ class _Outage:
         """Note that there was an answer."""
         with self._lock:
             self._since = self._given_up = None
-
-
-def _asked_seconds(headers: Mapping[str, str]) -> float:
-    """Return what ``retry-after`` asks for, in seconds or as a date."""
-    asked = headers.get("retry-after", "")
-    try:
-        seconds = float(asked) if _SECONDS.fullmatch(asked) else parsedate_to_datetime(asked).timestamp() - time.time()
-    except ValueError:
-        return _LIMITED_SECONDS
-    return max(0.0, seconds)
 
 
 def _host(url: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email.utils
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -242,6 +244,23 @@ def test_whatever_form_the_wait_has(
     start = clock()
     connect().load(kept.id, base=HERE)
     assert clock() - start == pytest.approx(seconds, abs=0.1)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone of a process cannot be set here")
+def test_a_date_without_a_zone_is_in_utc(
+    server: LangSmithServer, connect: Connect, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = server.store.add(traces.made(3))
+    server.faults.add(faults.rate_limited(email.utils.formatdate(time.time() + 20)), times=1)
+    start = clock()
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        connect().load(kept.id, base=HERE)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert clock() - start == pytest.approx(20, abs=2)
 
 
 def test_a_429_that_asks_for_more_than_patience(server: LangSmithServer, connect: Connect, clock: SetClock) -> None:
