@@ -125,7 +125,7 @@ def seconds_in_headers(headers: Mapping[str, str], *, now: datetime | None = Non
 
 
 def back_off(attempt: int, *, first: float, longest: float) -> float:
-    """Return the seconds to wait before the next attempt where the service does not say: ``first``, and twice as many each time."""
+    """Return the seconds to wait before the next attempt where the service does not say: twice as many each time."""
     return min(longest, math.ldexp(first, attempt))
 
 
