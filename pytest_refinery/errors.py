@@ -25,9 +25,8 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,8 +40,7 @@ class ConfigurationError(RefineryError):
     """A setting has a value that cannot be used."""
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong in a file, with its place (1-based line and column)."""
 
     line: int
