@@ -12,7 +12,7 @@ from pytest_refinery.budget.schedule import Admission, Demand, Plan, Room
 from pytest_refinery.budget.window import ASSUMED_TOKENS, Bucket, SlidingMinute, WindowAlgorithm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from pytest_refinery.budget.ledger import Request
     from pytest_refinery.budget.window import Limits, Meter
@@ -247,19 +247,25 @@ class State:
         """
         self._forget(limits, now)
         self._hear(owner, limits, now)
+        # Before its own ticket is looked for: if it comes too late to be waited for, it takes its place again.
+        self._drop_dead(owner, is_alive, limits, now)
         ticket = self._ticket_of(request, owner, limits, now)
         # A limit that is only assumed refuses nobody: the service knows better.
         limit = limits.tokens or self.learned[0]
         if limit and request.tokens > limit:
             return QueuePosition(ticket.place, is_granted=False, too_large_for=limit)
-        self._drop_dead(owner, is_alive, limits, now)
         queue = self._in_order(limits, now)
-        ahead = queue[: queue.index(ticket)]
-        start = self._start_of(ticket, ahead, limits, now)
+        ahead = queue.index(ticket)
+        if ahead > _DEPTH:
+            tokens = sum(other.tokens for other in queue[:ahead])
+            start = now + max(_QUIET, tokens * limits.minute / self.limits_in_force(limits)[0])
+        else:
+            *others, start = self._starts(queue[: ahead + 1], limits, now)
+            self._mark_due(zip(queue, others, strict=False), now)
         if start > now:
             self._wake(ticket, now)
             is_quiet = not any(charge.is_open for charge in self.charges)
-            return _told_to_wait(ticket.place, start - now, ahead=len(ahead), queue=len(queue), is_quiet=is_quiet)
+            return _told_to_wait(ticket.place, start - now, ahead=ahead, queue=len(queue), is_quiet=is_quiet)
         self._grant(ticket, limits, now)
         return QueuePosition(ticket.place, is_granted=True)
 
@@ -501,16 +507,10 @@ class State:
             privileged.add(first)
         return sorted(self.tickets, key=lambda ticket: (ticket.work not in privileged, ticket.place))
 
-    def _start_of(self, ticket: Ticket, ahead: list[Ticket], limits: Limits, now: float) -> float:
-        """Return when the ticket may start; those ahead that could start now are marked as due."""
-        if len(ahead) > _DEPTH:
-            tokens = sum(other.tokens for other in ahead)
-            return now + max(_QUIET, tokens * limits.minute / self.limits_in_force(limits)[0])
+    def _starts(self, queue: Iterable[Ticket], limits: Limits, now: float) -> list[float]:
+        """Return when each ticket of the queue may start."""
         plan, admission = self._plan(limits, now), self._admission(limits, now)
-        for other in ahead:
-            if self._planned(other, plan, admission, now) <= now:
-                self._mark(other, other.due or now)
-        return self._planned(ticket, plan, admission, now)
+        return [self._planned(ticket, plan, admission, now) for ticket in queue]
 
     def _planned(self, ticket: Ticket, plan: Plan, admission: Admission, now: float) -> float:
         """Plan a ticket, and return when it may start."""
@@ -541,12 +541,15 @@ class State:
     def _wake(self, ticket: Ticket, now: float) -> None:
         """It is awake, and waits for those ahead of it; not each time, since that has to be written."""
         if 0 < ticket.due < now - _HEARTBEAT:
-            self._mark(ticket, 0.0)
+            self._mark({ticket.id: 0.0})
 
-    def _mark(self, ticket: Ticket, due: float) -> None:
-        """Write down since when a ticket could have started without being looked at."""
-        if ticket.due != due:
-            self.tickets[self.tickets.index(ticket)] = ticket._replace(due=due)
+    def _mark_due(self, starts: Iterable[tuple[Ticket, float]], now: float) -> None:
+        """Write down since when those that could start now could have done so."""
+        self._mark({ticket.id: now for ticket, start in starts if start <= now and not ticket.due})
+
+    def _mark(self, due: Mapping[str, float]) -> None:
+        if due:
+            self.tickets = [ticket._replace(due=due.get(ticket.id, ticket.due)) for ticket in self.tickets]
             self.has_changed = True
 
     def _grant(self, ticket: Ticket, limits: Limits, now: float) -> None:
@@ -573,14 +576,15 @@ class State:
         return self.refused_at is not None and now < self.refused_at + minutes * limits.minute
 
     def _plan(self, limits: Limits, now: float) -> Plan:
-        until = now + self._guard(limits, now) + limits.minute
+        guard = self._guard(limits, now)
         return Plan(
             self._rooms(_TOKENS, limits, now),
             self._rooms(_REQUESTS, limits, now),
             now=now,
             closed_until=self.closed_until,
+            guard=guard,
             # What leaves a bucket is never put back.
-            until=_UNLIMITED if self._is_bucket(limits, now) else until,
+            until=_UNLIMITED if self._is_bucket(limits, now) else now + guard + limits.minute,
         )
 
     def _rooms(self, kind: int, limits: Limits, now: float) -> dict[float, Room]:

@@ -54,15 +54,15 @@ class Room:
         """Tell whether an amount fits now and delays nothing that is planned."""
         return amount <= self._free_now and amount <= self._beside
 
-    def start_now(self, amount: float, now: float) -> None:
-        """Plan an amount for now."""
+    def start_now(self, amount: float, arrival: float) -> None:
+        """Plan an amount for now, which arrives by a time."""
         self._free_now -= amount
         self._beside -= amount
-        self._meter.charge(amount, now)
+        self._meter.charge(amount, arrival)
 
-    def start_later(self, amount: float, at: float, *, until: float) -> None:
+    def start_later(self, amount: float, at: float, arrival: float, *, until: float) -> None:
         """Plan an amount for a later time; what starts now counts against it ``until`` then."""
-        self._meter.charge(amount, at)
+        self._meter.charge(amount, arrival)
         if at < until:
             self._beside = min(self._beside, self._limit - self._meter.used(at))
 
@@ -74,6 +74,7 @@ class Plan:
         tokens: The room under each limit of tokens that a process keeps to.
         requests: The same for requests.
         closed_until: Nothing starts before.
+        guard: The seconds after its start by which a request has arrived.
         until: When what starts now counts no more.
     """
 
@@ -84,6 +85,7 @@ class Plan:
         *,
         now: float,
         closed_until: float,
+        guard: float,
         until: float,
     ) -> None:
         self._tokens = tokens
@@ -91,6 +93,7 @@ class Plan:
         self._now = now
         self._last = max(now, closed_until)
         self._is_open = closed_until <= now
+        self._guard = guard
         self._until = until
 
     def start(self, demand: Demand, *, is_held: bool = False) -> float:
@@ -101,13 +104,13 @@ class Plan:
         amounts = list(self._amounts(demand))
         if not is_held and self._is_open and all(room.takes_now(amount) for room, amount in amounts):
             for room, amount in amounts:
-                room.start_now(amount, self._now)
+                room.start_now(amount, self._now + self._guard)
             return self._now
         at = self._last
         for room, amount in amounts:
             at = room.earliest(amount, not_before=at)
         for room, amount in amounts:
-            room.start_later(amount, at, until=self._until)
+            room.start_later(amount, at, at + self._guard, until=self._until)
         self._last = at
         return at
 

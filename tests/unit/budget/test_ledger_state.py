@@ -151,6 +151,34 @@ def test_a_ticket_that_does_not_come_when_due_leaves_the_queue_and_may_come_back
     assert [ticket.id for ticket in book.state.tickets] == ["sleepy", "c"]
 
 
+def test_whoever_comes_too_late_finds_its_place_again() -> None:
+    book = Book()
+    book.poll("a", 1000)
+    late = book.poll("late", 600, owner="late")
+    book.poll("b", 600, owner="other")
+    book.now += 60.2
+    book.poll("b")
+    book.now += PATIENCE + 0.1
+    found = book.poll("late")
+    assert found.is_granted
+    assert found.place == late.place
+
+
+def test_a_request_that_starts_moves_no_start_that_was_foreseen() -> None:
+    book = Book()
+    book.poll("small", 300)
+    book.state.withdraw("small")
+    book.poll("a", 1000)
+    book.poll("first", 300, owner="sleepy")
+    book.poll("second", 600, owner="sleepy")
+    book.poll("third", 200, owner="sleepy")
+    book.poll("filler", 100)
+    book.state.withdraw("a")
+    third = book.poll("third").start_in
+    assert book.poll("filler").is_granted
+    assert book.poll("third").start_in == pytest.approx(third)
+
+
 def test_the_place_of_a_dead_process_is_free_at_once() -> None:
     book = Book()
     book.poll("a", 500)
