@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -71,7 +70,7 @@ def parse(
 
 
 def _error(source: str, problems: Iterable[Problem]) -> ExpectationFileError:
-    return ExpectationFileError(source, [replace(problem, message=visible(problem.message)) for problem in problems])
+    return ExpectationFileError(source, [problem._replace(message=visible(problem.message)) for problem in problems])
 
 
 def _not_utf8(error: UnicodeDecodeError) -> Problem:
