@@ -140,7 +140,7 @@ class ExpectationFailed(AssertionError):  # noqa: N818  (a result, not an error)
 
 def needs_package(what: str, package: str, *, extra: str) -> str:
     """Return the sentence that ``what`` needs a package, with the command that installs it."""
-    return f"{what} needs the package {package}: pip install 'pytest-refinery[{extra}]'"
+    return f"{what} needs the package {package}: pip install 'pytest-refinery[{extra}]'."
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

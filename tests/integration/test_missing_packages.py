@@ -68,7 +68,7 @@ def test_a_model_that_was_asked_for_is_a_wrong_setting(
     result = pytester.runpytest("--refinery", "--refinery-analyst=openai", str(suite))
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        [f"ERROR: --refinery-analyst openai needs the package openai: {OPENAI}".replace("[", "[[]")]
+        [f"ERROR: --refinery-analyst openai needs the package openai: {OPENAI}.".replace("[", "[[]")]
     )
 
 
