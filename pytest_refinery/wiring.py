@@ -446,7 +446,7 @@ def _store_index(*, begins_anew: bool = False) -> StoreIndex:
     from pytest_refinery.budget import locations
 
     account = _account(model="")
-    folder = locations.state_file(account).parent / f"stores-{account}"
+    folder = locations.state_file(account, os.environ).parent / f"stores-{account}"
     return StoreIndex(folder, begins_anew=begins_anew)
 
 
@@ -519,7 +519,7 @@ def _build_file_ledger(name: str, limits: Limits, tell: Callable[[str], None]) -
     from pytest_refinery.budget.file_ledger import FileLedger
     from pytest_refinery.budget.state_ledger import MemoryLedger
 
-    path = locations.state_file(name)
+    path = locations.state_file(name, os.environ)
     if kind := locations.network_file_system(path.parent):
         tell(
             f"{path.parent} is on a network file system ({kind}), where locks cannot be relied on. "
@@ -600,7 +600,7 @@ def _build_pace(account: Account) -> RequestPace:
     from pytest_refinery.budget.request_pace import RequestPace
 
     name = locations.account(base_url=account.endpoint, model="", key=account.key)
-    return RequestPace(locations.state_file(name).with_name(f"langsmith-{name}.json"))
+    return RequestPace(locations.state_file(name, os.environ).with_name(f"langsmith-{name}.json"))
 
 
 def build_agent(target: str, *, import_from: Sequence[Path]) -> Agent:

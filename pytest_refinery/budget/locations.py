@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import platformdirs
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _PORTS = {"http": 80, "https": 443}
@@ -36,10 +39,9 @@ def _normalized(url: str) -> str:
     return f"{scheme}://{host}{shown}{parts.path.rstrip('/')}" + (f"?{parts.query}" if parts.query else "")
 
 
-def state_file(account_name: str) -> Path:
+def state_file(account_name: str, environment: Mapping[str, str], *, platform: str = sys.platform) -> Path:
     """Return the file of an account's ledger in the user's cache directory."""
-    folder = platformdirs.user_cache_path("pytest-refinery", appauthor=False, opinion=False)
-    return folder / f"budget-{account_name}.json"
+    return _cache(environment, platform) / "pytest-refinery" / f"budget-{account_name}.json"
 
 
 def network_file_system(path: Path, mounts: Path = _MOUNTS) -> str | None:
@@ -59,3 +61,14 @@ def _mount(line: str) -> tuple[str, str] | None:
     before, dash, after = line.partition(" - ")
     fields = before.split()
     return (fields[4].replace("\\040", " "), after.split()[0]) if dash and len(fields) > 4 else None  # noqa: PLR2004
+
+
+# Not platformdirs: it brings a pytest plugin, which every run would load.
+def _cache(environment: Mapping[str, str], platform: str) -> Path:
+    home = Path(environment.get("HOME") or environment.get("USERPROFILE") or "~").expanduser()
+    if platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    if platform == "darwin":
+        return home / "Library" / "Caches"
+    named = environment.get("XDG_CACHE_HOME", "")
+    return Path(named) if Path(named).is_absolute() else home / ".cache"

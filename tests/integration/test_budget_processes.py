@@ -157,9 +157,11 @@ def test_processes_killed_at_any_instant_lose_nothing_but_their_own(tmp_path: Pa
 
 
 def test_two_terminals_share_a_limit_and_two_keys_do_not(tmp_path: Path) -> None:
+    environment = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+
     def path_of(key: str) -> Path:
         name = locations.account(base_url="https://api.openai.com/v1/", model="m", key=key)
-        return tmp_path / locations.state_file(name).name
+        return locations.state_file(name, environment)
 
     assert FileLedger(path_of("one"), LIMITS, tell=pytest.fail).poll(Request("a", 100, 1)).is_granted
     assert not FileLedger(path_of("one"), LIMITS, tell=pytest.fail).poll(Request("b", 100, 1)).is_granted

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -35,13 +34,22 @@ def test_the_name_does_not_show_the_key() -> None:
     assert "secret" not in locations.account(base_url=URL, model="m", key="secret")
 
 
-def test_the_file_is_in_the_cache_directory_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    found = locations.state_file("abc")
-    assert found.relative_to(Path.home()).parts[-2:] == ("pytest-refinery", "budget-abc.json")
-    if sys.platform == "linux":
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-        assert locations.state_file("abc") == tmp_path / "pytest-refinery" / "budget-abc.json"
+@pytest.mark.parametrize(
+    ("platform", "environment", "folder"),
+    [
+        ("linux", {"HOME": "/home/me"}, "/home/me/.cache"),
+        ("linux", {"HOME": "/home/me", "XDG_CACHE_HOME": "/var/cache/me"}, "/var/cache/me"),
+        ("linux", {"HOME": "/home/me", "XDG_CACHE_HOME": "relative"}, "/home/me/.cache"),
+        ("darwin", {"HOME": "/Users/me"}, "/Users/me/Library/Caches"),
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local"),
+        ("win32", {"USERPROFILE": "/users/me"}, "/users/me/AppData/Local"),
+    ],
+)
+def test_the_file_is_in_the_cache_directory_of_the_user(
+    platform: str, environment: dict[str, str], folder: str
+) -> None:
+    path = locations.state_file("abc", environment, platform=platform)
+    assert path == Path(folder, "pytest-refinery", "budget-abc.json")
 
 
 @pytest.mark.parametrize(
