@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
-_APIS = ("auto", "responses", "chat")
-_EFFORTS = ("none", "low", "medium", "high")
-_CONTEXTS = ("auto", "file_search", "inline")
-_TPM_MODELS = ("auto", "sliding", "bucket")
-_RECORD_MODES = ("auto", "none", "once", "new_episodes", "all")
-# The service's own limits.
-_MOST_RESULTS, _LEAST_OUTPUT_TOKENS, _HIGHEST_TEMPERATURE = 50, 16, 2
 
 
 # Named tuples: every run of pytest loads this module, and a dataclass takes a millisecond to be made.
@@ -41,19 +34,31 @@ class Option(NamedTuple):
     Attributes:
         name: The field of ``Settings``.
         parse: Turns a text into the value; raises ``ValueError`` with what would be right.
-        flag: The command-line flag, if there is one.
-        says: What the flag means without an argument; ``None`` where it takes one.
-        variable: The environment variable, if there is one.
+        default: What holds where nothing is given, in words.
+        metavar: What the flag's argument is called, if there is a flag and it takes one.
+        says: What the flag means where it takes no argument.
     """
 
     name: str
     help: str
     parse: Callable[[str], object]
-    flag: str | None = None
-    says: str | None = None
+    default: str
     metavar: str | None = None
-    variable: str | None = None
-    default: str = ""
+    says: str | None = None
+    has_variable: bool = True
+
+    @property
+    def flag(self) -> str | None:
+        """The command-line flag, if there is one."""
+        words = ["refinery", *([] if self.name == "refinery" else self.name.split("_"))]
+        if self.says == "false":
+            words.insert(1, "no")
+        return f"--{'-'.join(words)}" if self.metavar or self.says else None
+
+    @property
+    def variable(self) -> str | None:
+        """The environment variable, if there is one."""
+        return self.ini.upper() if self.has_variable else None
 
     @property
     def ini(self) -> str:
@@ -75,34 +80,39 @@ def _switch(text: str) -> bool:
     raise ValueError(msg)
 
 
-def _whole(text: str, *, least: int = 1, most: int | None = None) -> int:
-    if text.isascii() and text.isdigit() and least <= int(text) <= (int(text) if most is None else most):
-        return int(text)
-    bounds = f"from {least} to {most}" if most else f"of at least {least}" if least > 1 else "above 0"
-    msg = f"is not a whole number {bounds}"
-    raise ValueError(msg)
-
-
-def _number(text: str, *, most: float = math.inf, what: str = "number", is_positive: bool = False) -> float:
+def _bounded(
+    text: str,
+    *,
+    kind: type[int | float] = int,
+    what: str = "whole number",
+    above: int | None = None,
+    least: int = 0,
+    most: float = math.inf,
+) -> float:
+    is_whole = text.isascii() and text.isdigit()
     try:
-        number = float(text)
+        number = kind(text) if is_whole or kind is float else math.nan
     except ValueError:
         number = math.nan
-    if 0 <= number <= most and number < math.inf and (number or not is_positive):
+    if least <= number <= most and number < math.inf and (above is None or number > above):
         return number
-    bounds = f"from 0 to {most:g}" if most < math.inf else "above 0" if is_positive else "of at least 0"
+    bounds = f"from {least} to {most:g}" if most < math.inf else f"of at least {least}" if above is None else "above 0"
     msg = f"is not a {what} {bounds}"
     raise ValueError(msg)
 
 
-_seconds = partial(_number, what="number of seconds", is_positive=True)
+_count = partial(_bounded, above=0)
+_seconds = partial(_bounded, kind=float, what="number of seconds")
 
 
-def _one_of(text: str, *, words: tuple[str, ...]) -> str:
-    if text in words:
-        return text
-    msg = f"is none of {', '.join(words)}.{did_you_mean(text, words)}"
-    raise ValueError(msg)
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text in words:
+            return text
+        msg = f"is none of {', '.join(words)}.{did_you_mean(text, words)}"
+        raise ValueError(msg)
+
+    return parse
 
 
 def _budget_url(text: str) -> str | None:
@@ -112,10 +122,6 @@ def _budget_url(text: str) -> str | None:
         return text
     msg = "is neither file nor an address that begins with redis://, rediss:// or unix://"
     raise ValueError(msg)
-
-
-def _switch_or_auto(text: str) -> bool | None:
-    return None if text == "auto" else _switch(text)
 
 
 def _text(text: str) -> str:
@@ -149,313 +155,206 @@ def _callable(text: str) -> str:
 
 
 OPTIONS = (
+    Option("refinery", "Run *.refinery.yaml files as tests and diagnose what fails.", _switch, "off", says="true"),
     Option(
-        name="refinery",
-        help="Run *.refinery.yaml files as tests and diagnose what fails.",
-        parse=_switch,
-        flag="--refinery",
-        says="true",
-        variable="REFINERY",
-        default="off",
-    ),
-    Option(
-        name="analyst",
-        help=(
-            "Who answers the stages of a diagnosis: openai (a model), builtin (rules, no network, no key), or one that "
-            "a plugin offers."
-        ),
-        parse=_text,
-        flag="--refinery-analyst",
+        "analyst",
+        "Who answers the stages of a diagnosis: openai (a model), builtin (rules, no network, no key), or one that "
+        "a plugin offers.",
+        _text,
+        "auto: openai with a key or a cassette, else builtin",
         metavar="NAME",
-        variable="REFINERY_ANALYST",
-        default="auto: openai with a key or a cassette, else builtin",
     ),
+    Option("model", "The model that diagnoses and judges.", _text, DEFAULT_MODEL, metavar="NAME"),
     Option(
-        name="model",
-        help="The model that diagnoses and judges.",
-        parse=_text,
-        flag="--refinery-model",
-        metavar="NAME",
-        variable="REFINERY_MODEL",
-        default=DEFAULT_MODEL,
-    ),
-    Option(
-        name="api",
-        help=(
-            "The protocol in which the model is asked: responses, chat (Chat Completions, as most services and local "
-            "servers have it) or auto."
-        ),
-        parse=partial(_one_of, words=_APIS),
-        flag="--refinery-api",
+        "api",
+        "The protocol in which the model is asked: responses, chat (Chat Completions, as most services and local "
+        "servers have it) or auto.",
+        _one_of("auto", "responses", "chat"),
+        "auto: responses, and chat where the service does not have it",
         metavar="API",
-        variable="REFINERY_API",
-        default="auto: responses, and chat where the service does not have it",
     ),
     Option(
-        name="effort",
-        help="How hard a model that can think shall think: none, low, medium or high.",
-        parse=partial(_one_of, words=_EFFORTS),
-        flag="--refinery-effort",
+        "effort",
+        "How hard a model that can think shall think: none, low, medium or high.",
+        _one_of("none", "low", "medium", "high"),
+        "low for the diagnosis stage and the judge, else as little as the model can",
         metavar="EFFORT",
-        variable="REFINERY_EFFORT",
-        default="low for the diagnosis stage and the judge, else as little as the model can",
     ),
     Option(
-        name="context",
-        help="How the model gets the trace: file_search (a hosted vector store), inline (in the prompt) or auto.",
-        parse=partial(_one_of, words=_CONTEXTS),
-        flag="--refinery-context",
+        "context",
+        "How the model gets the trace: file_search (a hosted vector store), inline (in the prompt) or auto.",
+        _one_of("auto", "file_search", "inline"),
+        "auto: inline what fits one call, else file_search where the service has it",
         metavar="WAY",
-        variable="REFINERY_CONTEXT",
-        default="auto: inline what fits one call, else file_search where the service has it",
     ),
     Option(
-        name="record",
-        help=(
-            "What becomes of an item's HTTP requests, in VCR's words: auto (replay where there is a cassette, else go "
-            "live and record nothing), none (replay only, no network), once, new_episodes or all."
-        ),
-        parse=partial(_one_of, words=_RECORD_MODES),
-        flag="--refinery-record",
+        "record",
+        "What becomes of an item's HTTP requests, in VCR's words: auto (replay where there is a cassette, else go "
+        "live and record nothing), none (replay only, no network), once, new_episodes or all.",
+        _one_of("auto", "none", "once", "new_episodes", "all"),
+        "auto",
         metavar="MODE",
-        variable="REFINERY_RECORD",
-        default="auto",
     ),
     Option(
-        name="cassettes",
-        help="The folder of the cassettes, relative to the suite's root.",
-        parse=_text,
-        default="cassettes",
+        "cassettes",
+        "The folder of the cassettes, relative to the suite's root.",
+        _text,
+        "cassettes",
+        has_variable=False,
     ),
     Option(
-        name="strict_cassettes",
-        help="Make an item an error that leaves a recorded request of its cassette unused.",
-        parse=_switch,
-        flag="--refinery-strict-cassettes",
+        "strict_cassettes",
+        "Make an item an error that leaves a recorded request of its cassette unused.",
+        _switch,
+        "off: they are reported",
         says="true",
-        variable="REFINERY_STRICT_CASSETTES",
-        default="off: they are reported",
     ),
     Option(
-        name="scrub",
-        help="Regular expressions, one a line, of what no cassette may hold beside secrets, which are always removed.",
-        parse=_patterns,
-        default="none",
+        "scrub",
+        "Regular expressions, one a line, of what no cassette may hold beside secrets, which are always removed.",
+        _patterns,
+        "none",
+        has_variable=False,
+    ),
+    Option("scrub_personal", "Replace e-mail addresses, card numbers and phone numbers in cassettes.", _switch, "off"),
+    Option(
+        "allowed_hosts",
+        "Hosts, one a line, that may be reached while an item replays without network, such as 127.0.0.1.",
+        _lines,
+        "none",
+        has_variable=False,
     ),
     Option(
-        name="scrub_personal",
-        help="Replace e-mail addresses, card numbers and phone numbers in cassettes.",
-        parse=_switch,
-        variable="REFINERY_SCRUB_PERSONAL",
-        default="off",
+        "agent",
+        "The agent that is run anew for expectations that name none: package.module:callable.",
+        _callable,
+        "none: the recorded trace is judged",
+        has_variable=False,
+    ),
+    Option("report", "Write report.json, report.md and index.html to this folder.", _text, "none", metavar="DIR"),
+    Option(
+        "junit_properties",
+        "Give each item of pytest's JUnit file our properties; off where the file must fit the schema of xunit2.",
+        _switch,
+        "on",
+        has_variable=False,
     ),
     Option(
-        name="allowed_hosts",
-        help="Hosts, one a line, that may be reached while an item replays without network, such as 127.0.0.1.",
-        parse=_lines,
-        default="none",
-    ),
-    Option(
-        name="agent",
-        help="The agent that is run anew for expectations that name none: package.module:callable.",
-        parse=_callable,
-        default="none: the recorded trace is judged",
-    ),
-    Option(
-        name="report",
-        help="Write report.json, report.md and index.html to this folder.",
-        parse=_text,
-        flag="--refinery-report",
-        metavar="DIR",
-        variable="REFINERY_REPORT",
-        default="none",
-    ),
-    Option(
-        name="junit_properties",
-        help="Give each item of pytest's JUnit file our properties; off where the file must fit the schema of xunit2.",
-        parse=_switch,
-        default="on",
-    ),
-    Option(
-        name="plan",
-        help="Say what the diagnoses of this run would cost in calls, tokens, minutes and money; spend nothing.",
-        parse=_switch,
-        flag="--refinery-plan",
+        "plan",
+        "Say what the diagnoses of this run would cost in calls, tokens, minutes and money; spend nothing.",
+        _switch,
+        "off",
         says="true",
-        default="off",
+        has_variable=False,
     ),
     Option(
-        name="diagnose",
-        help="Diagnose what fails; with --refinery-no-diagnose expectations are only checked.",
-        parse=_switch,
-        flag="--refinery-no-diagnose",
+        "diagnose",
+        "Diagnose what fails; with --refinery-no-diagnose expectations are only checked.",
+        _switch,
+        "on",
         says="false",
-        variable="REFINERY_DIAGNOSE",
-        default="on",
     ),
     Option(
-        name="diagnose_xfail",
-        help="Diagnose also what was expected to fail; it stays an expected failure.",
-        parse=_switch,
-        flag="--refinery-diagnose-xfail",
+        "diagnose_xfail",
+        "Diagnose also what was expected to fail; it stays an expected failure.",
+        _switch,
+        "off",
         says="true",
-        variable="REFINERY_DIAGNOSE_XFAIL",
-        default="off",
     ),
     Option(
-        name="max_diagnoses",
-        help="Diagnose at most this many failures of a session, over all workers.",
-        parse=_whole,
-        flag="--refinery-max-diagnoses",
+        "max_diagnoses",
+        "Diagnose at most this many failures of a session, over all workers.",
+        _count,
+        "no limit",
         metavar="N",
-        variable="REFINERY_MAX_DIAGNOSES",
-        default="no limit",
     ),
+    Option("max_tokens", "Tokens that a session may use at most, over all workers.", _count, "no limit", metavar="N"),
     Option(
-        name="max_tokens",
-        help="Tokens that a session may use at most, over all workers.",
-        parse=_whole,
-        flag="--refinery-max-tokens",
-        metavar="N",
-        variable="REFINERY_MAX_TOKENS",
-        default="no limit",
-    ),
-    Option(
-        name="timeout",
-        help=(
-            "Seconds that one diagnosis may work, without the time that it waits for others; what was found until then "
-            "is shown."
-        ),
-        parse=_seconds,
-        flag="--refinery-timeout",
+        "timeout",
+        "Seconds that one diagnosis may work, without the time that it waits for others; what was found until then "
+        "is shown.",
+        partial(_seconds, above=0),
+        "300",
         metavar="SECONDS",
-        variable="REFINERY_TIMEOUT",
-        default="300",
     ),
     Option(
-        name="max_wait",
-        help=(
-            "Seconds that one diagnosis may wait for others, which use the same limit; then what is missing is left to "
-            "the rules."
-        ),
-        parse=_seconds,
-        flag="--refinery-max-wait",
+        "max_wait",
+        "Seconds that one diagnosis may wait for others, which use the same limit; then what is missing is left to "
+        "the rules.",
+        partial(_seconds, above=0),
+        "twice of what is foreseen when it begins to wait, 120 at least",
         metavar="SECONDS",
-        variable="REFINERY_MAX_WAIT",
-        default="twice of what is foreseen when it begins to wait, 120 at least",
     ),
     Option(
-        name="fetch_timeout",
-        help="Seconds to go on asking LangSmith for a trace while it is down, or says that it is asked too often.",
-        parse=_seconds,
-        variable="REFINERY_FETCH_TIMEOUT",
-        default="120",
+        "fetch_timeout",
+        "Seconds to go on asking LangSmith for a trace while it is down, or says that it is asked too often.",
+        partial(_seconds, above=0),
+        "120",
     ),
     Option(
-        name="max_trace_mb",
-        help="Megabytes that a trace file may hold, unpacked; one value of it may have a quarter of that.",
-        parse=_whole,
-        flag="--refinery-max-trace-mb",
+        "max_trace_mb",
+        "Megabytes that a trace file may hold, unpacked; one value of it may have a quarter of that.",
+        _count,
+        "256",
         metavar="MB",
-        variable="REFINERY_MAX_TRACE_MB",
-        default="256",
     ),
     Option(
-        name="tpm",
-        help="Tokens per minute that all workers together may use, or unlimited.",
-        parse=lambda text: UNLIMITED if text == "unlimited" else _whole(text),
-        flag="--refinery-tpm",
+        "tpm",
+        "Tokens per minute that all workers together may use, or unlimited.",
+        lambda text: UNLIMITED if text == "unlimited" else _count(text),
+        "what the service says; until it has 30000, on this machine or a private network unlimited",
         metavar="N",
-        variable="REFINERY_TPM",
-        default="what the service says; until it has 30000, on this machine or a private network unlimited",
     ),
     Option(
-        name="rpm",
-        help="Requests per minute that all workers together may send.",
-        parse=_whole,
-        flag="--refinery-rpm",
-        metavar="N",
-        variable="REFINERY_RPM",
-        default="what the service says",
+        "rpm", "Requests per minute that all workers together may send.", _count, "what the service says", metavar="N"
     ),
     Option(
-        name="tpm_model",
-        help="How the service counts: bucket (refilled continuously, as OpenAI), sliding (safe everywhere) or auto.",
-        parse=partial(_one_of, words=_TPM_MODELS),
-        variable="REFINERY_TPM_MODEL",
-        default="auto",
+        "tpm_model",
+        "How the service counts: bucket (refilled continuously, as OpenAI), sliding (safe everywhere) or auto.",
+        _one_of("auto", "sliding", "bucket"),
+        "auto",
     ),
     Option(
-        name="budget_url",
-        help="Where the budget is kept: file (one machine), or redis://... for several; see share-the-budget.",
-        parse=_budget_url,
-        variable="REFINERY_BUDGET_URL",
-        default="file",
+        "budget_url",
+        "Where the budget is kept: file (one machine), or redis://... for several; see share-the-budget.",
+        _budget_url,
+        "file",
     ),
     Option(
-        name="reserves_output",
-        help="Whether the service counts the whole permitted output when a request arrives: true, false or auto.",
-        parse=_switch_or_auto,
-        variable="REFINERY_RESERVES_OUTPUT",
-        default="auto",
+        "reserves_output",
+        "Whether the service counts the whole permitted output when a request arrives: true, false or auto.",
+        lambda text: None if text == "auto" else _switch(text),
+        "auto",
+    ),
+    Option("disable_chunking", "Read the whole trace in one stage-1 call, whatever its size.", _switch, "off"),
+    Option("group_size_runs", "Runs in a group, instead of groups by tokens.", _count, "by tokens"),
+    Option("group_tokens", "Tokens in a group at most.", _count, "what fits the limit, 20000 at most", metavar="N"),
+    Option(
+        "max_num_results",
+        "Results of a file search at most, 1 to 50; a stage after the first takes no more than 3.",
+        partial(_bounded, least=1, most=50),
+        "what covers the group",
     ),
     Option(
-        name="disable_chunking",
-        help="Read the whole trace in one stage-1 call, whatever its size.",
-        parse=_switch,
-        variable="REFINERY_DISABLE_CHUNKING",
-        default="off",
+        "max_output_tokens_stage1",
+        "Output tokens of a stage-1 answer at most.",
+        partial(_bounded, least=16),
+        "sized to the group",
     ),
     Option(
-        name="group_size_runs",
-        help="Runs in a group, instead of groups by tokens.",
-        parse=_whole,
-        variable="REFINERY_GROUP_SIZE_RUNS",
-        default="by tokens",
+        "max_output_tokens_other", "Output tokens of any other answer at most.", partial(_bounded, least=16), "1200"
     ),
     Option(
-        name="group_tokens",
-        help="Tokens in a group at most.",
-        parse=_whole,
-        flag="--refinery-group-tokens",
-        metavar="N",
-        variable="REFINERY_GROUP_TOKENS",
-        default="what fits the limit, 20000 at most",
+        "inter_group_sleep_s",
+        "Seconds between two groups, which are then read one after the other.",
+        _seconds,
+        "0: the budget paces",
     ),
     Option(
-        name="max_num_results",
-        help="Results of a file search at most, 1 to 50; a stage after the first takes no more than 3.",
-        parse=partial(_whole, most=_MOST_RESULTS),
-        variable="REFINERY_MAX_NUM_RESULTS",
-        default="what covers the group",
-    ),
-    Option(
-        name="max_output_tokens_stage1",
-        help="Output tokens of a stage-1 answer at most.",
-        parse=partial(_whole, least=_LEAST_OUTPUT_TOKENS),
-        variable="REFINERY_MAX_OUTPUT_TOKENS_STAGE1",
-        default="sized to the group",
-    ),
-    Option(
-        name="max_output_tokens_other",
-        help="Output tokens of any other answer at most.",
-        parse=partial(_whole, least=_LEAST_OUTPUT_TOKENS),
-        variable="REFINERY_MAX_OUTPUT_TOKENS_OTHER",
-        default="1200",
-    ),
-    Option(
-        name="inter_group_sleep_s",
-        help="Seconds between two groups, which are then read one after the other.",
-        parse=partial(_number, what="number of seconds"),
-        variable="REFINERY_INTER_GROUP_SLEEP_S",
-        default="0: the budget paces",
-    ),
-    Option(
-        name="temperature",
-        help="How freely the model answers, 0 to 2; not sent to models that refuse it.",
-        parse=partial(_number, most=_HIGHEST_TEMPERATURE),
-        variable="REFINERY_TEMPERATURE",
-        default="0.2",
+        "temperature",
+        "How freely the model answers, 0 to 2; not sent to models that refuse it.",
+        partial(_bounded, kind=float, what="number", most=2),
+        "0.2",
     ),
 )
 
