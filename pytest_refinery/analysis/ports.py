@@ -332,10 +332,6 @@ class Lease(Protocol):
         """Say what the request really cost, input and output together; 0 for one that was refused."""
         ...
 
-    def cancel(self) -> None:
-        """Give everything back: the request was never sent."""
-        ...
-
 
 @dataclass(frozen=True)
 class Spending:
@@ -411,10 +407,6 @@ class TokenBudget(Protocol):
 
     def foreseen_wait(self, tokens: int) -> float:
         """Return in how many seconds ``tokens`` more could all have been granted, after what has begun or waits now."""
-        ...
-
-    def limited(self, retry_after: float) -> None:
-        """Hold every process back for so many seconds: the service refused a request."""
         ...
 
     def refused(self, headers: Mapping[str, str], message: str, *, code: str = "", attempt: int = 0) -> float | None:

@@ -73,10 +73,6 @@ class SessionTokenCap:
         """Return the seconds that the other budget foresees."""
         return self._budget.foreseen_wait(tokens)
 
-    def limited(self, retry_after: float) -> None:
-        """Hold every process back for so many seconds."""
-        self._budget.limited(retry_after)
-
     def refused(self, headers: Mapping[str, str], message: str, *, code: str = "", attempt: int = 0) -> float | None:
         """Take note of a 429."""
         return self._budget.refused(headers, message, code=code, attempt=attempt)
@@ -101,10 +97,6 @@ class _CountedLease:
     def settle(self, tokens: int) -> None:
         self._used.add(tokens - self._reserved)
         self._lease.settle(tokens)
-
-    def cancel(self) -> None:
-        self._used.add(-self._reserved)
-        self._lease.cancel()
 
 
 class _Used:

@@ -52,10 +52,6 @@ class GrantedLease:
         self._ledger.settle(self._request_id, tokens)
         self._meter(tokens)
 
-    def cancel(self) -> None:
-        """Give everything back: the request was never sent."""
-        self._ledger.withdraw(self._request_id)
-
 
 class SharedBudget:
     """The port ``TokenBudget`` over a ledger.
@@ -136,10 +132,6 @@ class SharedBudget:
     def foreseen_wait(self, tokens: int) -> float:
         """Return in how many seconds ``tokens`` more could all have been granted, after what has begun or waits now."""
         return _foreseen_wait(self._ledger.status(), tokens)
-
-    def limited(self, retry_after: float) -> None:
-        """Hold every process back for so many seconds: the service refused a request."""
-        self._ledger.limited(retry_after)
 
     def refused(self, headers: Mapping[str, str], message: str, *, code: str = "", attempt: int = 0) -> float | None:
         """Take note of a 429; return the seconds that all now hold back, or ``None`` where no retry can help."""

@@ -25,9 +25,6 @@ class UnmeteredLease:
     def settle(self, tokens: int) -> None:
         """Take no note of it."""
 
-    def cancel(self) -> None:
-        """Take no note of it."""
-
 
 class UnmeteredBudget:
     """The port ``TokenBudget`` without a ledger.
@@ -70,9 +67,6 @@ class UnmeteredBudget:
     def foreseen_wait(self, tokens: int) -> float:  # noqa: ARG002  (the port's)
         """Return 0 seconds."""
         return 0.0
-
-    def limited(self, retry_after: float) -> None:
-        """Take no note of it."""
 
     def refused(
         self,

@@ -124,21 +124,6 @@ class Bucket:
         self.at = at
 
 
-class Unlimited:
-    """No limit at all."""
-
-    def used(self, at: float) -> float:  # noqa: ARG002  (as Meter)
-        """Return 0."""
-        return 0.0
-
-    def earliest(self, amount: float, *, not_before: float) -> float:  # noqa: ARG002  (as Meter)
-        """Return ``not_before``."""
-        return not_before
-
-    def charge(self, amount: float, at: float) -> None:
-        """Forget it."""
-
-
 def book(meters: Iterable[tuple[Meter, float]], *, not_before: float) -> float:
     """Charge each meter its amount at the first time that suits them all; return that time."""
     wanted = tuple(meters)

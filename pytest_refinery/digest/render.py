@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pytest_refinery.digest import lines, reading, tokens
@@ -72,22 +70,6 @@ class Digest:
     def tokens(self) -> int:
         """The estimate for the whole rendering."""
         return tokens.estimate(self.header) + sum(entry.tokens + 1 for entry in self.entries)
-
-    def run_id(self, number: int) -> str | None:
-        """Return the id of run ``#number``, ``None`` where there is no such run."""
-        return self.entries[number - 1].run_id if 0 < number <= len(self.entries) else None
-
-    def run_of_line(self, line: int) -> str | None:
-        """Return the id of the run that the 1-based ``line`` of the text belongs to; ``None`` in the header."""
-        place = bisect_right(self._starts, line) - 1
-        is_inside = place >= 0 and line < self._starts[-1]
-        return self.entries[place].run_id if is_inside else None
-
-    @cached_property
-    def _starts(self) -> list[int]:
-        """The line on which each entry starts, and the one after the last."""
-        heights = (entry.text.count("\n") + 1 for entry in self.entries)
-        return list(accumulate(heights, initial=self.header.count("\n") + 2))
 
 
 def digest(trace: Trace) -> Digest:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -61,10 +61,6 @@ class Conversation:
 
     steps: tuple[Step, ...]
     system: tuple[str, ...] = ()
-
-    def backwards(self, step: Step) -> Iterator[Step]:
-        """Yield the steps before ``step``, the nearest first."""
-        return (self.steps[index] for index in range(step.number - 2, -1, -1))
 
     def following(self, step: Step) -> Step | None:
         """Return the step after ``step``."""

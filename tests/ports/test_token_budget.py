@@ -107,9 +107,9 @@ def test_a_bucket_is_refilled_all_the_time(make: Make, clock: FakeClock) -> None
     assert budget.reserve(500).seconds_waited == pytest.approx(30.0, abs=0.002)
 
 
-def test_what_is_settled_for_less_or_cancelled_is_free_again(budget: TokenBudget, clock: FakeClock) -> None:
+def test_what_is_settled_for_less_is_free_again(budget: TokenBudget, clock: FakeClock) -> None:
     budget.reserve(1000).settle(300)
-    budget.reserve(700).cancel()
+    budget.reserve(700).settle(0)
     budget.reserve(700)
     assert clock.slept == []
 

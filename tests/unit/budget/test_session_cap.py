@@ -29,7 +29,7 @@ def test_what_goes_above_the_ceiling_is_refused_and_not_booked() -> None:
 def test_what_was_reserved_and_not_used_is_given_back() -> None:
     budget = SessionTokenCap(RecordingBudget(), 1_000)
     budget.reserve(900).settle(100)
-    budget.reserve(900).cancel()
+    budget.reserve(900).settle(0)
     budget.reserve(900)
     with pytest.raises(CeilingReachedError):
         budget.reserve(1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.budget.window import Bucket, Meter, SlidingMinute, Unlimited, book
+from pytest_refinery.budget.window import Bucket, Meter, SlidingMinute, book
 
 MINUTE = 60.0
 LIMIT = 1000
@@ -101,10 +101,3 @@ def test_a_request_starts_when_every_limit_lets_it() -> None:
     requests = SlidingMinute(1, MINUTE, [(30.0, 1)])
     assert book([(tokens, 10), (requests, 1)], not_before=31.0) == 90.0
     assert (tokens.used(90.0), requests.used(90.0)) == (10, 1)
-
-
-def test_where_there_is_no_limit_nothing_is_used() -> None:
-    meter = Unlimited()
-    meter.charge(10**9, 0.0)
-    assert meter.used(0.0) == 0.0
-    assert meter.earliest(10**9, not_before=3.0) == 3.0

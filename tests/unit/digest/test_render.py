@@ -112,22 +112,6 @@ def test_nothing_is_said_to_be_left_out_where_nothing_is() -> None:
     assert digest(trace).text.endswith("\nLeft out: nothing.\n#1 message Ann out m1\nm1 user Ann: Hello")
 
 
-def test_every_line_leads_back_to_its_run() -> None:
-    digested = digest(AGENT)
-    found = [digested.run_of_line(number) for number, _ in enumerate(digested.text.split("\n"), start=1)]
-    expected: list[str | None] = [None] * 3
-    for entry in digested.entries:
-        expected += [entry.run_id] * len(entry.text.split("\n"))
-    assert found == expected
-    assert digested.run_of_line(0) is None
-    assert digested.run_of_line(len(found) + 1) is None
-
-
-def test_numbers_of_runs_lead_back_to_ids() -> None:
-    digested = digest(AGENT)
-    assert [digested.run_id(number) for number in range(7)] == [None, "id-1", "id-2", "id-3", "id-4", "id-5", None]
-
-
 def test_entries_know_what_they_show_and_refer_to() -> None:
     entries = digest(AGENT).entries
     assert [entry.shows for entry in entries] == [(1,), (2, 3), (4,), (5,), (6,)]

@@ -197,7 +197,6 @@ def test_whom_a_speaker_addresses_is_a_note() -> None:
 def test_steps_are_numbered_and_know_their_neighbours() -> None:
     found = read(*NESTED)
     assert [step.number for step in found.steps] == [1, 2, 3, 4]
-    assert [step.number for step in found.backwards(found.steps[2])] == [2, 1]
     assert found.following(found.steps[2]) is found.steps[3]
     assert found.following(found.steps[3]) is None
 

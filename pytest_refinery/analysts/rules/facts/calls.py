@@ -40,11 +40,6 @@ class Effect(IntEnum):
         """Whether something speaks for a change."""
         return self >= Effect.HINTED
 
-    @property
-    def is_sure(self) -> bool:
-        """Whether more than a name speaks for it."""
-        return self >= Effect.DESCRIBED
-
 
 @dataclass(frozen=True)
 class Call:

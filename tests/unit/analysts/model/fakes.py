@@ -71,9 +71,6 @@ class RecordingLease:
     def settle(self, tokens: int) -> None:
         self.settled.append(tokens)
 
-    def cancel(self) -> None:
-        self.settled.append(-1)
-
 
 @dataclass
 class RecordingBudget:
@@ -107,9 +104,6 @@ class RecordingBudget:
 
     def foreseen_wait(self, tokens: int) -> float:
         return 0.0
-
-    def limited(self, retry_after: float) -> None:
-        raise AssertionError
 
     def refused(self, headers: Mapping[str, str], message: str, *, code: str = "", attempt: int = 0) -> float | None:
         self.refusals.append((message, attempt))

@@ -145,7 +145,6 @@ def test_effects_are_learned_from_records_and_a_name_is_only_a_hint() -> None:
         "estimate_payout": Effect.READS,
         "payout": Effect.UNKNOWN,
     }
-    assert not Effect.HINTED.is_sure
 
 
 @pytest.mark.parametrize(
