@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import pytest_refinery
+from tests.runners import RUNNERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +28,6 @@ settings.register_profile("explore", deadline=None, suppress_health_check=[Healt
 settings.register_profile("steady", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("steady")
 
-_RUNNERS = {"plain": ("-p", "no:xdist"), "n0": ("-n0",), "n2": ("-n2",)}
 _LEAKING = ("REFINERY", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "OTEL_", "CI", "GITHUB_", "BUILD_NUMBER", "COLUMNS")
 # Installed for tests that ask for them: randomly shuffles, langsmith's plugin and respx load clients in every run.
 _WITHOUT_OTHERS = "-p no:randomly -p no:langsmith_plugin -p no:recording -p no:respx -p no:socket"
@@ -50,11 +50,10 @@ class NetworkUsedError(RuntimeError):
     """A test tried to leave the machine."""
 
 
-@pytest.fixture(params=list(_RUNNERS.values()), ids=list(_RUNNERS))
+@pytest.fixture(params=["plain", "sent"])
 def plugin_args(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """Arguments of a pytest run: without xdist, with xdist switched off, with two workers."""
-    args: tuple[str, ...] = request.param
-    return args
+    """Arguments of a pytest run, by default alone and with reports as they arrive from a worker."""
+    return RUNNERS[request.param]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -10,6 +10,7 @@ import pytest
 
 from tests import traced_agents
 from tests.openai_server import OpenAIServer
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,7 @@ def test_the_recorded_question_is_asked_anew_and_the_new_answer_checked(run: Run
     assert [trial["outcome"] for trial in item["agent"]["trials"]] == ["passed"]
 
 
+@WITH_WORKERS
 def test_a_failure_is_diagnosed_on_the_new_trace(run: Run, shop: Path) -> None:
     write(shop, '    inputs: {question: "Where is it?"}\n    checks: [{output: {contains: please}}]\n')
     result = run()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.runners import WITH_WORKERS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -55,6 +57,7 @@ def test_an_analyst_that_raises_is_said(run: Run, suite: Path) -> None:
     )
 
 
+@WITH_WORKERS
 def test_an_analyst_that_hangs_is_left_behind(run: Run, suite: Path) -> None:
     plant(suite, CONCLUDE, "threading.Event().wait()")
     result = run("--refinery-analyst", "odd", "--refinery-timeout", "0.5")
@@ -67,6 +70,7 @@ def test_an_analyst_that_hangs_is_left_behind(run: Run, suite: Path) -> None:
     )
 
 
+@WITH_WORKERS
 def test_a_test_timeout_in_the_middle_of_a_diagnosis_shows_what_there_is(run: Run, suite: Path) -> None:
     # The signal that pytest-timeout waits for, at an instant that no busy machine can move.
     plant(suite, CONCLUDE, "import os, signal; os.kill(os.getpid(), signal.SIGALRM); threading.Event().wait()")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.conftest import EXPECTATIONS
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +83,7 @@ def test_a_summary_that_cannot_be_written_is_a_warning(
 
 
 @pytest.mark.usefixtures("on_github")
+@WITH_WORKERS
 def test_failures_are_annotated_at_the_line_of_their_expectation(run: Run, suite: Path) -> None:
     failed, undecided = commands(run())
     assert failed.startswith(

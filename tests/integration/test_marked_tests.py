@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.conftest import unwrapped
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ def bare_suite(suite: Path) -> Path:
     return suite
 
 
+@WITH_WORKERS
 def test_a_failing_test_is_diagnosed_from_the_trace_it_loaded(run: Run, bare_suite: Path) -> None:
     (bare_suite / "test_memory.py").write_text(LOADED, encoding="utf-8")
     result = run("--refinery-report", "out")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.runners import WITH_WORKERS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -110,6 +112,7 @@ def test_without_diagnoses_expectations_are_only_checked(
     result.stdout.fnmatch_lines(["output.not_contains in run assistant (2)"])
 
 
+@WITH_WORKERS
 def test_a_limit_of_diagnoses_holds_over_all_workers(
     pytester: pytest.Pytester, suite: Path, plugin_args: tuple[str, ...]
 ) -> None:

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.runners import WITH_WORKERS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -177,6 +179,7 @@ def test_unittest_tests_have_the_outcome_that_pytest_says(pytester: pytest.Pytes
     assert {name for name, item in found.items() if item["diagnosis"]} == {"test_fails", "test_parts"}
 
 
+@WITH_WORKERS
 def test_a_failed_subtest_fails_its_test(pytester: pytest.Pytester, plugin_args: tuple[str, ...]) -> None:
     pytester.makepyfile(
         HEAD + "@pytest.mark.refinery(expect='parts')\n"

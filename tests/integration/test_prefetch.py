@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.conftest import CASH_SWEEP
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +82,7 @@ def test_the_traces_of_the_next_items_are_fetched_at_once(
     assert len(fetched(pytester)) == 8
 
 
+@WITH_WORKERS
 def test_reports_are_the_same_as_one_after_the_other(
     pytester: pytest.Pytester, write: Callable[..., None], run: Callable[..., pytest.RunResult]
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.conftest import PROMISE
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ def test_the_page_is_the_same_however_the_suite_runs(pytester: pytest.Pytester, 
     assert len(found) == 1
 
 
+@WITH_WORKERS
 def test_a_failed_item_brings_the_picture_of_its_trace_and_nobody_else_does(run: Run, suite: Path) -> None:
     result = run("--refinery-report", "out")
     result.stdout.fnmatch_lines(["*written*index.html"])

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.runners import WITH_WORKERS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -35,6 +37,7 @@ def read_report(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("suite")
+@WITH_WORKERS
 def test_each_expectation_is_an_item_with_its_own_outcome(run: Run) -> None:
     run().assert_outcomes(**OUTCOMES)
 
@@ -86,6 +89,7 @@ def test_report_files_hold_the_same_however_the_suite_runs(pytester: pytest.Pyte
     assert reports[0] == reports[1] == reports[2]
 
 
+@WITH_WORKERS
 def test_report_json_has_an_entry_for_every_expectation(run: Run, suite: Path) -> None:
     run("--refinery-report", "out")
     report = read_report(suite / "out")
@@ -140,6 +144,7 @@ def test_a_line_for_each_failure_names_the_line_of_the_expectation(pytester: pyt
 
 
 @pytest.mark.usefixtures("suite")
+@WITH_WORKERS
 def test_on_ci_the_text_is_whole_and_stands_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
     result = run()
@@ -225,6 +230,7 @@ def test_other_yaml_is_never_collected(pytester: pytest.Pytester, suite: Path) -
 
 
 @pytest.mark.usefixtures("suite")
+@WITH_WORKERS
 def test_a_rerun_is_judged_anew_and_its_last_attempt_is_reported(run: Run, suite: Path) -> None:
     result = run("--reruns", "2", "--refinery-report", "out", "--junitxml", "junit.xml")
     assert result.parseoutcomes()["rerun"] == 4
@@ -263,6 +269,7 @@ def test_tags_may_skip_and_expect_failures(pytester: pytest.Pytester, suite: Pat
     assert {item["outcome"] for item in read_report(suite / "out")["expectations"]} == {"skipped"}
 
 
+@WITH_WORKERS
 def test_a_file_with_problems_is_one_collection_error_and_the_rest_runs(run: Run, suite: Path) -> None:
     (suite / "bad.refinery.yaml").write_text(
         "trace: traces/sweep.json\nexpectations:\n  - expct: x\n  - expect: y\n    checks: [{output: {match: z}}]\n",

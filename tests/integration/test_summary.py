@@ -11,6 +11,7 @@ import pytest
 
 from pytest_refinery import shared_file
 from tests.integration.conftest import CASH_SWEEP, EXPECTATIONS
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,7 @@ def test_a_first_run_is_compared_with_nothing(run: Run) -> None:
     result.stdout.no_fnmatch_line("*known*)")
 
 
+@WITH_WORKERS
 def test_a_cause_that_was_there_in_the_last_run_is_marked_as_known(run: Run, suite: Path) -> None:
     run("-p", "no:terminal")
     result = run("--refinery-report", "out")

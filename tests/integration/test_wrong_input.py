@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.conftest import unwrapped
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,6 +121,7 @@ expectations:
     result.stdout.fnmatch_lines(["*the client was not greeted*"])
 
 
+@WITH_WORKERS
 def test_checks_of_a_conftest_are_known_by_name(run: Run, suite: Path) -> None:
     (suite / "conftest.py").write_text(
         """\

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.cassettes.conftest import cassettes_in, items_of, report_without_times
 from tests.openai_server import faults
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ def test_a_verdict_that_the_cassette_does_not_hold_is_an_error_that_says_what_di
     assert f"pytest --refinery --refinery-record=all {JUDGED}" in shown
 
 
+@WITH_WORKERS
 def test_a_diagnosis_that_the_cassette_does_not_hold_leaves_the_item_failed_and_says_why(
     suite: Path, record: Run, replay: Run, plugin_args: tuple[str, ...]
 ) -> None:

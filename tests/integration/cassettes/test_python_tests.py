@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from tests.integration.cassettes.conftest import cassettes_in, items_of
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ def folded(result: pytest.RunResult) -> str:
     return " ".join(result.stdout.str().split())
 
 
+@WITH_WORKERS
 def test_requests_of_a_marked_test_and_of_its_own_fixtures_are_recorded_and_replayed(
     write: Write, suite: Path, record: Run, replay: Run, server: OpenAIServer, plugin_args: tuple[str, ...]
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tests.integration.cassettes.conftest import cassettes_in, items_of, report_without_times
 from tests.integration.openai.conftest import KEY
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Run: TypeAlias = "Callable[..., pytest.RunResult]"
 
 
+@WITH_WORKERS
 def test_what_was_recorded_replays_without_key_and_service_and_gives_the_same_report(
     suite: Path, record: Run, replay: Run, server: OpenAIServer, plugin_args: tuple[str, ...]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.langsmith_server import KEY, faults, traces
+from tests.runners import WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,7 @@ def test_a_shared_trace_needs_no_key(
     run().assert_outcomes(passed=1)
 
 
+@WITH_WORKERS
 def test_workers_and_later_runs_fetch_a_trace_once(server: LangSmithServer, expect: Expect, run: Run) -> None:
     kept = server.store.add(traces.made(5))
     expect(**{f"number_{number}": kept for number in range(8)})
