@@ -173,6 +173,13 @@ class Coverage(_Strict):
     missing_run_ids: tuple[str, ...] = ()
 
 
+class Trials(_Strict):
+    """How many of some trials met the expectation."""
+
+    passed: int
+    trials: int
+
+
 class StageReport(_Strict):
     """What one stage cost.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import TypeAlias
 
-from pytest_refinery.analysis.schemas import Confidence
+from pytest_refinery.analysis import statistics
+from pytest_refinery.analysis.schemas import Confidence, Trials
 
 Precision: TypeAlias = Mapping[str, Mapping[str, tuple[int, int]]]
 """For each rule and data set: how often its step was the right one, of how often it was named as the cause."""
@@ -43,13 +43,10 @@ def of(rule: str, precision: Precision, *, is_team: bool, is_led: bool = False) 
     basis = f"The rule {rule} named the right step in {right} of {fired} measured cases {among}."
     is_even = all(right >= _EVERYWHERE * fired for right, fired in counts if fired >= _ENOUGH_FOR_MEDIUM)
     may_be_high = not is_led and rule not in _NEVER_HIGH and is_even
-    if may_be_high and _lower_bound(right, fired) >= _HIGH and fired >= _ENOUGH_FOR_HIGH:
+    if (
+        may_be_high
+        and statistics.interval(Trials(passed=right, trials=fired), _NORMAL_QUANTILE)[0] >= _HIGH
+        and fired >= _ENOUGH_FOR_HIGH
+    ):
         return Confidence.HIGH, basis
     return (Confidence.MEDIUM if right >= _MEDIUM * fired else Confidence.LOW), basis
-
-
-def _lower_bound(right: int, fired: int) -> float:
-    """Return the lower end of the Wilson score interval of a share (Wilson 1927)."""
-    share, spread = right / fired, _NORMAL_QUANTILE**2 / fired
-    half = math.sqrt(spread * share * (1 - share) + spread**2 / 4)
-    return (share + spread / 2 - half) / (1 + spread)
