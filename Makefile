@@ -18,7 +18,7 @@ demo: $(VENV)/.package ## run the examples: some of their expectations fail on p
 	@$(PYTEST) --refinery examples/support_agent $(ARGS); code=$$?; test $$code -le 1 || exit $$code
 	@echo "The expectations that failed above are meant to fail: they show what a diagnosis looks like."
 
-record: $(VENV)/.tests ## record the cassettes of the examples anew, against a service on this machine
+record: $(VENV)/.tests ## record the cassettes of the examples again, against a service on this machine
 	@$(BIN)/python -m examples.support_agent.record_cassettes
 
 test: $(VENV)/.tests ## run the whole test suite
@@ -43,11 +43,11 @@ imports: $(VENV)/.dev ## who may import whom
 coverage: $(VENV)/.tests ## the test suite with the branches it misses
 	@$(PYTEST) -n auto --cov --cov-report=term-missing $(ARGS)
 
-docs: $(VENV)/.package ## write the generated pages anew
+docs: $(VENV)/.package ## write the generated pages again
 	$(BIN)/python docs/generate_options.py
 	$(BIN)/python docs/generate_report_json.py
 
-bench: $(VENV)/.bench ## measure anew what benchmarks/results holds
+bench: $(VENV)/.bench ## measure again what benchmarks/results holds
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.digest --data $(DATA)
 	$(BIN)/python -m benchmarks.scale --data $(DATA)

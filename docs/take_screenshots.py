@@ -1,4 +1,4 @@
-"""Takes the pictures of the report page anew: ``python docs/take_screenshots.py``; needs Chromium on the path."""
+"""Takes the pictures of the report page again: ``python docs/take_screenshots.py``; needs Chromium on the path."""
 
 from __future__ import annotations
 

@@ -155,15 +155,15 @@ def _new(given: argparse.Namespace) -> None:
     here, folder = Path.cwd(), Path(given.folder)
     name = _free_name(folder, loader.slug(given.name or given.expect))
     trace, file, content = _trace_of(given, here, folder / "traces" / name)
-    told = prompts.extract(trace)
-    with_prompts = prompt_versions.written(told, list(prompt_files.in_repository(here)))
+    found = prompts.extract(trace)
+    with_prompts = prompt_versions.written(found, list(prompt_files.in_repository(here)))
     draft = drafting.Draft(
         id=name,
         expect=given.expect,
         business_context=given.because,
         trace=_relative(file, folder),
         prompt_files=tuple(_relative(here / prompt.path, folder) for prompt in with_prompts),
-        told=told,
+        trace_prompts=found,
         suggestions=suggestions.suggest(trace, expect=given.expect),
     )
     path, text = folder / f"{name}.refinery.yaml", drafting.text(draft)
@@ -244,7 +244,7 @@ def _capture(given: argparse.Namespace) -> None:
     call = wiring.build_agent(given.agent, import_from=[Path.cwd()]).call(inputs)
     recorder, raised = Recorder(given.agent, source=f"agent {given.agent}"), ""
     try:
-        with recorder.listening(wiring.build_listeners(), inputs=inputs) as root:
+        with recorder.capturing(wiring.build_captures(), inputs=inputs) as root:
             root.outputs = call()
     except Exception as error:  # noqa: BLE001  (whatever an agent raises is in its trace)
         raised = f"; the agent raised {type(error).__name__}: {error}"

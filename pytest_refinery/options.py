@@ -226,7 +226,7 @@ OPTIONS = (
     ),
     Option(
         "agent",
-        "The agent that is run anew for expectations that name none: package.module:callable.",
+        "The agent to re-run for expectations that name none: package.module:callable.",
         _callable,
         "none: the recorded trace is judged",
         has_variable=False,

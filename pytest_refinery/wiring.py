@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pytest_refinery.scrubbing.scrubber import Scrubber
     from pytest_refinery.sources.capture import Agent
     from pytest_refinery.sources.langsmith import Account, HttpTransport, LangSmith
-    from pytest_refinery.traces.listening import Listener
+    from pytest_refinery.traces.capture import TraceCapture
     from pytest_refinery.traces.model import Trace
     from pytest_refinery.traces.source import TraceSource
 
@@ -259,7 +259,7 @@ class _RecordingServices(Services):
         self._tape.metadata = _recording_metadata_of(self.analyst, self._shared_budget)
 
     def _own_analyst(self) -> Analyst | PreparingAnalyst:
-        index = partial(_store_index, begins_anew=True)
+        index = partial(_store_index, starts_empty=True)
         return _build_analyst(self._settings, self._hooks, self._shared_budget, index)
 
     def _build_source(self) -> TraceSource:
@@ -441,13 +441,13 @@ def build_stale_resources() -> StaleResources:
     return StaleResources(_service(), _store_index())
 
 
-def _store_index(*, begins_anew: bool = False) -> StoreIndex:
+def _store_index(*, starts_empty: bool = False) -> StoreIndex:
     from pytest_refinery.analysts.model.store_index import StoreIndex
     from pytest_refinery.budget import locations
 
     account = _account(model="")
     folder = locations.state_file(account, os.environ).parent / f"stores-{account}"
-    return StoreIndex(folder, begins_anew=begins_anew)
+    return StoreIndex(folder, starts_empty=starts_empty)
 
 
 def _account(*, model: str) -> str:
@@ -614,13 +614,13 @@ def build_agent(target: str, *, import_from: Sequence[Path]) -> Agent:
     return capture.load(target, import_from=import_from)
 
 
-def build_listeners() -> tuple[Listener, ...]:
-    """Return what hears the tracing of the libraries that are installed, for one call of an agent.
+def build_captures() -> tuple[TraceCapture, ...]:
+    """Return what captures the tracing of the libraries that are installed, for one call of an agent.
 
     Raises:
-        AgentError: An installed library is too old to be heard; it might send what an agent does.
+        AgentError: An installed library is too old to be captured; it might send what an agent does.
     """
-    found: list[Listener] = []
+    found: list[TraceCapture] = []
     try:
         if find_spec("langsmith"):
             from pytest_refinery.sources.capture import LangSmithTracing

@@ -1,4 +1,4 @@
-"""Records the cassettes of the judged expectations anew: ``python -m examples.support_agent.record_cassettes``.
+"""Records the cassettes of the judged expectations again: ``python -m examples.support_agent.record_cassettes``.
 
 The answers are those of a service on this machine that has them written down below, not of a model: the example shows
 what a recording is, not how well a model judges. With a key of your own, a model answers::

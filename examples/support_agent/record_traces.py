@@ -1,4 +1,4 @@
-"""Records the traces in ``traces/`` anew, with the real LangSmith client.
+"""Records the traces in ``traces/`` again, with the real LangSmith client.
 
 Run from the root of the repository, in an environment of its own (installing ``langsmith`` adds a
 pytest plugin to whatever environment it is in)::

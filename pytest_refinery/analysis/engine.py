@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_refinery.analysis.composition import Composer
 from pytest_refinery.analysis.diagnosis_job import TimedJob
 from pytest_refinery.analysis.ports import PreparingAnalyst
-from pytest_refinery.analysis.stages import Stages, nobody_watches
+from pytest_refinery.analysis.stages import Stages, no_progress
 from pytest_refinery.digest import grouping, render
 from pytest_refinery.errors import AnalysisError
 
@@ -56,7 +56,7 @@ class Engine:
         limits: Limits,
         *,
         fallback: Analyst | None = None,
-        watch: Callable[[str], None] = nobody_watches,
+        watch: Callable[[str], None] = no_progress,
     ) -> None:
         self._analyst = analyst
         self._limits = limits

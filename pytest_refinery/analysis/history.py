@@ -1,7 +1,7 @@
 """What an earlier run found, and what of it is still there. Pure: files and caches are others' job.
 
 A failure is known where the earlier run had one of the same kind and the same words for its cause, or where the same
-expectation failed for the same kind of reason in a run of the same name: a model words a cause anew each time.
+expectation failed for the same kind of reason in a run of the same name: a model words a cause again each time.
 """
 
 from __future__ import annotations

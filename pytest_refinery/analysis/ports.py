@@ -283,7 +283,7 @@ class SharedCause:
 
 @dataclass(frozen=True)
 class FailureSummary:
-    """What a summariser says of the failures of a session.
+    """What a summarizer says of the failures of a session.
 
     Attributes:
         summary: A few sentences for somebody who reads nothing else.
@@ -294,7 +294,7 @@ class FailureSummary:
 
 
 @runtime_checkable
-class Summariser(Protocol):
+class FailureSummarizer(Protocol):
     """Says what the failures of a session have in common; an analyst that can do it is asked at the end of a run."""
 
     @property
@@ -307,7 +307,7 @@ class Summariser(Protocol):
         """A text that differs wherever its answers to the same failures might."""
         ...
 
-    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> FailureSummary:
+    def summarize(self, failures: Sequence[ItemRecord], job: Job) -> FailureSummary:
         """Return what the diagnosed ``failures`` of a session have in common.
 
         Raises:

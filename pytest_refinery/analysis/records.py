@@ -33,7 +33,7 @@ class ExpectationRecord(Frozen):
 
 
 class TraceRecord(Frozen):
-    """The trace that was judged; ``is_anew`` where an agent was run for it, instead of one recorded before."""
+    """The trace that was judged; ``is_rerun`` where an agent was run for it, instead of one recorded before."""
 
     id: str
     name: str
@@ -41,7 +41,7 @@ class TraceRecord(Frozen):
     format: str
     runs: int
     notes: tuple[str, ...] = ()
-    is_anew: bool = False
+    is_rerun: bool = False
 
 
 class CheckRecord(Frozen):
@@ -95,7 +95,7 @@ class TrialRecord(Frozen):
 
 
 class AgentRecord(Frozen):
-    """The agent that was run anew, and each of its trials.
+    """The agent that was re-run, and each of its trials.
 
     Attributes:
         target: ``package.module:callable``.
@@ -126,7 +126,7 @@ class PlanRecord(Frozen):
 class ItemRecord(Frozen):
     """One item: ``error`` says why there is no verdict, or no (whole) diagnosis; ``plan`` what it would cost.
 
-    Where an agent was run anew, trace, checks, judge and diagnosis are those of one of its trials.
+    Where an agent was re-run, trace, checks, judge and diagnosis are those of one of its trials.
 
     ``is_known`` says whether an earlier run had a failure of the same cause, ``None`` where nothing is compared.
     """

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_refinery.analysis.diagnosis_job import TimedJob
-    from pytest_refinery.analysis.ports import FailureSummary, SharedCause, Summariser
+    from pytest_refinery.analysis.ports import FailureSummarizer, FailureSummary, SharedCause
     from pytest_refinery.analysis.records import ItemRecord
 
 FEWEST = 2
 """Of fewer failures a summary would only say what their diagnoses say."""
 
 
-def ask(summariser: Summariser, failures: Sequence[ItemRecord], job: TimedJob) -> SummaryResult:
+def ask(summarizer: FailureSummarizer, failures: Sequence[ItemRecord], job: TimedJob) -> SummaryResult:
     """Ask what the ``failures`` have in common; no answer in time is one that does not come."""
     started = job.clock()
     try:
         ((_, answer),) = run_all(
-            [lambda: summariser.summarise(failures, job)], workers=1, seconds_left=job.seconds_left
+            [lambda: summarizer.summarize(failures, job)], workers=1, seconds_left=job.seconds_left
         )
     finally:
         # Also after Ctrl-C: a thread that still waits for the budget gives up its place.
@@ -35,7 +35,7 @@ def ask(summariser: Summariser, failures: Sequence[ItemRecord], job: TimedJob) -
     problem = _problem(answer, failures, job)
     found = None if problem or isinstance(answer, Exception) else checked(answer, failures)
     cost = _cost(job, job.clock() - started)
-    return SummaryResult(grouped=found, record=SummaryRecord(model=summariser.model, cost=cost, problem=problem))
+    return SummaryResult(grouped=found, record=SummaryRecord(model=summarizer.model, cost=cost, problem=problem))
 
 
 def _cost(job: TimedJob, seconds: float) -> StageReport:

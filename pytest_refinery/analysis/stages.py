@@ -30,7 +30,7 @@ T = TypeVar("T")
 _GROUPS_AT_ONCE = 8
 
 
-def nobody_watches(_: str) -> None:
+def no_progress(_: str) -> None:
     """Tell nobody."""
 
 
@@ -54,7 +54,7 @@ class Stages:
         groups: Sequence[Group],
         job: TimedJob,
         *,
-        watch: Callable[[str], None] = nobody_watches,
+        watch: Callable[[str], None] = no_progress,
         pause: float = 0.0,
     ) -> None:
         self._analyst = analyst

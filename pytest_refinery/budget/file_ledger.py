@@ -105,7 +105,7 @@ class FileLedger(StateLedger):
     def _looked(self, request: Request) -> QueuePosition | None:
         """Look without the lock; return ``None`` if there is something to do under it.
 
-        The newest slot is not the one that is written next, so whoever reads it has a whole state.
+        The newest slot is not the one that is written next, so a reader has a whole state.
         """
         last = self._looks.get(request.id)
         now = self._clock()
@@ -181,7 +181,7 @@ class FileLedger(StateLedger):
             state = State.decode(written)
             state.number = version.number
             return state
-        # The machine was started anew, so the times in the file mean nothing.
+        # The machine was restarted, so the times in the file mean nothing.
         is_recent = abs(time.time() - written["wall"]) < self._limits.minute
         return State.used_up(self._limits, self._clock()) if is_recent else State()
 

@@ -135,7 +135,7 @@ def load(path: Path) -> tuple[Interaction, ...] | None:
         msg = f"The cassette {path} cannot be read: {error.strerror or error}."
         raise CassetteError(msg) from error
     except UnicodeDecodeError as error:
-        msg = f"The cassette {path} is no text in UTF-8. Take it back from version control, or record it anew."
+        msg = f"The cassette {path} is no text in UTF-8. Take it back from version control, or record it again."
         raise CassetteError(msg) from error
     return _Reading(path, text).interactions()
 
@@ -241,7 +241,7 @@ class _Reading:
         if isinstance(version, int) and version > VERSION:
             msg = (
                 f"The cassette {self.path} has version {version}, and this pytest-refinery reads up to {VERSION}. "
-                f"Upgrade pytest-refinery, or record it anew."
+                f"Upgrade pytest-refinery, or record it again."
             )
             raise CassetteError(msg)
         self._check_end()
@@ -263,7 +263,7 @@ class _Reading:
         return self._error(yaml_text.line_of(self.text, *location), f"{_named(location)}: {why}")
 
     def _error(self, line: int, why: str) -> CassetteError:
-        return CassetteError(f"{self.path}:{line}: {why}. Take it back from version control, or record it anew.")
+        return CassetteError(f"{self.path}:{line}: {why}. Take it back from version control, or record it again.")
 
 
 def _first_problem(error: ValidationError) -> tuple[tuple[str | int, ...], str]:

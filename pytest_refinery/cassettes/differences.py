@@ -25,7 +25,7 @@ def explained(request: Request, recorded: Sequence[Request], *, about: str, path
     if not exists:
         return f"{about}: there is no cassette {path} that could answer {request}. Record it: {command}"
     what = _what(request, recorded, path)
-    return f"{about}: {what} If that was meant to change, record anew: {command}"
+    return f"{about}: {what} If that was meant to change, record again: {command}"
 
 
 def first_difference(recorded: Request, asked: Request) -> str:

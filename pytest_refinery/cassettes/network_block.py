@@ -101,8 +101,8 @@ def _refusal(block: NetworkBlock, place: str | None, wanted: str) -> OfflineErro
     who = place or f"the thread {threading.current_thread().name}"
     sentence = (
         f"{block.about} replays without network (--refinery-record=none), and {who} wanted to {wanted}. Cassettes "
-        "hold what is asked through httpx and httpx2. Ask through one of them and record anew, allow the host with the "
-        "ini key refinery_allowed_hosts, or leave it out in this test."
+        "hold what is asked through httpx and httpx2. Ask through one of them and record again, allow the host with "
+        "the ini key refinery_allowed_hosts, or leave it out in this test."
     )
     if place is not None:
         block.violations.append(sentence)

@@ -31,7 +31,7 @@ class Mode(StrEnum):
     NEW_EPISODES = "new_episodes"
     """What is not in the cassette is sent and added."""
     ALL = "all"
-    """Each is sent, and the cassette made anew."""
+    """Each is sent, and the cassette recorded again."""
 
 
 class Tape:

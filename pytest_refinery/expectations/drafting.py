@@ -37,7 +37,7 @@ class Draft:
     Attributes:
         trace: As the file refers to it.
         prompt_files: Globs of files that have what the agent was told.
-        told: The prompts that the trace has, for the expert to see.
+        trace_prompts: The prompts that the trace has, for the expert to see.
         suggestions: Checks to choose from.
     """
 
@@ -46,7 +46,7 @@ class Draft:
     trace: str
     business_context: str = ""
     prompt_files: tuple[str, ...] = ()
-    told: tuple[Prompt, ...] = ()
+    trace_prompts: tuple[Prompt, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
 
 
@@ -74,7 +74,7 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield from _mapping({"trace": draft.trace})
     if draft.prompt_files:
         yield f"prompts: {yaml_document.flow(list(draft.prompt_files))}"
-    yield from _told(draft.told)
+    yield from _told(draft.trace_prompts)
     yield "expectations:"
     said = {"id": draft.id, "expect": draft.expect, "business_context": draft.business_context}
     yield from _indented(_mapping(said), first="  - ")

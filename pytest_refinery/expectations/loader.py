@@ -100,7 +100,7 @@ def _no_mapping(value: object) -> str:
 
 def _validated(document: Document, *, custom: Collection[str]) -> tuple[ExpectationFile | None, list[Problem]]:
     """Return the file, where it has the right shape, and all that is wrong with it."""
-    # On the values as they are read, so that nobody mends the shape only to learn of these.
+    # On the values as they are read, so that the shape is not corrected only to learn of these.
     problems = [*_without_trace(document), *_repeated_ids(document)]
     try:
         return ExpectationFile.model_validate(document.value, context={"custom": custom}), problems

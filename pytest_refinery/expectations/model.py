@@ -52,7 +52,7 @@ class Expectation(BaseModel):
         trace: The reference as written: a path relative to the file, an id or a URL; ``None`` where the agent is run
             with ``inputs`` of its own.
         project: The LangSmith project that has the trace.
-        agent: ``package.module:callable``, where the agent is run anew.
+        agent: ``package.module:callable``, where the agent is re-run.
         inputs: What the agent is called with, instead of the inputs of the trace's root.
         prompts: Globs of prompt files, relative to the file; the file's own come first.
         evals: Globs of evaluation files, relative to the file; the file's own come first.
@@ -96,7 +96,7 @@ class ExpectationEntry(Shape):
     )
     project: Omittable[TextValue] = Field(default=None, description="The LangSmith project, instead of the file's.")
     agent: Omittable[Callable] = Field(
-        default=None, description="The agent to run anew, instead of the file's: package.module:callable."
+        default=None, description="The agent to re-run, instead of the file's: package.module:callable."
     )
     inputs: Omittable[dict[str, Any]] = Field(
         default=None, description="What the agent is called with, instead of the inputs of the trace."
@@ -128,7 +128,7 @@ class ExpectationFile(Shape):
         default=None, description="The LangSmith project that has the traces; by default LANGSMITH_PROJECT."
     )
     agent: Omittable[Callable] = Field(
-        default=None, description="The agent to run anew, so that its new trace is judged: package.module:callable."
+        default=None, description="The agent to re-run, so that its new trace is judged: package.module:callable."
     )
     inputs: Omittable[dict[str, Any]] = Field(
         default=None, description="What the agent is called with, instead of the inputs of the trace."

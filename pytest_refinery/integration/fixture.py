@@ -63,7 +63,7 @@ class UsedTrace:
         Raises:
             AgentError: An installed library is too old to be kept from sending.
         """
-        return self._recorder.listening(wiring.build_listeners(), name=name, inputs=inputs)
+        return self._recorder.capturing(wiring.build_captures(), name=name, inputs=inputs)
 
     def run(self, name: str, kind: str = RunKind.CHAIN, *, inputs: object = None) -> AbstractContextManager[OpenRun]:
         """Record a run around a ``with`` block; set ``outputs`` on what it yields.

@@ -51,12 +51,12 @@ def verdict(item: ItemRecord, *, width: int = 80) -> str:
 
 
 def agent(found: AgentRecord) -> str:
-    """Return which agent was run anew, and how its trials came out."""
+    """Return which agent was re-run, and how its trials came out."""
     planned = len(found.trials)
     if planned == 1:
-        return f"{found.target}, run anew"
+        return f"{found.target}, re-run"
     had = "all had to" if found.wanted == planned else f"{found.wanted} had to"
-    return f"{found.target}, run anew: {found.met} of {planned} trials met it, {had}; this is trial {found.shown}"
+    return f"{found.target}, re-run: {found.met} of {planned} trials met it, {had}; this is trial {found.shown}"
 
 
 def whole(item: ItemRecord, *, width: int = 80) -> str:

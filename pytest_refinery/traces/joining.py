@@ -18,35 +18,35 @@ _CALLS = frozenset({RunKind.LLM, RunKind.TOOL})
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What one listener has heard in a block; ``root_id`` is the run of the block itself."""
+class Captured:
+    """What one library's tracing recorded in a block; ``root_id`` is the run of the block itself."""
 
-    listener: str
+    tracing: str
     root_id: str | None
     runs: Sequence[Run]
     notes: Sequence[str]
 
 
 def joined(
-    by_hand: list[Run], heard: Sequence[Heard], nesting: Nesting, *, source: str
+    by_hand: list[Run], captured: Sequence[Captured], nesting: Nesting, *, source: str
 ) -> tuple[tuple[Run, ...], tuple[str, ...]]:
     """Return all runs in order, under new ids ``run-1``, ``run-2``, ..., and notes on what was left out.
 
     Raises:
         TraceError: Two runs share an id, or parents form a cycle.
     """
-    kept = _each_call_once(heard)
+    kept = _each_call_once(captured)
     runs = [*by_hand, *(run for part in kept for run in _placed(part, nesting))]
     for part in kept:
         runs = _without_wrapper(runs, part.root_id)
-    notes = (*(note for part in kept for note in part.notes), *_left_out(heard, kept))
+    notes = (*(note for part in kept for note in part.notes), *_left_out(captured, kept))
     return _numbered(in_order(runs, source=source)), notes
 
 
-def _each_call_once(heard: Sequence[Heard]) -> list[Heard]:
-    """Return what does not say again what another listener heard of the same block, the fuller of two."""
-    kept: list[Heard] = []
-    for part in sorted(heard, key=lambda part: -len(_calls(part))):
+def _each_call_once(captured: Sequence[Captured]) -> list[Captured]:
+    """Return the captures without those that another repeats: of two of one block, the fuller one."""
+    kept: list[Captured] = []
+    for part in sorted(captured, key=lambda part: -len(_calls(part))):
         kinds = {run.kind for run in _calls(part)}
         others = (run for other in kept if other.root_id == part.root_id for run in _calls(other))
         if kinds.isdisjoint(run.kind for run in others):
@@ -54,20 +54,20 @@ def _each_call_once(heard: Sequence[Heard]) -> list[Heard]:
     return kept
 
 
-def _calls(part: Heard) -> list[Run]:
+def _calls(part: Captured) -> list[Run]:
     return [run for run in part.runs if run.kind in _CALLS]
 
 
-def _left_out(heard: Sequence[Heard], kept: Sequence[Heard]) -> Iterator[str]:
-    for part in heard:
+def _left_out(captured: Sequence[Captured], kept: Sequence[Captured]) -> Iterator[str]:
+    for part in captured:
         if part not in kept:
             yield (
                 f"Runs left out because the agent records the same calls in another way too: {len(part.runs)} of its "
-                f"{part.listener} tracing."
+                f"{part.tracing} tracing."
             )
 
 
-def _placed(part: Heard, nesting: Nesting) -> Iterator[Run]:
+def _placed(part: Captured, nesting: Nesting) -> Iterator[Run]:
     """Yield the runs with the parents that they have in the whole; one without is inside the block's run."""
     ids = {run.id for run in part.runs}
     for run in part.runs:

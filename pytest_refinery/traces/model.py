@@ -122,7 +122,7 @@ class Trace(BaseModel):
         format: ``langsmith`` or ``transcript`` (each message one run), or another source's word.
         notes: What the loader could not map or had to assume, one sentence each.
         calls_unknown: Why calls of tools may be missing in it, empty where all are recorded.
-        is_live: It was recorded in this process, by a test or an agent run anew; what its runs took differs each time.
+        is_live: It was recorded in this process, by a test or a re-run agent; what its runs took differs each time.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from pytest_refinery.traces import joining, json_values
-from pytest_refinery.traces.joining import Heard
+from pytest_refinery.traces.joining import Captured
 from pytest_refinery.traces.model import Run, RunKind, Trace
 from pytest_refinery.traces.nesting import Nesting
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from pytest_refinery.traces.listening import Listener
+    from pytest_refinery.traces.capture import TraceCapture
 
 _BY_HAND = "by hand"
-_listening: ContextVar[Recorder | None] = ContextVar("refinery_recorder", default=None)
-# Threads begin with an empty context; the last recorder that listens is then the one that is meant.
-_all_listening: list[Recorder] = []
+_active_recorder: ContextVar[Recorder | None] = ContextVar("refinery_recorder", default=None)
+# Threads begin with an empty context; the last active recorder is then the one that is meant.
+_active_recorders: list[Recorder] = []
 
 
 @dataclass
@@ -41,7 +41,7 @@ def record(name: str, kind: str = RunKind.CHAIN, *, inputs: object = None) -> Ab
     Runs opened inside are its children. An exception becomes the run's error and goes on. Where no agent is
     being run for an expectation, nothing is recorded.
     """
-    recorder = _listening.get() or next(reversed(_all_listening), None)
+    recorder = _active_recorder.get() or next(reversed(_active_recorders), None)
     return recorder.run(name, kind, inputs=inputs) if recorder else nullcontext(OpenRun(inputs=inputs))
 
 
@@ -64,7 +64,7 @@ class Recorder:
         self._now = now
         self._numbers = count(1)
         self._runs: dict[str, Run] = {}
-        self._heard: list[Heard] = []
+        self._captured: list[Captured] = []
         self._block: str | None = None
         self._open: ContextVar[str | None] = ContextVar("refinery_open_run", default=None)
         self._nesting = Nesting()
@@ -115,33 +115,33 @@ class Recorder:
         }
 
     @contextmanager
-    def listening(
-        self, listeners: Iterable[Listener], *, name: str | None = None, inputs: object = None
+    def capturing(
+        self, captures: Iterable[TraceCapture], *, name: str | None = None, inputs: object = None
     ) -> Iterator[OpenRun]:
         """Record a run around a block, and in it all that the agent's own tracing says, which is sent nowhere."""
-        heard_by = [*listeners]
+        active = [*captures]
         run_id, around = None, self._block
         try:
             with ExitStack() as stack:
-                for listener in heard_by:
-                    stack.enter_context(listener.listening(self._nesting))
+                for capture in active:
+                    stack.enter_context(capture.active(self._nesting))
                 stack.enter_context(self._active())
                 opened = stack.enter_context(self.run(name or self._name, inputs=inputs))
                 run_id = self._block = self._open.get()
                 yield opened
         finally:
             self._block = around
-            self._heard += [Heard(listener.name, run_id, *listener.heard()) for listener in heard_by]
+            self._captured += [Captured(capture.name, run_id, *capture.captured()) for capture in active]
 
     @contextmanager
     def _active(self) -> Iterator[None]:
-        token = _listening.set(self)
-        _all_listening.append(self)
+        token = _active_recorder.set(self)
+        _active_recorders.append(self)
         try:
             yield
         finally:
-            _all_listening.remove(self)
-            _listening.reset(token)
+            _active_recorders.remove(self)
+            _active_recorder.reset(token)
 
     def trace(self) -> Trace | None:
         """Return what was recorded so far, ``None`` where that is nothing.
@@ -151,7 +151,7 @@ class Recorder:
         """
         if not self._runs:
             return None
-        runs, notes = joining.joined([*self._runs.values()], self._heard, self._nesting, source=self._source)
+        runs, notes = joining.joined([*self._runs.values()], self._captured, self._nesting, source=self._source)
         return Trace(
             id=self._name,
             name=self._name,

@@ -5,7 +5,7 @@ from pytest_refinery.options import OPTIONS
 
 
 def test_the_page_says_what_the_options_say() -> None:
-    assert generate_options.PAGE.read_text() == generate_options.page(), "write it anew with: make docs"
+    assert generate_options.PAGE.read_text() == generate_options.page(), "write it again with: make docs"
 
 
 def test_every_option_has_a_row_with_its_flag_and_its_variable() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_the_page_and_the_schema_say_what_the_models_say() -> None:
-    told = "write it anew with: make docs"
+    told = "write it again with: make docs"
     assert generate_report_json.PAGE.read_text("utf-8") == generate_report_json.page(), told
     assert json.loads(generate_report_json.SCHEMA.read_text("utf-8")) == generate_report_json.schema(), told
 

@@ -1,4 +1,4 @@
-"""Expectations whose agent is run anew."""
+"""Expectations whose agent is re-run."""
 
 from __future__ import annotations
 
@@ -68,11 +68,15 @@ def reported(folder: Path) -> dict[str, Any]:
     return dict(item)
 
 
-def test_the_recorded_question_is_asked_anew_and_the_new_answer_checked(run: Run, shop: Path) -> None:
+def test_the_recorded_question_is_asked_again_and_the_new_answer_checked(run: Run, shop: Path) -> None:
     write(shop, "    trace: recorded.json\n    checks: [{output: {contains: ships tomorrow}}]\n")
     run("--refinery-report", "out").assert_outcomes(passed=1)
     item = reported(shop)
-    assert (item["outcome"], item["trace"]["is_anew"], item["trace"]["source"]) == ("passed", True, "agent shop:answer")
+    assert (item["outcome"], item["trace"]["is_rerun"], item["trace"]["source"]) == (
+        "passed",
+        True,
+        "agent shop:answer",
+    )
     assert item["agent"]["target"] == "shop:answer"
     assert [trial["outcome"] for trial in item["agent"]["trials"]] == ["passed"]
 
@@ -85,7 +89,7 @@ def test_a_failure_is_diagnosed_on_the_new_trace(run: Run, shop: Path) -> None:
     result.stdout.fnmatch_lines(
         [
             "expected   It says when.",
-            "agent      shop:answer, run anew",
+            "agent      shop:answer, re-run",
             "  was      'You asked: Where is it? It ships tomorrow.'",
             "root cause not determined. Best candidates:",
             "           step 1, shop:answer: *",
@@ -114,7 +118,7 @@ def test_an_agent_that_exits_fails_and_the_run_goes_on(pytester: pytest.Pytester
     ("pass_rate", "outcome", "line"),
     [
         (0.66, "passed", None),
-        (1.0, "failed", "agent      shop:flaky, run anew: 2 of 3 trials met it, all had to; this is trial*"),
+        (1.0, "failed", "agent      shop:flaky, re-run: 2 of 3 trials met it, all had to; this is trial*"),
     ],
 )
 def test_trials_are_counted_and_the_first_that_failed_is_diagnosed(
@@ -130,10 +134,10 @@ def test_trials_are_counted_and_the_first_that_failed_is_diagnosed(
     item = reported(shop)
     assert [trial["outcome"] for trial in item["agent"]["trials"]] == ["passed", "passed", "failed"]
     if line is not None:
-        result.stdout.fnmatch_lines([line, "*3", "  was      'no'"])
+        result.stdout.fnmatch_lines([line, "  was      'no'"])
         assert item["agent"]["shown"] == 3
         assert "2 of 3 trials met it" in (shop / "out" / "report.md").read_text("utf-8")
-        assert "shop:flaky, run anew: 2 of 3 trials met it" in (shop / "out" / "index.html").read_text("utf-8")
+        assert "shop:flaky, re-run: 2 of 3 trials met it" in (shop / "out" / "index.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -260,14 +264,14 @@ def test_an_agent_that_skips_is_skipped_in_the_report_too(pytester: pytest.Pytes
     assert reported(shop)["outcome"] == "skipped"
 
 
-def test_tracing_that_cannot_be_heard_is_an_error_and_the_agent_is_not_called(
+def test_tracing_that_cannot_be_captured_is_an_error_and_the_agent_is_not_called(
     pytester: pytest.Pytester, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr("langsmith.Client.create_run")
     write(shop, "    inputs: {question: x}\n    checks: [{errors: none}]\n")
     result = pytester.runpytest("--refinery", "-s")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["agent: shop:answer: it was not called, since its tracing could not be heard:*"])
+    result.stdout.fnmatch_lines(["agent: shop:answer: it was not called, since its tracing could not be captured:*"])
     result.stdout.no_fnmatch_line("looking it up")
 
 

@@ -160,7 +160,7 @@ def test_nothing_is_fetched_while_a_cassette_is_open_or_an_agent_runs(
     assert {line.partition(" ")[0] for line in fetched(pytester)} == {"MainThread"}
 
 
-def test_a_rerun_fetches_anew(pytester: pytest.Pytester, write: Callable[..., None]) -> None:
+def test_a_rerun_fetches_again(pytester: pytest.Pytester, write: Callable[..., None]) -> None:
     write(("service:gone", GOOD))
     pytester.runpytest("--refinery", "--reruns", "1").assert_outcomes(errors=1)
     assert fetched(pytester) == ["refinery-prefetch service:gone", "MainThread service:gone"]

@@ -231,7 +231,7 @@ def test_other_yaml_is_never_collected(pytester: pytest.Pytester, suite: Path) -
 
 @pytest.mark.usefixtures("suite")
 @WITH_WORKERS
-def test_a_rerun_is_judged_anew_and_its_last_attempt_is_reported(run: Run, suite: Path) -> None:
+def test_a_rerun_is_judged_again_and_its_last_attempt_is_reported(run: Run, suite: Path) -> None:
     result = run("--reruns", "2", "--refinery-report", "out", "--junitxml", "junit.xml")
     assert result.parseoutcomes()["rerun"] == 4
     report = read_report(suite / "out")

@@ -1,6 +1,6 @@
 """The same facts in every format, however the suite runs; each compared whole with a file in ``expected``.
 
-``EXPECTED=write pytest tests/integration/test_same_facts.py`` writes the files anew; read what changed before it is
+``EXPECTED=write pytest tests/integration/test_same_facts.py`` writes the files again; read what changed before it is
 committed.
 """
 

@@ -257,7 +257,7 @@ class House(RulesAnalyst):
     model = "rules of the house"
     fingerprint = "1"
 
-    def summarise(self, failures, job):
+    def summarize(self, failures, job):
         {body}
 
     def forecast_summary(self, failures):

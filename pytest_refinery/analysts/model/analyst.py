@@ -129,7 +129,7 @@ class OpenAIAnalyst:
         """Return what one verdict on ``case`` would cost."""
         return self._forecast(_judging(Questions(self._options, case), self._cut_for_judge(case)))
 
-    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> FailureSummary:
+    def summarize(self, failures: Sequence[ItemRecord], job: Job) -> FailureSummary:
         """Return what the diagnosed ``failures`` of a session have in common.
 
         Raises:
@@ -140,7 +140,7 @@ class OpenAIAnalyst:
         asking = _Asking(self._client, job, repeats=1)
         asking.expect([query])
         answer, _ = asking.ask(query, answers.SummaryAnswer)
-        return session_summary.told(answer, groups)
+        return session_summary.read(answer, groups)
 
     def forecast_summary(self, failures: int) -> Forecast:
         """Return what a summary of so many failures would cost."""

@@ -82,7 +82,7 @@ def _short(text: str) -> str:
     return " ".join(text.split())[:_CHARACTERS]
 
 
-def told(answer: answers.SummaryAnswer, found: Sequence[Group]) -> FailureSummary:
+def read(answer: answers.SummaryAnswer, found: Sequence[Group]) -> FailureSummary:
     """Return the answer in terms of items; groups that were not shown are dropped."""
     known = dict(enumerate(found, start=1))
     causes = tuple(

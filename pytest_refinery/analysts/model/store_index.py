@@ -29,7 +29,7 @@ class Entry:
     uploaded: list[str] = field(default_factory=list)
 
     def forget_store(self) -> None:
-        """Begin anew; what was uploaded stays known."""
+        """Forget the store; what was uploaded stays known."""
         self.store_id = ""
         self.files = {}
 
@@ -55,12 +55,12 @@ class StoreIndex:
     """A folder with a file for each trace, shared by all processes of this machine that use the same account.
 
     Args:
-        begins_anew: Whether every store is to be filled anew, as for the first time.
+        starts_empty: Whether every store is to be filled as for the first time.
     """
 
-    def __init__(self, folder: Path, *, begins_anew: bool = False) -> None:
+    def __init__(self, folder: Path, *, starts_empty: bool = False) -> None:
         self._folder = folder
-        self._begins_anew = begins_anew
+        self._starts_empty = starts_empty
 
     @contextmanager
     def opened(self, identity: str, *, timeout: float) -> Iterator[Entry]:
@@ -78,7 +78,7 @@ class StoreIndex:
                 return
             path = folder / f"{identity}.json"
             entry = self._read(path)
-            if self._begins_anew:
+            if self._starts_empty:
                 entry.forget_store()
             try:
                 yield entry

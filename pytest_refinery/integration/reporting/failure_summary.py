@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pytest_refinery.analysis import plans, shared_causes
 from pytest_refinery.analysis.diagnosis_job import TimedJob
-from pytest_refinery.analysis.ports import Summariser
+from pytest_refinery.analysis.ports import FailureSummarizer
 from pytest_refinery.analysis.records import GroupedFailures
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _KEY = "refinery/summary"
 
 
 class Summarizer:
-    """Asks a summariser, or finds in pytest's cache what it said of the same failures."""
+    """Asks a summarizer, or finds in pytest's cache what it said of the same failures."""
 
     def __init__(self, config: pytest.Config, settings: Settings, progress: Progress) -> None:
         self._cache: pytest.Cache | None = getattr(config, "cache", None)
@@ -39,19 +39,19 @@ class Summarizer:
         Where traffic is recorded or replayed none is: there is no cassette of a session.
         """
         summarizer, settings = services.analyst, self._settings
-        if not isinstance(summarizer, Summariser) or settings.plan or settings.record != "auto":
+        if not isinstance(summarizer, FailureSummarizer) or settings.plan or settings.record != "auto":
             return None
         return self._ask(summarizer, failures)
 
-    def _ask(self, summariser: Summariser, failures: Sequence[ItemRecord]) -> SummaryResult:
-        key = _key(summariser, failures)
+    def _ask(self, summarizer: FailureSummarizer, failures: Sequence[ItemRecord]) -> SummaryResult:
+        key = _key(summarizer, failures)
         kept = self._kept(key)
         if kept is not None:
-            return shared_causes.recalled(summariser.model, kept)
+            return shared_causes.recalled(summarizer.model, kept)
         with self._progress.about("summary"):
             self._progress.show(f"what {len(failures)} failures have in common")
             result = shared_causes.ask(
-                summariser, failures, TimedJob(self._settings.timeout, max_wait=self._settings.max_wait)
+                summarizer, failures, TimedJob(self._settings.timeout, max_wait=self._settings.max_wait)
             )
         if self._cache is not None and result.grouped is not None:
             self._cache.set(_KEY, {"key": key, "overview": result.grouped.model_dump(mode="json")})
@@ -69,13 +69,13 @@ class Summarizer:
 
 def plan(analyst: object, failures: int) -> PlanRecord | None:
     """Return what a summary of so many failures would cost, ``None`` where there would be none."""
-    if failures < shared_causes.FEWEST or not isinstance(analyst, Summariser):
+    if failures < shared_causes.FEWEST or not isinstance(analyst, FailureSummarizer):
         return None
     return plans.of(analyst.forecast_summary(failures))
 
 
-def _key(summariser: Summariser, failures: Sequence[ItemRecord]) -> str:
-    known = [summariser.model, summariser.fingerprint, *(_content(item) for item in failures)]
+def _key(summarizer: FailureSummarizer, failures: Sequence[ItemRecord]) -> str:
+    known = [summarizer.model, summarizer.fingerprint, *(_content(item) for item in failures)]
     return hashlib.sha256("\n".join(known).encode("utf-8", "replace")).hexdigest()
 
 

@@ -79,7 +79,7 @@ class AgentRun:
         recorder = Recorder(self.target, source=f"agent {self.target}")
         error: BaseException | None = None
         try:
-            with recorder.listening(wiring.build_listeners(), inputs=self.inputs) as root:
+            with recorder.capturing(wiring.build_captures(), inputs=self.inputs) as root:
                 root.outputs = self.call()
         except _NOT_ITS_FAILURE:
             raise
@@ -88,7 +88,7 @@ class AgentRun:
             self.raised.append(raised)
         trace = recorder.trace()
         if trace is None:
-            msg = f"agent: {self.target}: it was not called, since its tracing could not be heard: {error!r}."
+            msg = f"agent: {self.target}: it was not called, since its tracing could not be captured: {error!r}."
             raise Undecided(msg) from error
         return trace, error
 

@@ -67,7 +67,7 @@ def trace_record(trace: Trace, *, is_rerun: bool = False) -> TraceRecord:
         format=trace.format,
         runs=len(trace.runs),
         notes=trace.notes,
-        is_anew=is_rerun,
+        is_rerun=is_rerun,
     )
 
 

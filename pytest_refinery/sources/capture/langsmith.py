@@ -1,7 +1,7 @@
 """Keeps in this process what LangSmith's tracing would send: ``@traceable``, LangChain, LangGraph, the wrappers.
 
 Their runs are read from the bodies of the requests that the client makes of them, so they are what an export
-would have. While anybody listens, no client sends any.
+would have. While a capture is active, no client sends any.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _here: ContextVar[LangSmithTracing | None] = ContextVar("refinery_langsmith_trac
 
 
 class LangSmithTracing:
-    """Hears the runs of one call of an agent."""
+    """Captures the runs of one call of an agent."""
 
     name = "LangSmith"
 
@@ -57,15 +57,15 @@ class LangSmithTracing:
         self._known: set[int] = set()
 
     @contextmanager
-    def listening(self, nesting: Nesting) -> Iterator[None]:
-        """Listen during a block; see ``traces.listening.Listener``."""
+    def active(self, nesting: Nesting) -> Iterator[None]:
+        """Capture what runs in a block; see ``traces.capture.TraceCapture``."""
         self._nesting = nesting
         nesting.add_way(self.name, _innermost)
         client = _keeping(run_helpers.get_tracing_context()["client"] or getattr(run_trees, "_CLIENT", None))
         token = _here.set(self)
         try:
             with (
-                _LISTENERS.hold(self),
+                _CAPTURES.hold(self),
                 # What surrounds the agent is no part of its trace; replicas would be second copies of it.
                 run_helpers.tracing_context(parent=False, enabled=True, client=client, replicas=[]),
             ):
@@ -84,7 +84,7 @@ class LangSmithTracing:
             self._nesting.started(str(record["id"]), way=self.name, parent_id=str(parent_id) if parent_id else None)
         self._records.take(record)
 
-    def heard(self) -> tuple[Sequence[Run], Sequence[str]]:
+    def captured(self) -> tuple[Sequence[Run], Sequence[str]]:
         """Return the runs, and what could not be mapped."""
         runs, _ = self._records.runs()
         return runs, ()
@@ -102,9 +102,9 @@ class _Keeping(langsmith.Client):
         path = urlsplit(pathname).path
         if not _is_write(method, path):
             return super().request_with_retries(method, pathname, **kwargs)
-        listener = _here.get() or _LISTENERS.last
-        if listener is not None and "/runs" in path:
-            listener.take(kwargs["request_kwargs"]["data"])
+        capture = _here.get() or _CAPTURES.last
+        if capture is not None and "/runs" in path:
+            capture.take(kwargs["request_kwargs"]["data"])
         return None
 
 
@@ -159,4 +159,4 @@ def _kept_here() -> Iterator[None]:
         yield
 
 
-_LISTENERS: RefCountedContext[LangSmithTracing] = RefCountedContext(_kept_here)
+_CAPTURES: RefCountedContext[LangSmithTracing] = RefCountedContext(_kept_here)

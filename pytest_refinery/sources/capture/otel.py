@@ -1,6 +1,6 @@
 """Keeps in this process the OpenTelemetry spans that an agent's providers would export.
 
-While anybody listens, no span reaches a processor of any of the SDK's providers, so none is exported; where the
+While a capture is active, no span reaches a processor of any of the SDK's providers, so none is exported; where the
 process has no provider, there is one for as long.
 """
 
@@ -37,7 +37,7 @@ _here: ContextVar[OpenTelemetryTracing | None] = ContextVar("refinery_openteleme
 
 
 class OpenTelemetryTracing:
-    """Hears the spans of one call of an agent."""
+    """Captures the spans of one call of an agent."""
 
     name = "OpenTelemetry"
 
@@ -46,13 +46,13 @@ class OpenTelemetryTracing:
         self._spans: list[Span] = []
 
     @contextmanager
-    def listening(self, nesting: Nesting) -> Iterator[None]:
-        """Listen during a block; see ``traces.listening.Listener``."""
+    def active(self, nesting: Nesting) -> Iterator[None]:
+        """Capture what runs in a block; see ``traces.capture.TraceCapture``."""
         self._nesting = nesting
         nesting.add_way(self.name, _innermost)
         here, outside = _here.set(self), contexts.attach(_sampled())
         try:
-            with _LISTENERS.hold(self):
+            with _CAPTURES.hold(self):
                 yield
         finally:
             contexts.detach(outside)
@@ -65,7 +65,7 @@ class OpenTelemetryTracing:
             parent_id = _id(span.parent) if span.parent else None
             self._nesting.started(_id(span.get_span_context()), way=self.name, parent_id=parent_id)
 
-    def heard(self) -> tuple[Sequence[Run], Sequence[str]]:
+    def captured(self) -> tuple[Sequence[Run], Sequence[str]]:
         """Return the runs, and what could not be mapped."""
         if not self._spans:
             return (), ()
@@ -93,7 +93,7 @@ def _innermost() -> str | None:
 
 
 def _sampled() -> contexts.Context:
-    """Return a context in which samplers that heed the parent sample, and no span of the test is the parent."""
+    """Return a context in which samplers that follow the parent sample, and no span of the test is the parent."""
     ids = RandomIdGenerator()
     parent = SpanContext(
         ids.generate_trace_id(), ids.generate_span_id(), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED)
@@ -102,9 +102,9 @@ def _sampled() -> contexts.Context:
 
 
 def _started(_: object, span: Span, parent_context: object = None) -> None:  # noqa: ARG001  (the SDK's signature)
-    listener = _here.get() or _LISTENERS.last
-    if listener is not None:
-        listener.take(span)
+    capture = _here.get() or _CAPTURES.last
+    if capture is not None:
+        capture.take(span)
 
 
 def _passed_on_no_further(*_: object) -> None:
@@ -137,4 +137,4 @@ def _kept_here() -> Iterator[None]:
         yield
 
 
-_LISTENERS: RefCountedContext[OpenTelemetryTracing] = RefCountedContext(_kept_here)
+_CAPTURES: RefCountedContext[OpenTelemetryTracing] = RefCountedContext(_kept_here)

@@ -190,7 +190,7 @@ class _Reader:
             raise self._error(why)
 
     def _may_go_on(self, error: json.JSONDecodeError) -> bool:
-        """Tell whether more of the file may mend what is wrong: the window may end in a value."""
+        """Tell whether more of the file may make it right: the window may end in a value."""
         return error.msg.startswith("Unterminated") or len(self._text) - error.pos <= _LONGEST_TOKEN
 
     def _taken(self, value: Json, end: int) -> Json:

@@ -32,7 +32,7 @@ _BY_SHAPE = Scrubber()
 class TraceCache:
     """A folder with a file for each trace: its run records, in the form of an export.
 
-    Where the folder cannot be written, everything is fetched; a file that cannot be read is fetched anew.
+    Where the folder cannot be written, everything is fetched; a file that cannot be read is fetched again.
 
     Args:
         folder: Made when something is kept in it.

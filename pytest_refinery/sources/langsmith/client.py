@@ -283,7 +283,7 @@ class _Outage:
             self._given_up = self._clock(), trouble
 
     def silence(self, seconds: float) -> _Trouble | None:
-        """Return what was given up less than ``seconds`` ago because nothing was heard."""
+        """Return what was given up less than ``seconds`` ago because there was no answer."""
         with self._lock:
             at, trouble = self._given_up or (0.0, None)
             is_on = trouble is not None and trouble.is_silent and self._clock() < at + seconds

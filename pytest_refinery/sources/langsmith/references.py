@@ -49,7 +49,7 @@ class RunReference:
 
 @dataclass(frozen=True)
 class SharedReference:
-    """A trace that its owner has shared: whoever knows the token may read it, so nothing shows it."""
+    """A trace that its owner has shared: anybody with the token may read it, so nothing shows it."""
 
     token: str = field(repr=False)
     host: str

@@ -79,7 +79,7 @@ def test_a_trace_that_still_runs_is_saved_with_a_warning(
     assert [run.is_pending for run in JsonFiles().load("running.json", base=Path()).runs] == [False, False, True]
 
 
-def test_each_fetch_asks_anew(server: LangSmithServer, kept: Trace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_fetch_asks_again(server: LangSmithServer, kept: Trace, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         said(capsys, server.page_of(kept), "mine.json", "--force")
     assert len(server.log) == 2

@@ -58,7 +58,7 @@ def test_workers_and_later_runs_fetch_a_trace_once(server: LangSmithServer, expe
     assert fetched(server) == 1
 
 
-def test_clearing_the_cache_fetches_anew(server: LangSmithServer, expect: Expect, pytester: pytest.Pytester) -> None:
+def test_clearing_the_cache_fetches_again(server: LangSmithServer, expect: Expect, pytester: pytest.Pytester) -> None:
     expect(good=server.store.add(traces.made(5)))
     for arguments in ((), ("--cache-clear",)):
         pytester.runpytest("--refinery", *arguments).assert_outcomes(passed=1)

@@ -218,7 +218,7 @@ def test_a_store_that_is_gone_before_stage_1_leaves_nothing_unread(diagnose: Dia
 
 
 @pytest.mark.usefixtures("grouped")
-def test_a_store_that_vanished_between_sessions_is_made_anew(diagnose: Diagnose, server: OpenAIServer) -> None:
+def test_a_store_that_vanished_between_sessions_is_made_again(diagnose: Diagnose, server: OpenAIServer) -> None:
     diagnose()
     (store,) = server.requests("POST", "/vector_stores")
     server.app.stores.delete(Request("DELETE", ""), store.answer["id"])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    Summarise = Callable[..., tuple[pytest.RunResult, dict[str, Any]]]
+    Summarize = Callable[..., tuple[pytest.RunResult, dict[str, Any]]]
 
 AGAIN = """\
   - id: again
@@ -26,19 +26,19 @@ AGAIN = """\
 
 
 @pytest.fixture
-def summarise(pytester: pytest.Pytester, suite: Path) -> Summarise:
+def summarize(pytester: pytest.Pytester, suite: Path) -> Summarize:
     """Run a suite with two failures of one type, whose diagnoses differ; return what was printed, and the report."""
     other = [*TALK[:2], {"role": "assistant", "content": PROMISE}]
     (suite / "other.json").write_text(json.dumps(other), encoding="utf-8")
     (suite / "memory.refinery.yaml").write_text(EXPECTATIONS + AGAIN, encoding="utf-8")
 
-    def summarise(*args: str) -> tuple[pytest.RunResult, dict[str, Any]]:
+    def summarize(*args: str) -> tuple[pytest.RunResult, dict[str, Any]]:
         result = pytester.runpytest("--refinery", "--refinery-report", "out", *(args or ("-p", "no:xdist")))
         result.assert_outcomes(failed=2)
         report: dict[str, Any] = json.loads((suite / "out" / "report.json").read_text(encoding="utf-8"))
         return result, report
 
-    return summarise
+    return summarize
 
 
 def asked(server: OpenAIServer) -> list[dict[str, Any]]:
@@ -49,9 +49,9 @@ def asked(server: OpenAIServer) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("workers", [("-p", "no:xdist"), ("-n0",), ("-n2",)])
 def test_one_call_over_all_diagnoses_groups_them(
-    summarise: Summarise, server: OpenAIServer, workers: tuple[str, ...]
+    summarize: Summarize, server: OpenAIServer, workers: tuple[str, ...]
 ) -> None:
-    result, report = summarise(*workers)
+    result, report = summarize(*workers)
     (body,) = asked(server)
     assert body["input"].count('"group": ') == 2
     (cause,) = report["root_causes"]
@@ -69,18 +69,18 @@ def test_one_call_over_all_diagnoses_groups_them(
     )
 
 
-def test_its_tokens_count_in_the_session(summarise: Summarise, server: OpenAIServer) -> None:
-    _, report = summarise()
+def test_its_tokens_count_in_the_session(summarize: Summarize, server: OpenAIServer) -> None:
+    _, report = summarize()
     cost = report["session"]["summary"]["cost"]
     assert (cost["name"], cost["calls"]) == ("session summary", 1)
     assert report["session"]["tokens"] == server.tokens_used
     assert cost["input_tokens"] > 300
 
 
-def test_a_plan_counts_it_in(summarise: Summarise, server: OpenAIServer) -> None:
-    _, planned = summarise("--refinery-plan", "-p", "no:xdist")
+def test_a_plan_counts_it_in(summarize: Summarize, server: OpenAIServer) -> None:
+    _, planned = summarize("--refinery-plan", "-p", "no:xdist")
     assert server.log == []
-    _, report = summarise()
+    _, report = summarize()
     plan = planned["session"]["plan"]
     used = [stage for item in report["expectations"] for stage in item["diagnosis"]["stages"]]
     used.append(report["session"]["summary"]["cost"])
@@ -89,10 +89,10 @@ def test_a_plan_counts_it_in(summarise: Summarise, server: OpenAIServer) -> None
     assert plan["items"] == 2
 
 
-def test_a_second_run_finds_it_in_the_cache_and_spends_nothing(summarise: Summarise, server: OpenAIServer) -> None:
-    _, first = summarise()
+def test_a_second_run_finds_it_in_the_cache_and_spends_nothing(summarize: Summarize, server: OpenAIServer) -> None:
+    _, first = summarize()
     spent = server.tokens_used
-    result, second = summarise()
+    result, second = summarize()
     assert server.tokens_used == spent
     assert [cause["cause"] for cause in second["root_causes"]] == [cause["cause"] for cause in first["root_causes"]]
     assert second["session"]["summary"]["cached"] is True
@@ -105,29 +105,29 @@ def test_a_single_failure_speaks_for_itself(pytester: pytest.Pytester, suite: Pa
     assert asked(server) == []
 
 
-def test_rules_need_no_call(summarise: Summarise, server: OpenAIServer) -> None:
-    _, report = summarise("--refinery-analyst", "builtin", "-p", "no:xdist")
+def test_rules_need_no_call(summarize: Summarize, server: OpenAIServer) -> None:
+    _, report = summarize("--refinery-analyst", "builtin", "-p", "no:xdist")
     assert server.log == []
     assert report["session"]["summary"] is None
 
 
 def test_without_a_usable_answer_rules_group_and_the_summary_says_so(
-    pytester: pytest.Pytester, summarise: Summarise, server: OpenAIServer
+    pytester: pytest.Pytester, summarize: Summarize, server: OpenAIServer
 ) -> None:
     pytester.runpytest("--refinery", "-k", "admits", "-p", "no:xdist")
     pytester.runpytest("--refinery", "-k", "again", "-p", "no:xdist")
     server.faults.add(faults.not_the_schema(), times=None)
-    result, report = summarise()
+    result, report = summarize()
     assert len(report["root_causes"]) == 2
     assert "is not what it was asked for" in report["session"]["summary"]["problem"]
     result.stdout.fnmatch_lines(["note       The causes are grouped by their words alone: gpt-6-luna gave no*"])
     result.stdout.no_fnmatch_line("in short   1 causes*")
 
 
-def test_it_stays_below_the_ceiling_of_the_session(summarise: Summarise, server: OpenAIServer) -> None:
+def test_it_stays_below_the_ceiling_of_the_session(summarize: Summarize, server: OpenAIServer) -> None:
     # One that does not think: room for thoughts would be reserved beside what is used.
     model = ("--refinery-model", "gpt-4.1-mini")
-    _, whole = summarise(*model)
+    _, whole = summarize(*model)
     spent = sum(
         stage["input_tokens"] + stage["output_tokens"]
         for item in whole["expectations"]
@@ -135,13 +135,13 @@ def test_it_stays_below_the_ceiling_of_the_session(summarise: Summarise, server:
     )
     for workers in (("-p", "no:xdist"), ("-n2",)):
         before = server.tokens_used
-        result, report = summarise("--cache-clear", "--refinery-max-tokens", str(spent + 700), *model, *workers)
+        result, report = summarize("--cache-clear", "--refinery-max-tokens", str(spent + 700), *model, *workers)
         assert server.tokens_used - before <= spent + 700
         assert "The session may use" in report["session"]["summary"]["problem"], result.stdout.str()
 
 
-def test_a_hostile_diagnosis_stands_behind_a_fence(summarise: Summarise, server: OpenAIServer) -> None:
-    summarise()
+def test_a_hostile_diagnosis_stands_behind_a_fence(summarize: Summarize, server: OpenAIServer) -> None:
+    summarize()
     (body,) = asked(server)
     data, fence, question = body["input"].rpartition("END DATA ")
     assert fence

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_refinery.analysis import shared_causes
 from pytest_refinery.analysis.diagnosis_job import TimedJob
-from pytest_refinery.analysis.ports import FailureSummary, Forecast, Job, SharedCause, Stage, Summariser
+from pytest_refinery.analysis.ports import FailureSummarizer, FailureSummary, Forecast, Job, SharedCause, Stage
 from pytest_refinery.analysis.session_report import compile_report
 from pytest_refinery.errors import AnalysisError
 from tests.unit.analysis.test_records import make_diagnosis, make_item
@@ -23,7 +23,7 @@ A, B, C = (item.nodeid for item in FAILURES)
 
 
 @dataclass
-class ScriptedSummariser:
+class ScriptedSummarizer:
     """Answers as told."""
 
     answer: FailureSummary | Exception
@@ -31,7 +31,7 @@ class ScriptedSummariser:
     fingerprint: str = "1"
     before: Callable[[], object] = field(default=lambda: None)
 
-    def summarise(self, failures: Sequence[ItemRecord], job: Job) -> FailureSummary:
+    def summarize(self, failures: Sequence[ItemRecord], job: Job) -> FailureSummary:
         job.spent(Stage.SUMMARY, input_tokens=100, output_tokens=20)
         self.before()
         if isinstance(self.answer, Exception):
@@ -46,8 +46,8 @@ def told(*causes: SharedCause) -> FailureSummary:
     return FailureSummary(summary="Promises are made that nobody keeps.", causes=causes)
 
 
-def test_the_fake_is_a_summariser() -> None:
-    assert isinstance(ScriptedSummariser(told()), Summariser)
+def test_the_fake_is_a_summarizer() -> None:
+    assert isinstance(ScriptedSummarizer(told()), FailureSummarizer)
 
 
 def test_causes_are_ranked_by_how_many_expectations_they_break() -> None:
@@ -76,7 +76,7 @@ def test_what_is_in_no_cause_is_grouped_by_its_words() -> None:
 
 
 def test_the_summary_costs_what_it_cost_and_counts_in_the_session() -> None:
-    result = shared_causes.ask(ScriptedSummariser(told(SharedCause("All.", (A, B, C)))), FAILURES, TimedJob(10))
+    result = shared_causes.ask(ScriptedSummarizer(told(SharedCause("All.", (A, B, C)))), FAILURES, TimedJob(10))
     assert (result.record.cost.calls, result.record.cost.input_tokens, result.record.cost.output_tokens) == (
         1,
         100,
@@ -95,7 +95,7 @@ def test_the_summary_costs_what_it_cost_and_counts_in_the_session() -> None:
     [(AnalysisError("the account is closed"), "the account is closed"), (KeyError(), "KeyError")],
 )
 def test_without_an_answer_rules_group_the_causes_and_the_report_says_why(error: Exception, said: str) -> None:
-    result = shared_causes.ask(ScriptedSummariser(error), FAILURES, TimedJob(10))
+    result = shared_causes.ask(ScriptedSummarizer(error), FAILURES, TimedJob(10))
     report = compile_report(FAILURES, plugin_version="1", summary_result=result)
     assert report.session.summary is not None
     assert report.session.summary.problem == said
@@ -105,13 +105,13 @@ def test_without_an_answer_rules_group_the_causes_and_the_report_says_why(error:
 
 @pytest.mark.parametrize("causes", [(), (SharedCause("Others.", ("x::y",)),)])
 def test_an_answer_about_something_else_is_none(causes: tuple[SharedCause, ...]) -> None:
-    result = shared_causes.ask(ScriptedSummariser(told(*causes)), FAILURES, TimedJob(10))
+    result = shared_causes.ask(ScriptedSummarizer(told(*causes)), FAILURES, TimedJob(10))
     assert result.grouped is None
     assert result.record.problem == "it named no cause of any of the failures"
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
-    forever = ScriptedSummariser(told(), before=lambda: threading.Event().wait())
+    forever = ScriptedSummarizer(told(), before=lambda: threading.Event().wait())
     job = TimedJob(0.05)
     result = shared_causes.ask(forever, FAILURES, job)
     assert result.record.problem == "it was not there within 0.05 s"

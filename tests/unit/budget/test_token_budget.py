@@ -93,7 +93,7 @@ def test_without_a_clock_of_ours_it_waits_in_real_time() -> None:
     assert 0.04 < budget.reserve(10).seconds_waited < 5.0
 
 
-def test_a_fork_of_a_ledger_in_memory_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_of_a_ledger_in_memory_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = MemoryLedger(Limits(tokens=10))
     ledger.poll(Request("a", 10, 1))
     monkeypatch.setattr("os.getpid", lambda: -1)

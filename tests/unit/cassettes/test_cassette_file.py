@@ -168,7 +168,7 @@ def test_what_is_wrong_is_said_with_its_line_and_the_file_stays(tmp_path: Path, 
         _loaded(tmp_path, text)
 
     assert str(caught.value).startswith(f"{tmp_path / 'c.yaml'}:{line}: {why}")
-    assert str(caught.value).endswith("Take it back from version control, or record it anew.")
+    assert str(caught.value).endswith("Take it back from version control, or record it again.")
     assert (tmp_path / "c.yaml").read_text() == text
 
 
@@ -184,7 +184,7 @@ def test_a_newer_version_is_told_from_something_wrong(tmp_path: Path) -> None:
 
     assert str(caught.value) == (
         f"The cassette {tmp_path / 'c.yaml'} has version 2, and this pytest-refinery reads up to 1. Upgrade "
-        f"pytest-refinery, or record it anew."
+        f"pytest-refinery, or record it again."
     )
 
 

@@ -29,7 +29,7 @@ def test_without_a_cassette_that_is_what_is_said() -> None:
 
 def test_an_empty_cassette_is_named_so() -> None:
     assert _explained({}) == (
-        f"{_ABOUT}: POST {_URL} is not in c.yaml, which holds no request. If that was meant to change, record anew: "
+        f"{_ABOUT}: POST {_URL} is not in c.yaml, which holds no request. If that was meant to change, record again: "
         f"{_COMMAND}"
     )
 
@@ -51,7 +51,7 @@ def test_the_first_difference_to_the_closest_request_is_shown() -> None:
 
     assert message == (
         f"{_ABOUT}: POST {_URL} is not in c.yaml. In the closest recorded request, $.input[1].content[0].text: line 14 "
-        f"is 'line 14' and now 'line XIV'. If that was meant to change, record anew: {_COMMAND}"
+        f"is 'line 14' and now 'line XIV'. If that was meant to change, record again: {_COMMAND}"
     )
 
 

@@ -112,7 +112,7 @@ def test_new_episodes_are_added(path: Path, echo: Loopback) -> None:
     assert (len(echo.log), tape.unused) == (2, ())
 
 
-def test_all_makes_the_cassette_anew(path: Path, echo: Loopback) -> None:
+def test_all_makes_the_cassette_again(path: Path, echo: Loopback) -> None:
     with _taped(path, "once"):
         httpx2.get(f"{echo.url}/a")
         httpx2.get(f"{echo.url}/b")

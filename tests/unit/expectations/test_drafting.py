@@ -29,7 +29,7 @@ def test_the_whole_file_reads_as_an_expert_would_write_it() -> None:
         "transactions that came back.",
         trace="traces/cash-sweep.json",
         prompt_files=("../prompts/system.md",),
-        told=(Prompt(kind="system", text="Be brief.\nBe kind.", run_ids=("1", "2")),),
+        trace_prompts=(Prompt(kind="system", text="Be brief.\nBe kind.", run_ids=("1", "2")),),
         suggestions=(
             Suggestion("output", {"not_contains": "from now on"}, holds=False),
             Suggestion("errors", "none", holds=True),
@@ -73,7 +73,7 @@ def test_whatever_is_said_the_file_says_the_same(expect: str, context: str, name
         business_context=context,
         trace=name,
         prompt_files=(name,),
-        told=(Prompt(kind="user", text=told, run_ids=("1",)),),
+        trace_prompts=(Prompt(kind="user", text=told, run_ids=("1",)),),
         suggestions=(Suggestion("output", {"contains": expect}, holds=True),),
     )
     text = drafting.text(draft)

@@ -134,7 +134,7 @@ def test_of_two_fixes_of_one_passage_the_first_counts_and_the_other_is_said_to_b
     ("originals", "why"),
     [
         ({}, "the file is not in this repository, or cannot be read"),
-        ({"prompts/system.md": Original("p.md", "All anew.\n")}, "its passage is no longer there"),
+        ({"prompts/system.md": Original("p.md", "All again.\n")}, "its passage is no longer there"),
     ],
 )
 def test_a_fix_that_no_longer_fits_is_said_to_be_left_out(originals: dict[str, Original], why: str) -> None:

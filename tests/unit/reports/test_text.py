@@ -120,14 +120,14 @@ def with_agent(*outcomes: Outcome, wanted: int) -> ItemRecord:
 @pytest.mark.parametrize(
     ("item", "line"),
     [
-        (with_agent(Outcome.FAILED, wanted=1), "agent      shop:answer, run anew"),
+        (with_agent(Outcome.FAILED, wanted=1), "agent      shop:answer, re-run"),
         (
             with_agent(Outcome.PASSED, Outcome.FAILED, Outcome.PASSED, wanted=3),
-            "agent      shop:answer, run anew: 2 of 3 trials met it, all had to; this is trial 2",
+            "agent      shop:answer, re-run: 2 of 3 trials met it, all had to; this is trial 2",
         ),
         (
             with_agent(Outcome.PASSED, Outcome.FAILED, Outcome.UNDECIDED, wanted=2),
-            "agent      shop:answer, run anew: 1 of 3 trials met it, 2 had to; this is trial 2",
+            "agent      shop:answer, re-run: 1 of 3 trials met it, 2 had to; this is trial 2",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.traces.joining import Heard, joined
+from pytest_refinery.traces.joining import Captured, joined
 from pytest_refinery.traces.model import Run
 from pytest_refinery.traces.nesting import Nesting
 
@@ -35,8 +35,8 @@ def test_all_runs_are_in_one_tree_below_the_block(moves: list[tuple[str, bool]],
         nesting.started(run.id, way=way, parent_id=parent_id)
         runs[way].append(run)
         opened[way].append(run.id)
-    heard = [Heard(way, ROOT, runs[way], ()) for way in WAYS]
-    found, notes = joined([Run(id=ROOT, name=ROOT, kind="chain", inputs=1)], heard, nesting, source="test")
+    captured = [Captured(way, ROOT, runs[way], ()) for way in WAYS]
+    found, notes = joined([Run(id=ROOT, name=ROOT, kind="chain", inputs=1)], captured, nesting, source="test")
     assert sorted(run.name for run in found) == sorted([ROOT, *(run.name for way in WAYS for run in runs[way])])
     assert [run.name for run in found if run.parent_id is None] == [ROOT]
     assert [run.id for run in found] == [f"run-{number}" for number in range(1, len(found) + 1)]

@@ -1,4 +1,4 @@
-"""What is recorded by hand, and how it is joined with what listeners hear."""
+"""What is recorded by hand, and how it is joined with what is captured."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 
 class Scripted:
-    """A listener that hears the runs it is given."""
+    """A capture of the runs it is given."""
 
     def __init__(self, *runs: Run, name: str = "scripted", notes: tuple[str, ...] = ()) -> None:
         self.name = name
         self._runs = runs
         self._notes = notes
-        self.is_listening = False
+        self.is_active = False
 
     @contextmanager
-    def listening(self, nesting: Nesting) -> Iterator[None]:
-        self.is_listening = True
+    def active(self, nesting: Nesting) -> Iterator[None]:
+        self.is_active = True
         yield
-        self.is_listening = False
+        self.is_active = False
 
-    def heard(self) -> tuple[Sequence[Run], Sequence[str]]:
+    def captured(self) -> tuple[Sequence[Run], Sequence[str]]:
         return self._runs, self._notes
 
 
@@ -95,24 +95,24 @@ def test_nothing_recorded_is_no_trace() -> None:
     assert recorder().trace() is None
 
 
-def test_code_of_the_agent_records_where_somebody_listens_and_nowhere_else() -> None:
+def test_code_of_the_agent_records_where_a_recorder_is_active_and_nowhere_else() -> None:
     with record("in production") as run:
         run.outputs = "kept by nobody"
     made = recorder()
-    with made.listening([]), record("by hand", "tool"):
+    with made.capturing([]), record("by hand", "tool"):
         thread = threading.Thread(target=lambda: record("in a thread").__enter__())
         thread.start()
         thread.join()
     assert tree(finished(made)) == [("agent", None), ("by hand", "agent"), ("in a thread", "agent")]
 
 
-def test_what_listeners_hear_is_inside_the_run_of_the_block() -> None:
-    made, listener = recorder(), Scripted(heard("b", parent="a"), heard("a"), heard("c", parent="elsewhere"))
-    was_listening = []
-    with made.listening([listener], name="shop") as root:
-        was_listening.append(listener.is_listening)
+def test_what_is_captured_is_inside_the_run_of_the_block() -> None:
+    made, capture = recorder(), Scripted(heard("b", parent="a"), heard("a"), heard("c", parent="elsewhere"))
+    was_active = []
+    with made.capturing([capture], name="shop") as root:
+        was_active.append(capture.is_active)
         root.outputs = "done"
-    assert [*was_listening, listener.is_listening] == [True, False]
+    assert [*was_active, capture.is_active] == [True, False]
     assert sorted(tree(finished(made))) == [("a", "shop"), ("b", "a"), ("c", "shop"), ("shop", None)]
     assert finished(made).is_live
 
@@ -120,23 +120,23 @@ def test_what_listeners_hear_is_inside_the_run_of_the_block() -> None:
 @pytest.mark.parametrize("outputs", ["done", {"output": "done"}])
 def test_the_agents_own_run_for_all_of_it_stands_for_the_block(outputs: object) -> None:
     made = recorder()
-    with made.listening([Scripted(heard("own", outputs=outputs))], inputs={"question": "Where?"}) as root:
+    with made.capturing([Scripted(heard("own", outputs=outputs))], inputs={"question": "Where?"}) as root:
         root.outputs = "done"
     assert [(run.id, run.name, run.inputs) for run in finished(made).runs] == [("run-1", "own", {"question": "Where?"})]
 
 
 def test_a_run_that_says_less_than_the_agent_does_not_stand_for_it() -> None:
     made = recorder()
-    with made.listening([Scripted(heard("graph", outputs={"messages": ["done"]}))]) as root:
+    with made.capturing([Scripted(heard("graph", outputs={"messages": ["done"]}))]) as root:
         root.outputs = "done"
     assert tree(finished(made)) == [("agent", None), ("graph", "agent")]
 
 
-def test_of_two_that_hear_the_same_calls_the_one_that_heard_more_is_kept() -> None:
+def test_of_two_that_capture_the_same_calls_the_one_that_captured_more_is_kept() -> None:
     made = recorder()
     few = Scripted(heard("m", "llm"), heard("other"), name="Few", notes=("not said",))
     more = Scripted(heard("m1", "llm"), heard("m2", "llm"), name="More", notes=("said",))
-    with made.listening([few, more]):
+    with made.capturing([few, more]):
         pass
     assert [run.name for run in finished(made).runs] == ["agent", "m1", "m2"]
     assert finished(made).notes == (
@@ -147,7 +147,7 @@ def test_of_two_that_hear_the_same_calls_the_one_that_heard_more_is_kept() -> No
 
 def test_two_that_hear_different_calls_are_both_kept() -> None:
     made = recorder()
-    with made.listening([Scripted(heard("m", "llm")), Scripted(heard("t", "tool"))]):
+    with made.capturing([Scripted(heard("m", "llm")), Scripted(heard("t", "tool"))]):
         pass
     assert {run.name for run in finished(made).runs} == {"agent", "m", "t"}
 
@@ -155,6 +155,6 @@ def test_two_that_hear_different_calls_are_both_kept() -> None:
 def test_blocks_one_after_the_other_are_roots_of_one_trace() -> None:
     made = recorder()
     for name in ("first", "second"):
-        with made.listening([], name=name) as root:
+        with made.capturing([], name=name) as root:
             root.outputs = name
     assert (tree(finished(made)), finished(made).root.outputs) == ([("first", None), ("second", None)], "second")

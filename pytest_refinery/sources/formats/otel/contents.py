@@ -106,7 +106,7 @@ def _tool(attributes: Attributes, events: tuple[Event, ...]) -> Contents:
     # OpenInference's tool.parameters is the schema of a tool for some, for others what it was called with.
     arguments = attributes.value(*_ARGUMENTS, *_RAW_INPUTS, "tool.parameters")
     result = attributes.take(*_RESULTS, *_RAW_OUTPUTS)
-    told, said = message_attributes.told_and_said(attributes, events)
+    told, said = message_attributes.input_and_output(attributes, events)
     return Contents(
         kind=RunKind.TOOL,
         name=name,
@@ -133,7 +133,7 @@ def _given(result: Json, *, name: str | None, call_id: str | None) -> Json:
 def _step(attributes: Attributes, events: tuple[Event, ...], kind: str) -> Contents:
     is_llm = kind == RunKind.LLM
     settings, usage = model_call.settings(attributes), model_call.usage(attributes)
-    told, said = message_attributes.told_and_said(attributes, events)
+    told, said = message_attributes.input_and_output(attributes, events)
     found = attributes.value(*_RAW_OUTPUTS) or [item for name in _DOCUMENTS for item in _documents(attributes, name)]
     ending = attributes.value("gen_ai.response.finish_reasons", "ai.response.finishReason")
     return Contents(

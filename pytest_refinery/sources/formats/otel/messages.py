@@ -38,7 +38,7 @@ def is_message(event: Event) -> bool:
     return event.name in _EVENT_ROLES or event.name == _CHOICE
 
 
-def told_and_said(attributes: Attributes, events: Iterable[Event] = ()) -> Sides:
+def input_and_output(attributes: Attributes, events: Iterable[Event] = ()) -> Sides:
     """Take the messages; of several renderings of the same, the most complete."""
     told = _first(_told(attributes))
     said = _first(_said(attributes))

@@ -45,7 +45,7 @@ def test_an_answer_speaks_of_items_and_unknown_groups_are_dropped() -> None:
         causes=(CauseItem(groups=(1, 7), cause="One.", advice="Do."), CauseItem(groups=(0, -1), cause="None.")),
         executive_summary="All.",
     )
-    told = session_summary.told(answer, groups)
+    told = session_summary.read(answer, groups)
     assert told.summary == "All."
     assert [cause.nodeids for cause in told.causes] == [("a.refinery.yaml::a", "a.refinery.yaml::c"), ()]
 

@@ -74,10 +74,10 @@ def test_a_trace_can_be_forgotten(tmp_path: Path) -> None:
     assert index.entries() == {}
 
 
-def test_an_index_that_begins_anew_forgets_the_store_and_remembers_what_was_uploaded(tmp_path: Path) -> None:
+def test_an_index_that_begins_again_forgets_the_store_and_remembers_what_was_uploaded(tmp_path: Path) -> None:
     with StoreIndex(tmp_path).opened("abc", timeout=1) as entry:
         entry.store_id, entry.files, entry.uploaded = "vs_1", {"content": "file-1"}, ["file-1"]
-    with StoreIndex(tmp_path, begins_anew=True).opened("abc", timeout=1) as entry:
+    with StoreIndex(tmp_path, starts_empty=True).opened("abc", timeout=1) as entry:
         assert (entry.store_id, entry.files, entry.uploaded) == ("", {}, ["file-1"])
 
 

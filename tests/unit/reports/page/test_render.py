@@ -86,7 +86,7 @@ def test_the_summary_comes_first_then_causes_items_and_what_was_read() -> None:
         "Clients rely on a promise that is not kept.",
         "Nothing tells the agent that it has no memory, so it promised.",
         "run 3 of 6: llm 3 in desk",
-        "desk:answer, run anew: 1 of 2 trials met it, all had to; this is trial 2.",
+        "desk:answer, re-run: 1 of 2 trials met it, all had to; this is trial 2.",
         "passed trial 1 failed trial 2: It stopped.",
         "prompt issue",
         "high",

@@ -82,7 +82,7 @@ def receiver() -> Iterator[Receiver]:
 
 def captured(call: Callable[[], object]) -> Trace:
     recorder = Recorder("agent")
-    with recorder.listening([LangSmithTracing()]) as root:
+    with recorder.capturing([LangSmithTracing()]) as root:
         root.outputs = call()
     trace = recorder.trace()
     assert trace is not None
@@ -124,7 +124,7 @@ def test_the_tree_and_its_messages_are_those_that_the_client_sends(
 
 def test_an_agent_that_raises_leaves_what_led_there_with_the_exception_on_its_root() -> None:
     recorder = Recorder("agent")
-    with pytest.raises(LookupError), recorder.listening([LangSmithTracing()]):
+    with pytest.raises(LookupError), recorder.capturing([LangSmithTracing()]):
         traced_agents.failing(QUESTION)
     trace = recorder.trace()
     assert trace is not None

@@ -22,15 +22,15 @@ from tests import traced_agents
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_refinery.traces.listening import Listener
+    from pytest_refinery.traces.capture import TraceCapture
     from pytest_refinery.traces.model import Run, Trace
 
 QUESTION = "Where is order 7?"
 
 
-def captured(call: Callable[[], object], *listeners: Listener) -> Trace:
+def captured(call: Callable[[], object], *captures: TraceCapture) -> Trace:
     recorder = Recorder("agent")
-    with recorder.listening(listeners or [OpenTelemetryTracing()]) as root:
+    with recorder.capturing(captures or [OpenTelemetryTracing()]) as root:
         root.outputs = call()
     trace = recorder.trace()
     assert trace is not None
@@ -84,7 +84,7 @@ def test_nothing_reaches_an_exporter_and_afterwards_everything_does(provider: Tr
     assert len(exporter.get_finished_spans()) == 3
 
 
-def test_a_provider_with_a_hub_of_threads_is_heard_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_with_a_hub_of_threads_is_captured_too(monkeypatch: pytest.MonkeyPatch) -> None:
     hub = ConcurrentMultiSpanProcessor()
     provider = TracerProvider(active_span_processor=hub, shutdown_on_exit=False)
     exporter = exporting(provider)
@@ -102,7 +102,7 @@ def test_a_process_without_a_provider_has_one_for_as_long_as_an_agent_runs() -> 
     assert not traced_agents.tracer.start_span("x").is_recording()
 
 
-def test_a_provider_that_the_agent_makes_for_itself_is_heard() -> None:
+def test_a_provider_that_the_agent_makes_for_itself_is_captured() -> None:
     def agent() -> str:
         provider = TracerProvider(shutdown_on_exit=False)
         with provider.get_tracer("own").start_as_current_span("its own"):
@@ -132,7 +132,7 @@ def test_an_exception_is_the_error_of_the_span_and_of_the_agent(provider: Tracer
     recorder = Recorder("agent")
     with (
         pytest.raises(LookupError),
-        recorder.listening([OpenTelemetryTracing()]),
+        recorder.capturing([OpenTelemetryTracing()]),
         traced_agents.tracer.start_as_current_span("look up"),
     ):
         raise LookupError("no such order")

@@ -80,7 +80,7 @@ def test_what_was_fetched_stays_while_langsmith_is_down(server: LangSmithServer,
 
 
 @pytest.mark.parametrize("written", [b"", b"{", b'{"runs": []}', b'{"runs": [{"id": "cut o', b"\xff\xfe", b"[1]"])
-def test_a_file_that_is_not_whole_is_fetched_anew(
+def test_a_file_that_is_not_whole_is_fetched_again(
     server: LangSmithServer, connect: Connect, tmp_path: Path, written: bytes
 ) -> None:
     kept = server.store.add(traces.made(3))
