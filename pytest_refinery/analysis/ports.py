@@ -39,7 +39,9 @@ class Case:
     """One failed expectation: all that an analyst may know about it.
 
     Attributes:
+        trace: What the agent did, as recorded.
         expect: What should have happened, in the expert's words.
+        business_context: Why it matters, in the expert's words; ``""`` where nobody says it.
         failures: What the checks, the judge or the test's own assertion objected to.
         prompts: What the agent was told, as read out of the trace.
         prompt_files: What the agent was told, as the repository has it.
@@ -58,8 +60,8 @@ class Case:
 class Analyst(Protocol):
     """Answers the stages of a diagnosis.
 
-    Each method may raise ``AnalysisError`` with a sentence for the user; the engine goes on
-    with what it has.
+    Raises:
+        AnalysisError: Any method may raise it, with a sentence for the user; the engine goes on with what it has.
     """
 
     @property
@@ -68,15 +70,34 @@ class Analyst(Protocol):
         ...
 
     def analyse_group(self, case: Case, group: Group) -> GroupAnalysis:
-        """Stage 1: say what went wrong in the runs of one group. Called concurrently."""
+        """Stage 1: say what went wrong in the runs of one group; called from several threads.
+
+        Args:
+            case: The failed expectation.
+            group: Consecutive runs of its trace, as text.
+
+        Returns:
+            What was found, and the ids of the runs whose content was really read.
+        """
         ...
 
     def find_gaps(self, case: Case, findings: Sequence[Finding]) -> GapAnalysis:
-        """Stage 2: say what was expected and what was there, and what the agent lacked."""
+        """Stage 2: say what was expected and what was there, and what context was missing.
+
+        Args:
+            case: The failed expectation.
+            findings: Those of all groups, in the order of their runs.
+        """
         ...
 
     def conclude(self, case: Case, findings: Sequence[Finding], gaps: GapAnalysis) -> Conclusion:
-        """Stage 3: name the decisive run, the cause and the change that would have helped."""
+        """Stage 3: name the decisive run, the cause and the change that would have helped.
+
+        Args:
+            case: The failed expectation.
+            findings: Those of all groups, in the order of their runs.
+            gaps: The answer of stage 2.
+        """
         ...
 
 
@@ -140,7 +161,7 @@ class Job(Protocol):
 
     @property
     def cancelled(self) -> Event:
-        """Set when nobody waits for the answer any more."""
+        """Set when the answer is no longer wanted."""
         ...
 
     @property
@@ -153,7 +174,11 @@ class Job(Protocol):
         ...
 
     def wait_left(self, foreseen: Callable[[], float]) -> float:
-        """Return the seconds that it may still wait for others; ``foreseen`` says how long it will have to."""
+        """Return the seconds that it may still wait for others.
+
+        Args:
+            foreseen: Returns the seconds that it will have to wait; called where the user has set no limit.
+        """
         ...
 
     def waiting(self, stage: Stage) -> AbstractContextManager[None]:
@@ -165,19 +190,23 @@ class Job(Protocol):
         ...
 
     def expects(self, tokens: int) -> None:
-        """Take note of tokens that it is going to ask for."""
+        """Note tokens that it is going to ask for, input and output together."""
         ...
 
     def reserves(self, tokens: int) -> int:
-        """Take note that ``tokens`` are asked for now; return those that will be asked for after them."""
+        """Note that ``tokens`` are asked for now.
+
+        Returns:
+            The tokens that are expected to be asked for after them.
+        """
         ...
 
     def at_end(self, call: Callable[[], None]) -> None:
-        """Call ``call`` when nobody waits for an answer any more."""
+        """Call ``call`` when no answer is wanted any more."""
         ...
 
     def spent(self, stage: Stage, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
-        """Take note of a request and what it cost."""
+        """Count a request and what it cost in tokens."""
         ...
 
     def note(self, sentence: str) -> None:
@@ -189,7 +218,7 @@ class Job(Protocol):
 class PreparingAnalyst(Protocol):
     """An analyst that works on one case at a time with outside help.
 
-    The engine asks it to prepare for each case, and who comes back answers the stages of that case.
+    The engine calls ``prepare`` for each case; what that returns answers the stages of the case.
     """
 
     @property
@@ -203,7 +232,11 @@ class PreparingAnalyst(Protocol):
         ...
 
     def group_tokens(self, digest_tokens: int) -> int:
-        """Return the most tokens of a group, for a trace of so many tokens."""
+        """Return the most tokens that a group may have.
+
+        Args:
+            digest_tokens: The size of the whole trace as text, in tokens.
+        """
         ...
 
     @property
@@ -212,11 +245,22 @@ class PreparingAnalyst(Protocol):
         ...
 
     def prepare(self, case: Case, groups: Sequence[Group], job: Job) -> Analyst:
-        """Return who answers the stages of ``case``. Nothing is sent yet."""
+        """Return the analyst that answers the stages of one case. Nothing is sent yet.
+
+        Args:
+            case: The failed expectation.
+            groups: All groups of its trace.
+            job: Its time, its costs, its notes for the report.
+        """
         ...
 
     def forecast(self, case: Case, groups: Sequence[Group]) -> Forecast:
-        """Return what the diagnosis of ``case`` would cost. Nothing is sent."""
+        """Return what the diagnosis of a case would cost. Nothing is sent.
+
+        Args:
+            case: The failed expectation.
+            groups: All groups of its trace.
+        """
         ...
 
 
@@ -239,7 +283,13 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Judgement:
-    """One verdict on an expectation: ``None`` where the model could not tell."""
+    """One verdict on an expectation.
+
+    Attributes:
+        is_met: Whether it is met; ``None`` where the model could not decide.
+        reasons: A sentence each.
+        quotes: Passages of the trace that the verdict rests on.
+    """
 
     is_met: bool | None
     reasons: tuple[str, ...] = ()
@@ -256,7 +306,11 @@ class Judge(Protocol):
         ...
 
     def judge(self, case: Case, job: Job) -> Judgement:
-        """Return the verdict on ``case``, which has no failures yet.
+        """Return the verdict on an expectation.
+
+        Args:
+            case: The expectation and its trace; it has no failures yet.
+            job: Its time, its costs, its notes for the report.
 
         Raises:
             AnalysisError: There was no usable answer.
@@ -264,7 +318,7 @@ class Judge(Protocol):
         ...
 
     def forecast_judge(self, case: Case) -> Forecast:
-        """Return what one verdict on ``case`` would cost. Nothing is sent."""
+        """Return what one verdict would cost. Nothing is sent."""
         ...
 
 
@@ -273,6 +327,8 @@ class SharedCause:
     """What several failures have in common, in business language.
 
     Attributes:
+        cause: What they have in common, in one sentence.
+        nodeids: The items that failed because of it.
         advice: What to do about it.
     """
 
@@ -287,6 +343,7 @@ class FailureSummary:
 
     Attributes:
         summary: A few sentences for somebody who reads nothing else.
+        causes: What several of them have in common, in any order.
     """
 
     summary: str
@@ -308,7 +365,11 @@ class FailureSummarizer(Protocol):
         ...
 
     def summarize(self, failures: Sequence[ItemRecord], job: Job) -> FailureSummary:
-        """Return what the diagnosed ``failures`` of a session have in common.
+        """Return what the failures of a session have in common.
+
+        Args:
+            failures: The records of the items that were diagnosed.
+            job: The time, the costs and the notes of the summary.
 
         Raises:
             AnalysisError: There was no usable answer.
@@ -406,18 +467,30 @@ class TokenBudget(Protocol):
         ...
 
     def foreseen_wait(self, tokens: int) -> float:
-        """Return in how many seconds ``tokens`` more could all have been granted, after what has begun or waits now."""
+        """Return in how many seconds so many more tokens could be granted, after what has begun or waits now."""
         ...
 
     def refused(self, headers: Mapping[str, str], message: str, *, code: str = "", attempt: int = 0) -> float | None:
-        """Take note of a 429; return the seconds that all now hold back, or ``None`` where no retry can help.
+        """Take note of a 429.
 
-        ``message`` and ``code`` are the error's own; ``attempt`` counts this request's refusals, from 0.
+        Args:
+            headers: Those of the answer.
+            message: The error's own sentence.
+            code: The error's own code.
+            attempt: How many refusals of this request there were before.
+
+        Returns:
+            The seconds that all processes now hold back, or ``None`` where no retry can help.
         """
         ...
 
     def observe(self, headers: Mapping[str, str], *, age_seconds: float = 0.0) -> None:
-        """Learn the limit, and what others have used, from the headers of an answer sent ``age_seconds`` ago."""
+        """Learn the limit, and what others have used, from an answer.
+
+        Args:
+            headers: Those of the answer.
+            age_seconds: How long ago it was sent.
+        """
         ...
 
 
@@ -425,15 +498,35 @@ class TokenEstimator(Protocol):
     """Says what a request will cost, and learns from what it did cost."""
 
     def expected(self, kind: str, *, input_tokens: int, max_output_tokens: int) -> int:
-        """Return the tokens to reserve for a request of this kind, by our own count of its input."""
+        """Return the tokens to reserve for a request.
+
+        Args:
+            kind: A word for requests of which one says something about the next.
+            input_tokens: By our own count.
+            max_output_tokens: What the answer may have at most.
+        """
         ...
 
     def learn(self, kind: str, *, counted: int, input_tokens: int, output_tokens: int, max_output_tokens: int) -> None:
-        """Take note of an answer: what we had ``counted`` as its input, what the service did, what was permitted."""
+        """Learn from an answer.
+
+        Args:
+            kind: As in ``expected``.
+            counted: The input by our own count.
+            input_tokens: The input by the service's count.
+            output_tokens: The output by the service's count.
+            max_output_tokens: What the answer might have had at most.
+        """
         ...
 
     def learn_refusal(self, *, counted: int, max_output_tokens: int, requested: int) -> None:
-        """Take note of what a refusal says was requested: some services reserve ``max_output_tokens`` whole."""
+        """Learn from a 429 how the service counts: some reserve the whole permitted output.
+
+        Args:
+            counted: The input by our own count.
+            max_output_tokens: What the answer might have had at most.
+            requested: The tokens that the service counted for the request.
+        """
         ...
 
 

@@ -42,8 +42,11 @@ class _Strict(Frozen):
 class Evidence(_Strict):
     """A quote from a run, and why it matters.
 
-    ``verified`` and ``run_number`` (the run's 1-based place) are set by code that has found the
-    quote in the trace again, never by an analyst.
+    Attributes:
+        run_number: The run's 1-based place; set by code.
+        quote: A passage of the run, word for word.
+        why: What it shows, in one sentence.
+        verified: Whether code has found the quote in the trace; never set by an analyst.
     """
 
     run_id: str
@@ -77,7 +80,9 @@ class Finding(_Strict):
 class GroupAnalysis(_Strict):
     """Stage 1 for one group of runs.
 
-    ``runs_read`` are the ids of the runs whose content the analyst was really given.
+    Attributes:
+        timeline: What happened, a line for each step that matters.
+        runs_read: The ids of the runs whose content the analyst was really given.
     """
 
     timeline: tuple[str, ...] = ()
@@ -94,7 +99,12 @@ class Gap(_Strict):
 
 
 class GapAnalysis(_Strict):
-    """Stage 2."""
+    """Stage 2: what was expected beside what was there.
+
+    Attributes:
+        missing_context: What the agent did not know and would have needed, a sentence each.
+        wrong_assumptions: What it took for true and was not, a sentence each.
+    """
 
     gaps: tuple[Gap, ...] = ()
     missing_context: tuple[str, ...] = ()
@@ -125,9 +135,8 @@ class SuggestedFix(_Strict):
 class Candidate(_Strict):
     """A run that may be the decisive one.
 
-    ``run_number`` (the run's 1-based place) and ``run_name`` are set by code, never by an analyst.
-
     Attributes:
+        run_number: The run's 1-based place; set by code, as is ``run_name``.
         reason: Why it may be, in one sentence.
         share: How likely, 0 to 1; comparable within one diagnosis.
     """
@@ -142,11 +151,10 @@ class Candidate(_Strict):
 class Conclusion(_Strict):
     """Stage 3: the decisive run, which done right would have led to the expected outcome.
 
-    ``cause`` says the cause in words that hold for every failure of its kind; failures are
-    grouped by it. ``root_cause`` says it for this case. Both, and ``failure_type``, are empty where the cause was not
-    determined.
-
     Attributes:
+        failure_type: ``None`` where the cause was not determined, as is ``root_cause``; ``cause`` is empty then.
+        cause: The cause in words that hold for every failure of its kind; failures are grouped by it.
+        root_cause: The cause in this case.
         confidence_basis: What the confidence rests on, in a sentence.
         candidates: The runs that may be decisive, the likeliest first.
     """
@@ -165,7 +173,11 @@ class Conclusion(_Strict):
 
 
 class Coverage(_Strict):
-    """The share of the trace's runs whose content the analyst was given."""
+    """The share of the trace's runs whose content the analyst was given.
+
+    Attributes:
+        percentage: 0 to 100.
+    """
 
     runs_total: int
     runs_read: int
@@ -183,7 +195,10 @@ class Trials(_Strict):
 class StageReport(_Strict):
     """What one stage cost.
 
-    ``model`` is the model that was asked, where the diagnosis is not its own: it gave no usable answer.
+    Attributes:
+        model: The model that was asked, where the diagnosis is not its own: it gave no usable answer.
+        seconds: All that it took, the waiting included.
+        seconds_waited: For the token budget.
     """
 
     name: str
@@ -216,10 +231,8 @@ class StalePrompt(_Strict):
 class Diagnosis(_Strict):
     """The result of the stages for one failed item.
 
-    ``partial`` gives the reason where something was missing, else ``None``. ``failure_type`` and ``root_cause`` are
-    ``None`` where the cause was not determined; then ``candidates`` are all that there is.
-
     Attributes:
+        failure_type: ``None`` where the cause was not determined, as is ``root_cause``; there are ``candidates`` then.
         candidates: The runs that may be decisive, the likeliest first, three at most.
         confidence_basis: What the confidence rests on, in a sentence.
         responsible_run_path: The names of the runs around the responsible one, the outermost first.
@@ -227,6 +240,7 @@ class Diagnosis(_Strict):
         cached: Whether it was made in an earlier session; then ``stages`` says what it cost then.
         stale_prompts: Prompt files that have changed since the trace was recorded.
         notes: What went another way than planned, without anything missing; a sentence each.
+        partial: Why something is missing, ``None`` where nothing is.
     """
 
     failure_type: FailureType | None

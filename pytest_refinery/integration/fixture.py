@@ -41,7 +41,14 @@ class UsedTrace:
         item.stash[_KEY] = self
 
     def load(self, trace: str | PathLike[str], *, project: str | None = None) -> Trace:
-        """Load a trace and use it: a file relative to the test's own folder, or a LangSmith id or address.
+        """Load a trace and use it.
+
+        Args:
+            trace: A file relative to the test's own folder, a LangSmith id or address, or what a plugin's source takes.
+            project: The LangSmith project that holds the trace, where the id alone does not say it.
+
+        Returns:
+            The trace.
 
         Raises:
             TraceError: It cannot be read.
@@ -50,15 +57,22 @@ class UsedTrace:
         return self.use(source.load(os.fspath(trace), base=self._base, project=project))
 
     def use(self, trace: Trace) -> Trace:
-        """Use a trace that the test has made or found itself."""
+        """Use a trace that the test has made or found itself; return it."""
         self._trace = trace
         return trace
 
     def capture(self, name: str = "agent", *, inputs: object = None) -> AbstractContextManager[OpenRun]:
-        """Record a run around a ``with`` block, and in it what the agent's own tracing records; set ``outputs`` on it.
+        """Record a run around a ``with`` block, and in it what the agent's own tracing records.
 
         LangSmith runs and OpenTelemetry spans that the block makes, in whichever thread, become part of the trace and
         are sent nowhere.
+
+        Args:
+            name: The run's name.
+            inputs: What the agent is called with.
+
+        Returns:
+            A context manager that yields the run; set ``outputs`` on it.
 
         Raises:
             AgentError: An installed library is too old to be kept from sending.
@@ -66,14 +80,25 @@ class UsedTrace:
         return self._recorder.capturing(wiring.build_captures(), name=name, inputs=inputs)
 
     def run(self, name: str, kind: str = RunKind.CHAIN, *, inputs: object = None) -> AbstractContextManager[OpenRun]:
-        """Record a run around a ``with`` block; set ``outputs`` on what it yields.
+        """Record a run around a ``with`` block.
 
         Runs opened inside are its children. An exception becomes the run's error and goes on.
+
+        Args:
+            name: The run's name.
+            kind: One of ``RunKind``, or a word of your own.
+            inputs: What goes in.
+
+        Returns:
+            A context manager that yields the run; set ``outputs`` on it.
         """
         return self._recorder.run(name, kind, inputs=inputs)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Save the trace in use as a file, relative to the test's own folder, without secrets.
+        """Save the trace in use without secrets.
+
+        Args:
+            path: The file, absolute or relative to the test's own folder; its folder is made.
 
         Raises:
             TraceError: There is no trace, or the file cannot be written.

@@ -44,8 +44,9 @@ class RunKind(StrEnum):
 class ToolCall:
     """A model's request to call a tool.
 
-    ``arguments`` is the parsed object; where a model wrote something that is no JSON object,
-    it is that text.
+    Attributes:
+        arguments: The parsed object; where a model wrote something that is no JSON object, that text.
+        id: What the result refers to it by, where the trace has it.
     """
 
     name: str
@@ -57,10 +58,13 @@ class ToolCall:
 class Message:
     """One message, whatever serialisation it came in.
 
-    ``role`` is ``system``, ``user``, ``assistant`` or ``tool`` where the source's word means
-    one of these, else the source's own word. ``name`` is the speaker or the tool. ``attached`` are
-    the kinds of its images, files and the like, which are not read; ``unknown`` the kinds of its
-    blocks of which nobody knows what they say.
+    Attributes:
+        role: ``system``, ``user``, ``assistant`` or ``tool`` where the source's word means one, else that word.
+        name: The speaker or the tool.
+        tool_call_id: The call that a tool's message answers.
+        thinking: What a model thought before it wrote, where the trace has it.
+        attached: The kinds of its images, files and the like, which are not read.
+        unknown: The kinds of its blocks that could not be read.
     """
 
     role: str
@@ -79,10 +83,12 @@ class Run(BaseModel):
 
     Attributes:
         id: The id as the trace has it; in a chat transcript the 0-based index as text.
+        parent_id: The run that it is a part of; ``None`` for a root.
         kind: A ``RunKind`` value, or the source's own word.
         inputs: What went in, as recorded.
         outputs: What came out, as recorded; ``None`` where nothing did.
         error: The error text, or ``None``.
+        is_pending: It had not ended when the trace was recorded.
         settings: Model settings of an LLM run (``model``, ``temperature``, ``tools``, ...).
         template: The serialised prompt or component of the run, where the trace carries one.
         usage: ``input_tokens``, ``output_tokens`` and ``total_tokens`` as far as recorded.
@@ -166,7 +172,7 @@ class Trace(BaseModel):
         return {run_id: tuple(runs) for run_id, runs in found.items()}
 
     def ancestors(self, run: Run) -> Iterator[Run]:
-        """Yield the parent of ``run``, then its parent, up to the root."""
+        """Yield the parent of a run, then its parent, up to the root."""
         while run.parent_id in self.by_id and run.parent_id is not None:
             run = self.by_id[run.parent_id]
             yield run
@@ -180,10 +186,13 @@ class Trace(BaseModel):
 
 
 def in_order(runs: list[Run], *, source: str) -> tuple[Run, ...]:
-    """Return ``runs`` as a depth-first walk of their tree, siblings by start and end time.
+    """Return runs as a depth-first walk of their tree, siblings by start and end time.
 
-    Runs whose parent is missing stand as roots. Where a start time is missing, the order of
-    the file decides.
+    Runs whose parent is missing stand as roots. Where a start time is missing, the order of the file decides.
+
+    Args:
+        runs: In the order of the file.
+        source: Where they come from, for messages to the user.
 
     Raises:
         TraceError: Two runs share an id, or parents form a cycle.

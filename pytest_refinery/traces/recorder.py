@@ -28,7 +28,13 @@ _active_recorders: list[Recorder] = []
 
 @dataclass
 class OpenRun:
-    """A run that is being recorded; set ``outputs`` before it ends."""
+    """A run that is being recorded.
+
+    Attributes:
+        inputs: What went in; may be set until the block ends.
+        outputs: What came out; to be set before the block ends.
+        settings: Of a model call: ``model``, ``temperature``, ``tools``, ...
+    """
 
     inputs: object = None
     outputs: object = None
@@ -40,6 +46,14 @@ def record(name: str, kind: str = RunKind.CHAIN, *, inputs: object = None) -> Ab
 
     Runs opened inside are its children. An exception becomes the run's error and goes on. Where no agent is
     being run for an expectation, nothing is recorded.
+
+    Args:
+        name: The run's name.
+        kind: One of ``RunKind``, or a word of your own.
+        inputs: What goes in: JSON, or anything that can be shown as JSON.
+
+    Returns:
+        A context manager that yields the run, as long as it is open.
     """
     recorder = _active_recorder.get() or next(reversed(_active_recorders), None)
     return recorder.run(name, kind, inputs=inputs) if recorder else nullcontext(OpenRun(inputs=inputs))
