@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record test check lint types imports coverage docs bench clean
+.PHONY: help demo record test check lint types imports coverage sdist docs bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -42,6 +42,11 @@ imports: $(VENV)/.dev ## who may import whom
 
 coverage: $(VENV)/.tests ## the test suite with the branches it misses
 	@$(PYTEST) -n auto --cov --cov-report=term-missing $(ARGS)
+
+sdist: $(VENV)/.tests ## build the sdist, and run the test suite from it
+	@rm -rf build/sdist && $(BIN)/python -m hatchling build --target sdist --directory build/sdist
+	@tar -xzf build/sdist/*.tar.gz --strip-components=1 -C build/sdist
+	@cd build/sdist && PYTHONPATH="$$PWD" $(abspath $(BIN))/python -m pytest -n auto $(ARGS)
 
 docs: $(VENV)/.package ## write the generated pages again
 	$(BIN)/python docs/generate_options.py
