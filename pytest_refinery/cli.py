@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
@@ -30,6 +31,10 @@ _WIDTH = 80
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 1 with one sentence on stderr where it could not do its work."""
     given = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A console shows what it can of a trace; a file or a pipe gets all of it, whatever the locale.
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
     try:
         given.run(given)
     except RefineryError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,6 +71,7 @@ def test_an_analyst_that_hangs_is_left_behind(run: Run, suite: Path) -> None:
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @WITH_WORKERS
 def test_a_test_timeout_in_the_middle_of_a_diagnosis_shows_what_there_is(run: Run, suite: Path) -> None:
     # The signal that pytest-timeout waits for, at an instant that no busy machine can move.

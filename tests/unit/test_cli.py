@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -51,6 +52,19 @@ def test_diagnose_as_json_is_a_diagnosis(capsys: pytest.CaptureFixture[str]) -> 
     found = Diagnosis.model_validate_json(capsys.readouterr().out)
     assert found.responsible_run_id == "1"
     assert found.coverage.percentage == 100.0
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("console", b"said ??."), ("file", "said \u8fd4\u54c1.".encode())])
+def test_what_a_console_cannot_show_costs_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, kind: str, shown: bytes
+) -> None:
+    printed = io.BytesIO()
+    stdout = io.TextIOWrapper(printed, encoding="cp1252")
+    monkeypatch.setattr(stdout, "isatty", lambda: kind == "console")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert cli.main(["diagnose", "sweep.json", "--expect", EXPECT, "--was", "It said \u8fd4\u54c1."]) == 0
+    stdout.flush()
+    assert shown in b" ".join(printed.getvalue().split())
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,8 @@ class Progress:
         if self._folder is None or self._is_quiet:
             return
         # A worker on another machine has the name of the folder, not the folder.
-        with suppress(OSError), self._lock, (self._folder / f"{_worker(self._config)}{suffix}").open("a") as left:
+        path = self._folder / f"{_worker(self._config)}{suffix}"
+        with suppress(OSError), self._lock, path.open("a", encoding="utf-8") as left:
             left.write(text)
 
     def _write(self, reporter: pytest.TerminalReporter, words: str) -> None:
@@ -145,27 +146,27 @@ class ProgressOfWorkers:
     def __init__(self, config: pytest.Config, workers: SharedFolder) -> None:
         self._config = config
         self._workers = workers
-        self._heard: dict[Path, int] = {}
+        self._positions: dict[Path, int] = {}
         self._standing = ""
         self._has_ended = threading.Event()
-        self._listener: threading.Thread | None = None
+        self._thread: threading.Thread | None = None
 
     @pytest.hookimpl(optionalhook=True, trylast=True)
     def pytest_configure_node(self) -> None:
-        """Begin to listen when there is a first worker."""
-        if self._listener is None and self._config.get_verbosity() >= 0:
-            self._listener = threading.Thread(target=self._listen, name="refinery-progress", daemon=True)
-            self._listener.start()
+        """Begin to watch when there is a first worker."""
+        if self._thread is None and self._config.get_verbosity() >= 0:
+            self._thread = threading.Thread(target=self._watch, name="refinery-progress", daemon=True)
+            self._thread.start()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Stop, before the summary is written."""
         self._has_ended.set()
-        if self._listener is not None:
-            self._listener.join()
+        if self._thread is not None:
+            self._thread.join()
             self.tell(self._say)
 
-    def _listen(self) -> None:
+    def _watch(self) -> None:
         while not self._has_ended.wait(_LOOK_SECONDS):
             self.tell(self._say)
 
@@ -181,17 +182,17 @@ class ProgressOfWorkers:
 
     def _counts(self) -> str:
         folder = self._workers.path
-        return "".join(path.read_text() for path in folder.glob(f"*{_COUNTS}")) if folder else ""
+        return "".join(path.read_text(encoding="utf-8") for path in folder.glob(f"*{_COUNTS}")) if folder else ""
 
     def _new_lines(self, suffix: str) -> Iterator[tuple[Path, str]]:
         folder = self._workers.path
         for path in sorted(folder.glob(f"*{suffix}")) if folder else ():
-            with path.open() as left:
-                left.seek(self._heard.get(path, 0))
+            with path.open(encoding="utf-8") as left:
+                left.seek(self._positions.get(path, 0))
                 for words in iter(left.readline, ""):
                     if not words.endswith("\n"):
                         break
-                    self._heard[path] = left.tell()
+                    self._positions[path] = left.tell()
                     yield path, words.rstrip()
 
     def _say(self, words: str) -> None:

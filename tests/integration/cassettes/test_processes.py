@@ -73,6 +73,7 @@ def test_a_diagnosis_of_35_runs_replays_with_the_network_removed_and_the_same_re
     assert diagnosis["responsible_run_id"] == "20"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_while_recording_leaves_the_old_cassette_whole(suite: Path, record: Run, server: OpenAIServer) -> None:
     record(CHECKED)
     before = cassettes_in(suite)

@@ -275,6 +275,7 @@ def test_when_the_time_is_up_the_rules_diagnose_and_the_store_is_used_again(
     assert len(server.requests("POST", "/vector_stores")) == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("schema", ["GroupAnswer", "GapAnswer", "ConclusionAnswer"])
 def test_ctrl_c_in_any_stage_ends_the_run(
     pytester: pytest.Pytester, suite: Path, server: OpenAIServer, schema: str

@@ -150,6 +150,7 @@ def test_many_clients_change_a_store_while_it_is_searched(connect: Callable[[Ope
         assert client.vector_stores.retrieve(store_id).file_counts.total == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_it_can_be_started_by_hand() -> None:
     command = [sys.executable, "-m", "tests.openai_server", "--port", "0", "--tpm", "30000", "--tpm-model", "sliding"]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
