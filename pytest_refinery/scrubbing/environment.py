@@ -6,14 +6,18 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
-from pytest_refinery.scrubbing import secret_names
+from pytest_refinery.scrubbing import secret_names, secret_shapes
 from pytest_refinery.scrubbing.secret_names import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from pytest_refinery.scrubbing.secret_shapes import Runs
 
 _WORDS = frozenset("APIKEY CREDENTIALS KEY KEYS PASS PASSPHRASE PASSWD PASSWORD SECRET SECRETS TOKEN".split())
 # Such variables say where a secret is, or how much of something there is.
@@ -38,13 +42,20 @@ class SecretValues:
                     return name
         return None
 
-    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+    def spans(self, runs: Runs) -> Iterator[tuple[int, int]]:
         """Yield where one of the values stands in a text."""
-        for form in (form for forms in self.forms.values() for form in forms):
-            at = text.find(form)
-            while at >= 0:
-                yield at, at + len(form)
-                at = text.find(form, at + len(form))
+        yield from runs.find(self._in_runs[True])
+        for form in self._in_runs[False]:
+            yield from secret_shapes.places(runs.text, form)
+
+    @cached_property
+    def _in_runs(self) -> dict[bool, list[str]]:
+        """The forms, by whether they can stand in long runs of the characters of keys only."""
+        found: dict[bool, list[str]] = {True: [], False: []}
+        for form in chain.from_iterable(self.forms.values()):
+            is_run = len(form) >= secret_shapes.SHORTEST_RUN and secret_shapes.IN_RUNS.issuperset(form)
+            found[is_run].append(form)
+        return found
 
 
 NONE = SecretValues({})

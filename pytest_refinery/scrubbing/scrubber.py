@@ -7,8 +7,9 @@ answer, and what has been scrubbed stays as it is when it is scrubbed again.
 from __future__ import annotations
 
 import re
+import string
 from bisect import bisect_right
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -35,12 +36,18 @@ _PHONE = re.compile(
 # International numbers have at most 15 digits (E.164); shorter than 8 is hardly one.
 _LEAST_DIGITS, _MOST_DIGITS = 8, 15
 
-_MAY_GO_ON = re.compile(r"""[A-Za-z0-9_.:=+/"'\\-]{2}""")
+# Longer than most words, and than their beginning in any key.
+_LONGEST_WORD = 24
+# What may stand before a secret that is a word; nothing, where the text begins with it.
+_ASSIGNS = frozenset({"", *":=>\"'`"})
+# Between two pieces of a secret stand two of these.
+_MAY_GO_ON = frozenset(string.ascii_letters + string.digits + "_.:=+/\"'\\-")
 _RUN_FIELDS = ("name", "inputs", "outputs", "error", "metadata", "settings", "template")
 # Between texts that are looked at together: no secret has it.
 _BETWEEN = "\n\0\n"
 # Members that say which of several streams a piece belongs to.
 _STREAMS = frozenset({"index", "output_index", "content_index", "summary_index"})
+_PLAIN = frozenset({int, float, bool, type(None)})
 # What says something about a piece and is none.
 _NO_PIECES = frozenset(
     "id type role name status object kind model start_time end_time created timestamp finish_reason stop_reason "
@@ -66,6 +73,7 @@ class Scrubber:
     callables: tuple[Callable[[str], str | None], ...] = field(default=(), repr=False)
     personal: bool = False
     values: SecretValues = environment.NONE
+    _last: list[tuple[Trace, Trace]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def text(self, text: str) -> str:
         """Return a text without secrets."""
@@ -85,7 +93,17 @@ class Scrubber:
             return REMOVED
 
     def trace(self, trace: Trace) -> Trace:
-        """Return a trace without secrets; the same one where it has none."""
+        """Return a trace without secrets; the same one where it has none.
+
+        The last one is kept: expectations about one trace stand together.
+        """
+        # Once, into a name: another thread may replace it at any time.
+        last = self._last[:]
+        if not last or last[0][0] is not trace:
+            self._last[:] = last = [(trace, self._scrubbed(trace))]
+        return last[0][1]
+
+    def _scrubbed(self, trace: Trace) -> Trace:
         # A mapping: pieces of different runs do not belong together.
         before = {
             str(place): {name: getattr(run, name) for name in _RUN_FIELDS} for place, run in enumerate(trace.runs)
@@ -99,11 +117,11 @@ class Scrubber:
 
     def texts(self, texts: Sequence[str]) -> list[str]:
         """Return each of many texts without secrets: much faster than one after another."""
-        plain = [self._without_what_users_name(text) for text in texts]
-        joined = _BETWEEN.join(plain)
-        found = deque(secret_shapes.merged([*secret_shapes.spans(joined), *self.values.spans(joined)]))
+        names = self.callables or self.patterns
+        plain = [self._without_what_users_name(text) for text in texts] if names else list(texts)
+        found = deque(self.spans(_BETWEEN.join(plain)))
         at = 0
-        for place, text in enumerate(plain):
+        for place, text in enumerate(plain if found else ()):
             while found and found[0][1] <= at:
                 found.popleft()
             if found and found[0][0] < at + len(text):
@@ -113,7 +131,7 @@ class Scrubber:
 
     def spans(self, text: str) -> list[secret_shapes.Span]:
         """Return where secrets stand in a text, but for what users name."""
-        return secret_shapes.merged([*secret_shapes.spans(text), *self.values.spans(text)])
+        return secret_shapes.spans(text, self.values.spans)
 
     def _without_what_users_name(self, text: str) -> str:
         for called in self.callables:
@@ -124,9 +142,10 @@ class Scrubber:
         return text
 
 
-_Place = tuple[Any, "str | int"]
-"""A list or a dict, and where in it a text stands."""
-_Group = dict[str, list[_Place]]
+_Piece = tuple[str, Any, "str | int", int]
+"""A text or an end of it, the list or dict in which it stands (``None`` for nowhere), where there, and its offset."""
+_Spread = list[_Piece]
+"""Texts that follow one another."""
 
 
 class _Pass:
@@ -135,15 +154,16 @@ class _Pass:
     def __init__(self, scrubber: Scrubber, value: Json) -> None:
         self._value = value
         self._known: dict[int, Json] = {}
-        texts, self._has_named = _texts(value)
-        self._pieces = _split_secrets(value, scrubber)
-        texts.update(dict.fromkeys(self._pieces.values()))
-        self._texts = dict(zip(texts, scrubber.texts(list(texts)), strict=True))
+        walk = _Walk(value)
+        self._pieces = _split_secrets(walk.spreads(), scrubber)
+        texts = [*walk.texts, *self._pieces.values()]
+        scrubbed = scrubber.texts(texts)
+        self._is_clean = not self._pieces and not walk.has_named and scrubbed == texts
+        self._texts = {} if self._is_clean else dict(zip(texts, scrubbed, strict=True))
 
     def result(self) -> Json:
         """Return the value without secrets; the same one where it has none."""
-        is_clean = not self._has_named and not self._pieces and all(a == b for a, b in self._texts.items())
-        return self._value if is_clean else self._of(self._value)
+        return self._value if self._is_clean else self._of(self._value)
 
     def _of(self, value: Json) -> Json:
         if isinstance(value, str):
@@ -190,122 +210,171 @@ def _is_pair(value: list[Json]) -> bool:
     return len(value) == _PAIR and isinstance(value[0], str) and isinstance(value[1], str)
 
 
-def _texts(value: Json) -> tuple[dict[str, None], bool]:
-    """Return the different texts in a value, names too, and whether one is a secret by its name."""
-    texts: dict[str, None] = {}
-    has_named = False
-    seen: set[int] = set()
-    left = [value]
-    while left:
-        item = left.pop()
-        if isinstance(item, str):
-            texts[item] = None
-        elif isinstance(item, list | dict) and id(item) not in seen:
-            seen.add(id(item))
-            members = item if isinstance(item, list) else item.values()
-            left += members
-            if isinstance(item, dict):
-                texts.update(dict.fromkeys(item))
-            has_named = has_named or _has_named(item)
-    return texts, has_named
+class _Shortest(dict[str, int]):
+    """How many characters a secret has under a name at least, for each name that was asked for."""
+
+    def __missing__(self, name: str) -> int:
+        self[name] = found = secret_names.shortest(name)
+        return found
 
 
-def _has_named(item: list[Json] | dict[str, Json]) -> bool:
-    if isinstance(item, list):
-        return _is_pair(item) and _is_named(item[0], item[1])
-    for name, member in item.items():
-        if secret_names.kind(name) and (isinstance(member, list) or _is_named(name, member)):
-            return True
-    return "value" in item and _is_named(item.get("name", item.get("key")), item["value"])
+class _Group:
+    """Texts in a list that may be pieces of one, in order: those to which the same names lead, and of one stream."""
+
+    def __init__(self) -> None:
+        self.pieces: defaultdict[str | None, _Spread] = defaultdict(list)
+        self._inner: dict[object, _Group] = {}
+
+    def inner(self, name: object) -> _Group:
+        """Return the group behind a name; texts of lists in a list belong to that one."""
+        if name is None:
+            return self
+        if name not in self._inner:
+            self._inner[name] = _Group()
+        return self._inner[name]
+
+    def of(self, value: dict[str, Json]) -> _Group:
+        """Return the group of the stream that a dict says that it belongs to."""
+        if _STREAMS.isdisjoint(value):
+            return self
+        return self.inner(tuple(value[name] for name in sorted(_STREAMS & value.keys()) if type(value[name]) is int))
+
+    def lines(self) -> Iterator[_Spread]:
+        """Yield each line of pieces."""
+        yield from self.pieces.values()
+        for group in self._inner.values():
+            yield from group.lines()
 
 
-def _split_secrets(value: Json, scrubber: Scrubber) -> dict[tuple[int, str | int], str]:
+_NO_LINES: defaultdict[str | None, _Spread] = defaultdict(list)
+
+
+class _Walk:
+    """Looks once at each member of a value. By type, not isinstance: it looks at every value of every trace.
+
+    Attributes:
+        texts: The different texts, names too.
+        has_named: Whether one is a secret by its name.
+    """
+
+    def __init__(self, value: Json) -> None:
+        self.texts: dict[str, object] = {}
+        self.has_named = False
+        self._shortest = _Shortest()
+        self._groups: list[_Group] = []
+        self._member("", value, None)
+
+    def _member(self, name: object, item: object, group: _Group | None) -> None:
+        if isinstance(item, dict):
+            self._dict(item, group and group.inner(name))
+        elif isinstance(item, list):
+            self._list(item, group and group.inner(name))
+        elif isinstance(item, str):
+            self.texts[item] = None
+
+    def _list(self, value: list[Json], group: _Group | None) -> None:
+        if group is None and len(value) > 1:
+            # Texts of lists in a list belong to the outermost one.
+            group = _Group()
+            self._groups.append(group)
+        if _is_pair(value) and _is_named(value[0], value[1]):
+            self.has_named = True
+        texts = self.texts
+        pieces = group.pieces[None] if group is not None else []
+        for place, item in enumerate(value):
+            if type(item) is dict:
+                self._dict(item, group)
+            elif type(item) is str:
+                texts[item] = None
+                if item:
+                    pieces.append((item, value, place, 0))
+            elif type(item) not in _PLAIN:
+                self._member(None, item, group)
+
+    def _dict(self, value: dict[str, Json], group: _Group | None) -> None:
+        texts, shortest = self.texts, self._shortest
+        texts.update(value)
+        group = group and group.of(value)
+        pieces = group.pieces if group is not None else _NO_LINES
+        if "value" in value and _is_named(value.get("name", value.get("key")), value["value"]):
+            self.has_named = True
+        for name, item in value.items():
+            if type(item) is str:
+                texts[item] = None
+                if len(item) >= shortest[name] and _is_named(name, item):
+                    self.has_named = True
+                if pieces is not _NO_LINES and item and name not in _NO_PIECES:
+                    pieces[name].append((item, value, name, 0))
+            elif type(item) not in _PLAIN:
+                self.has_named = self.has_named or (isinstance(item, list) and secret_names.kind(name) > 0)
+                self._member(name, item, group)
+
+    def spreads(self) -> list[_Spread]:
+        """Return the runs of texts in lists over which one secret may be spread, each once."""
+        runs: dict[tuple[str, ...], _Spread] = {}
+        for pieces in chain.from_iterable(group.lines() for group in self._groups):
+            run: _Spread = []
+            for one, two in pairwise(pieces):
+                if _may_go_on(one[0], two[0]):
+                    run += [*([] if run else _ends(one)), *_ends(two)]
+                elif run:
+                    runs.setdefault(tuple(piece[0] for piece in run), run)
+                    run = []
+            if run:
+                runs.setdefault(tuple(piece[0] for piece in run), run)
+        return list(runs.values())
+
+
+def _may_go_on(one: str, two: str) -> bool:
+    if one[-1] not in _MAY_GO_ON or two[0] not in _MAY_GO_ON:
+        return False
+    return len(one) <= _LONGEST_WORD or not _is_between_words(one, two)
+
+
+def _is_between_words(one: str, two: str) -> bool:
+    """Tell whether one text ends with a word, or a sentence, that no sign assigns, and the next begins with a word."""
+    before, _, last = one[-_LONGEST_WORD:].rpartition(" ")
+    if before[-1:] in _ASSIGNS:
+        return False
+    last, first = last.rstrip(".,"), two[:_LONGEST_WORD].partition(" ")[0]
+    are_words = last.isalpha() and first.isalpha()
+    return are_words and (last.islower() or last.istitle()) and (first.islower() or first.istitle())
+
+
+def _split_secrets(spreads: list[_Spread], scrubber: Scrubber) -> dict[tuple[int, str | int], str]:
     """Return what stands in the place of texts over which a secret is spread, as in the answer of a stream."""
-    spreads = _spreads(value)
-    joined = _BETWEEN.join("".join(text for text, _, _ in spread) for spread in spreads)
+    whole = ["".join(piece[0] for piece in spread) for spread in spreads]
+    begins = list(accumulate((len(text) + len(_BETWEEN) for text in whole), initial=0))
     found: dict[tuple[int, str | int], str] = {}
-    begins = list(
-        accumulate((sum(len(text) for text, _, _ in spread) + len(_BETWEEN) for spread in spreads), initial=0)
-    )
     # From the end, so that the places of what is left stay right.
-    for begin, end in reversed(scrubber.spans(joined) if spreads else []):
+    for begin, end in reversed(scrubber.spans(_BETWEEN.join(whole)) if spreads else []):
         which = bisect_right(begins, begin) - 1
         _take_out(spreads[which], begin - begins[which], end - begins[which], found)
     return found
 
 
-_Spread = list[tuple[str, "_Place | None", int]]
-"""Texts that follow one another, each with its place and where in the text of that place it begins."""
-
-
 def _take_out(spread: _Spread, begin: int, end: int, found: dict[tuple[int, str | int], str]) -> None:
     at = 0
-    touched: list[tuple[_Place, int, int]] = []
-    for text, place, offset in spread:
-        if place is not None and at < end and begin < at + len(text):
-            touched.append((place, max(begin - at, 0) + offset, min(end - at, len(text)) + offset))
+    touched: list[_Piece] = []
+    for text, parent, key, offset in spread:
+        if parent is not None and at < end and begin < at + len(text):
+            first, last = max(begin - at, 0), min(end - at, len(text))
+            touched.append((text[first:last], parent, key, first + offset))
         at += len(text)
-    if len({(id(parent), key) for (parent, key), _, _ in touched}) < _PAIR:
+    if len({(id(parent), key) for _, parent, key, _ in touched}) < _PAIR:
         return
-    for number, ((parent, key), first, last) in reversed(list(enumerate(touched))):
+    for number, (text, parent, key, first) in reversed(list(enumerate(touched))):
         whole = found.get((id(parent), key), parent[key])
-        found[id(parent), key] = whole[:first] + (REMOVED if number == 0 else "") + whole[last:]
+        found[id(parent), key] = whole[:first] + (REMOVED if number == 0 else "") + whole[first + len(text) :]
 
 
-def _spreads(value: Json) -> list[_Spread]:
-    """Return the runs of texts in lists over which one secret may be spread, each once."""
-    runs: dict[tuple[str, ...], _Spread] = {}
-    for places in chain.from_iterable(group.values() for group in _groups(value)):
-        run: _Spread = []
-        for (parent, key), (other, following) in pairwise(places):
-            one, two = parent[key], other[following]
-            if _MAY_GO_ON.match(one[-1:] + two[:1]):
-                run += [*([] if run else _ends((parent, key))), *_ends((other, following))]
-            elif run:
-                runs.setdefault(tuple(text for text, _, _ in run), run)
-                run = []
-        if run:
-            runs.setdefault(tuple(text for text, _, _ in run), run)
-    return list(runs.values())
-
-
-def _ends(place: _Place) -> _Spread:
-    """Return the text of a place; of a long one its beginning and its end."""
-    parent, key = place
-    text = parent[key]
+def _ends(piece: _Piece) -> _Spread:
+    """Return a text; of a long one its beginning and its end."""
+    text, parent, key, _ = piece
     if len(text) <= 2 * _LONGEST_END:
-        return [(text, place, 0)]
-    return [(text[:_LONGEST_END], place, 0), ("\0", None, 0), (text[-_LONGEST_END:], place, len(text) - _LONGEST_END)]
-
-
-def _groups(value: Json) -> Iterator[_Group]:
-    """Yield for each list that is in no other the texts in it, in order, by the names that lead to them."""
-    seen: set[int] = set()
-    left = [value]
-    while left:
-        item = left.pop()
-        if isinstance(item, list):
-            if id(item) not in seen and len(item) > 1:
-                seen.add(id(item))
-                group: _Group = {}
-                _group(item, "", group)
-                yield group
-            else:
-                left += item
-        elif isinstance(item, dict):
-            left += item.values()
-
-
-def _group(value: Any, where: str, group: _Group) -> None:  # noqa: ANN401  (a list or a dict)
-    is_list = isinstance(value, list)
-    if not is_list and not _STREAMS.isdisjoint(value):
-        where += "".join(f"#{value[name]}" for name in sorted(_STREAMS) if isinstance(value.get(name), int))
-    for key, item in enumerate(value) if is_list else value.items():
-        if isinstance(item, str):
-            if item and key not in _NO_PIECES:
-                group.setdefault(where if is_list else f"{where}.{key}", []).append((value, key))
-        elif isinstance(item, list | dict):
-            _group(item, where if is_list else f"{where}.{key}", group)
+        return [piece]
+    end = text[-_LONGEST_END:], parent, key, len(text) - _LONGEST_END
+    return [(text[:_LONGEST_END], parent, key, 0), ("\0", None, 0, 0), end]
 
 
 def _replaced(pattern: str, text: str) -> str:

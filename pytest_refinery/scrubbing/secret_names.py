@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -11,10 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REMOVED = "REMOVED"
-_HINTS = (
-    *(b"key", b"secret", b"token", b"passw", b"pwd", b"passphrase", b"passcode", b"credential", b"cookie"),
-    *(b"authorization", b"auth", b"signature", b"connectionstring", b"connection_string"),
-)
+# One of these is in every name; each costs a search of the whole text.
+_HINTS = tuple(b"key secret token pass pwd credential cookie auth signature connection".split())
 # What the last words of a name say for sure, without anything between the words.
 _CERTAIN = tuple(
     "password passwd pwd passphrase passcode secret apikey apisecret accesskey accountkey privatekey "
@@ -81,6 +80,11 @@ def kind(name: str) -> Kind:
     return Kind.LIKELY if plain.endswith(_LIKELY) and not plain.endswith(_OTHERS) else Kind.NO
 
 
+def shortest(name: str) -> int:
+    """Return how many characters a value under a name has at least, if it is a secret."""
+    return {Kind.CERTAIN: 1, Kind.LIKELY: _SHORTEST_FIELD}.get(kind(name), sys.maxsize)
+
+
 def is_secret_field(name: str, value: str) -> bool:
     """Tell whether a field holds a secret, by its name and its value."""
     found = kind(name)
@@ -101,7 +105,7 @@ def _is_random(value: str, name: str) -> bool:
 
 # What stands between a name and its value: the rest of a quoted name, a sign, perhaps a call. Or only a quote.
 _AFTER = re.compile(
-    r"(?i:ord|wd)?(?i:s)?(?P<close>(?:\\{0,8}[\"'`\u2019\u201d])?[\])]?)"
+    r"(?i:w(?:or)?d|phrase|code|orization|_?string)?(?i:s)?(?P<close>(?:\\{0,8}[\"'`\u2019\u201d])?[\])]?)"
     r"(?:(?P<sign>\s{0,2}(?:=>|:=|==?|:)\s{0,3}|, ?\\{0,8}[\"']value\\{0,8}[\"'] ?: ?)"
     r"|(?P<say> (?:provided|supplied|given|used|value|is|was):? ?)"
     r"|(?P<tag>>)|(?P<pair>,\s{0,2}(?=[brfu]{0,2}\\{0,8}[\"']))"
@@ -109,6 +113,8 @@ _AFTER = re.compile(
     r"(?:[A-Za-z_][\w.]{0,30}\((?=[brf]?[\"']))?(?:[brfu]{1,2}(?=[\"']))?"
     r"(?P<quote>(?P<escape>\\{0,8})[\"'`\u2018\u201c])?"
 )
+# A hint as a word among words, no option of a command: the usual case, and quick to tell.
+_SENTENCE = re.compile(rf"(?<= )(?:{'|'.join(each.decode() for each in _HINTS)})s? (?![bfgiprsuvw])[a-z]{{1,20}}[ ,.]")
 _SCHEME = re.compile(r"(?:(?!Bearer\s|Basic\s)[A-Za-z][A-Za-z0-9-]{1,20}|(?i:bearer|basic)) {1,3}(?=\S)")
 _OPEN = re.compile(r"[^\s\"'`<>\x00\\]{1,400}")
 _REST = re.compile(r"[^\r\n\"'`<>\x00\\]{1,4000}")
@@ -127,16 +133,16 @@ def values(text: str, lowered: bytes) -> Iterator[tuple[int, int]]:
         at = lowered.find(hint)
         while at >= 0:
             end = at + len(hint)
-            found = _AFTER.match(text, end)
+            found = None if _SENTENCE.match(text, at) else _AFTER.match(text, end)
             if found is not None:
-                for span in _value(text, _Name(text, at, end), found):
+                for span in _value(text, _Name(text, at, found.start("close")), found):
                     yield span
                     end = max(end, span[1])
             at = lowered.find(hint, end)
 
 
 class _Name:
-    """A name in a text: from the first of its characters to the last of its hint."""
+    """A name in a text, in which a hint stands."""
 
     def __init__(self, text: str, hint: int, end: int) -> None:
         begin = hint - len(_OUTSIDE_NAMES.split(text[max(0, hint - _LONGEST_NAME) : hint])[-1])
@@ -158,8 +164,7 @@ class _Name:
 
 
 def _value(text: str, name: _Name, found: re.Match[str]) -> Iterator[tuple[int, int]]:
-    rest = text[found.start() : found.start("close")]
-    of = kind(name.text + rest)
+    of = kind(name.text)
     if of is Kind.NO or (found["tag"] and text[name.begin - 1 : name.begin] != "<"):
         return
     plain = name.text.lower()

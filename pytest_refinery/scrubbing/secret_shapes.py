@@ -7,8 +7,10 @@ keys are made of, and behind the words that name secrets; each looks at a bounde
 from __future__ import annotations
 
 import re
+import string
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING
 
@@ -18,15 +20,20 @@ from pytest_refinery.scrubbing.secret_names import REMOVED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    More = Callable[["Runs"], Iterable["Span"]]
+
 Span = tuple[int, int]
 
 # Where a word begins; also behind a character that is escaped in JSON, of which a letter or digit stands before it.
 _BEGIN = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4}))"
 _LONGEST_KEY = 400
 # A run of these is a key, a hash, an id, a path or the content of a file.
-_SHORTEST_RUN = 15
-_RUN_TABLE = bytes(0x61 if chr(code).isalnum() or chr(code) in "_-+/" else 0x20 for code in range(128)) + b" " * 128
-_RUN = b"a" * _SHORTEST_RUN
+SHORTEST_RUN = 15
+IN_RUNS = frozenset(string.ascii_letters + string.digits + "_-+/")
+_RUN_TABLE = bytes(0x61 if chr(code) in IN_RUNS else 0x20 for code in range(256))
+# One in so many characters.
+_MANY = 100
+_RUN = b"a" * SHORTEST_RUN
 # Prefixes such as `SG.` end in a character that is in no run.
 _LONGEST_PREFIX = 28
 # Longer runs are the contents of files in base64: only their ends are looked at.
@@ -92,8 +99,19 @@ def _prefixed(prefixes: str, tail: str) -> str:
 
 
 _KEYS = re.compile(f"{_BEGIN}(?:{'|'.join([*map(_prefixed, _PREFIXES, _PREFIXES.values()), *_OTHERS.values()])})")
-# One of these is in every key that the pattern matches.
-_KEY_HINTS = (*" ".join(_PREFIXES).split(), *_OTHERS)
+
+
+# Of each prefix the letters and digits before its first other character: a whole word of the text, or how one begins.
+_PREFIX_HINTS = tuple(" ".join(_PREFIXES).split())
+_HEADS = {prefix: re.split(r"[^A-Za-z0-9]", prefix)[0].encode() for prefix in _PREFIX_HINTS}
+_WHOLE_HEADS = frozenset(head for prefix, head in _HEADS.items() if len(head) < len(prefix))
+_OPEN_HEADS = tuple(head for prefix, head in _HEADS.items() if len(head) == len(prefix))
+_OPEN_BEGINS = frozenset(head[:2] for head in _OPEN_HEADS)
+_IN_WORDS = (string.ascii_letters + string.digits).encode()
+_HEAD_TABLE = bytes(code if code in _IN_WORDS else 0x20 for code in range(256))
+_ESCAPES = re.compile(r"\\(?:u[0-9a-fA-F]{4}|[bfnrt])")
+# The letters of English, the most frequent one last.
+_FREQUENT = b"zqxjkvbpygfwmucldrhsnioate "
 _DATA_URL = re.compile(r"data:[a-z]+/[A-Za-z0-9.+-]{1,60};base64,\Z")
 _ENCRYPTED_PARTS = 5
 _WORDS = re.compile(r"[A-Za-z]{1,14}|[0-9]{1,3}|")
@@ -140,19 +158,27 @@ _BEHIND = (
         _Behind(hint, re.compile(rf"(?i)(?<=[?&;])(?:{_SIGNED})=(?P<secret>[^&;#\s\"'<>\\\x00]{{1,2000}})"))
         for hint in (b"x-amz-", b"x-goog-", b"googleaccessid=", b"awsaccesskeyid=", b"key-pair-id=", b"sig=", b"code=")
     ),
-    _Behind(b"-u ", re.compile(r"(?<![\w-])-u {1,3}[\"']?[^\s:\"'\x00]{1,100}:(?P<secret>[^\s\"'\x00\\]{1,200})")),
     _Behind(
-        b"--user ", re.compile(r"(?<![\w-])--user {1,3}[\"']?[^\s:\"'\x00]{1,100}:(?P<secret>[^\s\"'\x00\\]{1,200})")
+        b"-u",
+        re.compile(
+            r"(?:(?<![\w-])-u|(?<=(?<![\w-])-)-user)[ =]{1,3}[\"']?[^\s:\"'\x00]{1,100}:"
+            r"(?P<secret>[^\s\"'\x00\\]{1,200})"
+        ),
     ),
 )
 
 
-def spans(text: str) -> list[Span]:
-    """Return where secrets stand in a text, in order, none overlapping another."""
+def _nothing(_: Runs) -> Iterable[Span]:
+    return ()
+
+
+def spans(text: str, more: More = _nothing) -> list[Span]:
+    """Return where secrets stand in a text, in order, none overlapping another; also where ``more`` says."""
     # One byte for each character, so that places are the same in both.
     plain = text.encode("latin-1", "replace")
     lowered = plain.lower()
-    found = [*_keys(text, plain), *_behind(text, lowered), *secret_names.values(text, lowered)]
+    runs = Runs(text, plain)
+    found = [*_keys(runs), *_behind(text, lowered), *secret_names.values(text, lowered), *more(runs)]
     return merged(found)
 
 
@@ -176,11 +202,11 @@ def cut(text: str, found: Iterable[Span]) -> str:
     return "".join([*pieces, text[at:]]) if pieces else text
 
 
-def removed(text: str, more: Callable[[str], Iterable[Span]] = lambda _: ()) -> str:
+def removed(text: str, more: More = _nothing) -> str:
     """Return a text without what looks like a secret, and without what stands where ``more`` says."""
     # What is left around a secret may look like one together with the word in its place.
     for _ in range(_MOST_PASSES):
-        found = merged([*spans(text), *more(text)])
+        found = spans(text, more)
         if not found:
             break
         text = cut(text, found)
@@ -192,43 +218,81 @@ def is_in(text: str) -> bool:
     return removed(text) != text
 
 
-def _keys(text: str, plain: bytes) -> Iterator[Span]:
-    windows = list(_windows(text, plain))
+class Runs:
+    """The long runs of the characters that keys are made of, in a text: a small part of most texts."""
+
+    def __init__(self, text: str, plain: bytes) -> None:
+        self.text = text
+        self.plain = plain
+        self._marked = plain.translate(_RUN_TABLE)
+        # Where there are many, to look at each costs more than to search the whole text.
+        self.are_many = self._marked.count(b" " + _RUN) * _MANY > len(text)
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """Where they stand."""
+        found = []
+        begin = self._marked.find(_RUN)
+        while begin >= 0:
+            end = self._marked.find(b" ", begin)
+            end = len(self._marked) if end < 0 else end
+            found.append((begin, end))
+            begin = self._marked.find(_RUN, end)
+        return found
+
+    def find(self, forms: Iterable[str]) -> Iterator[Span]:
+        """Yield where texts of such characters stand, of ``SHORTEST_RUN`` of them or more."""
+        if self.are_many:
+            yield from (span for form in forms for span in places(self.text, form))
+            return
+        begins = [0, *accumulate(end - begin + 1 for begin, end in self.spans)]
+        joined = "\n".join(self.text[begin:end] for begin, end in self.spans)
+        for at, end in (span for form in forms for span in places(joined, form)):
+            which = bisect_right(begins, at) - 1
+            begin = self.spans[which][0] + at - begins[which]
+            yield begin, begin + end - at
+
+
+def _keys(runs: Runs) -> Iterator[Span]:
+    text = runs.text
+    if runs.are_many and not any(map(text.__contains__, (*_prefixes_in(text), *_OTHERS))):
+        return
+    windows = list(_windows(runs))
     begins = [0, *accumulate(end - begin + 1 for begin, end in windows)]
-    # Of most texts this is a small part.
     joined = "\n".join(text[begin:end] for begin, end in windows)
-    places = chain.from_iterable(_places(joined, hint) for hint in _KEY_HINTS)
-    for window in sorted({bisect_right(begins, place) - 1 for place in places}):
+    hints = chain.from_iterable(places(joined, hint) for hint in (*_prefixes_in(joined), *_OTHERS))
+    for window in sorted({bisect_right(begins, place) - 1 for place, _ in hints}):
         yield from _keys_between(text, *windows[window])
 
 
-def _places(text: str, hint: str) -> Iterator[int]:
-    at = text.find(hint)
+def _prefixes_in(text: str) -> list[str]:
+    """Return the prefixes of which at least the first letters stand where a word begins."""
+    plain = (_ESCAPES.sub(" ", text) if "\\" in text else text).encode("latin-1", "replace")
+    words = set(plain.translate(_HEAD_TABLE).split())
+    heads = _WHOLE_HEADS & words
+    for word in words:
+        if word[:2] in _OPEN_BEGINS and word.startswith(_OPEN_HEADS):
+            heads |= {head for head in _OPEN_HEADS if word.startswith(head)}
+    return [prefix for prefix, head in _HEADS.items() if head in heads]
+
+
+def places(text: str, part: str) -> Iterator[Span]:
+    """Yield where a part stands in a text."""
+    at = text.find(part)
     while at >= 0:
-        yield at
-        # The rest of a window is looked at with its first hint.
-        at = text.find(hint, at + len(hint))
+        yield at, at + len(part)
+        at = text.find(part, at + len(part))
 
 
-def _windows(text: str, plain: bytes) -> Iterator[Span]:
+def _windows(runs: Runs) -> Iterator[Span]:
     """Yield where keys may stand, with what may belong to them on both sides."""
-    for begin, end in _runs(plain):
+    for begin, end in runs.spans:
         if end - begin <= _LONGEST_RUN:
-            yield max(0, begin - _LONGEST_PREFIX), end + (2 * _LONGEST_PREFIX if plain[end : end + 1] == b"." else 0)
-        elif not _DATA_URL.search(text, max(0, begin - 90), begin):
+            goes_on = runs.plain[end : end + 1] == b"."
+            yield max(0, begin - _LONGEST_PREFIX), end + (2 * _LONGEST_PREFIX if goes_on else 0)
+        elif not _DATA_URL.search(runs.text, max(0, begin - 90), begin):
             yield max(0, begin - _LONGEST_PREFIX), begin + _LONGEST_KEY
             yield end - _LONGEST_KEY, end
-
-
-def _runs(plain: bytes) -> Iterator[Span]:
-    """Yield where the long runs of characters stand that keys are made of."""
-    runs = plain.translate(_RUN_TABLE)
-    begin = runs.find(_RUN)
-    while begin >= 0:
-        end = runs.find(b" ", begin)
-        end = len(runs) if end < 0 else end
-        yield begin, end
-        begin = runs.find(_RUN, end)
 
 
 def _keys_between(text: str, begin: int, end: int) -> Iterator[Span]:
@@ -243,12 +307,19 @@ def _is_of_words(key: str) -> bool:
     return all(map(_WORDS.fullmatch, re.split("[-_]", key)))
 
 
+@cache
+def _rarest(hint: bytes) -> int:
+    """Return the byte of a hint that prose has least of."""
+    return min(hint, key=_FREQUENT.find)
+
+
 def _behind(text: str, lowered: bytes) -> Iterator[Span]:
     return chain.from_iterable(_behind_hint(each, text, lowered) for each in _BEHIND)
 
 
 def _behind_hint(behind: _Behind, text: str, lowered: bytes) -> Iterator[Span]:
-    at = lowered.find(behind.hint)
+    # A single byte is found far faster than several.
+    at = lowered.find(behind.hint) if _rarest(behind.hint) in lowered else -1
     while at >= 0:
         found = behind.pattern.match(text, at)
         if found is not None and found["secret"] != REMOVED and behind.is_one(found["secret"]):

@@ -17,6 +17,7 @@ from pytest_refinery.scrubbing import scrubber as scrubbers
 from pytest_refinery.scrubbing import secret_shapes
 from pytest_refinery.scrubbing.environment import of_environment
 from pytest_refinery.scrubbing.scrubber import Scrubber
+from pytest_refinery.traces.model import Json, Run, Trace
 
 _TAIL = "Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8Qr9St0"
 KEYS = [
@@ -285,3 +286,32 @@ def test_values_of_the_environment_are_removed_in_every_form() -> None:
         "c": "some%20%22odd%22%20v%C3%A4lue/42",
     }
     assert scrubber.json(said) == {"a": "x REMOVED y", "b": '"REMOVED"', "c": "REMOVED"}  # type: ignore[arg-type]
+
+
+def test_the_trace_of_many_items_is_scrubbed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (
+        Trace(id=f"t{key}", name="t", runs=(Run(id="1", name="n", kind="llm", outputs=f"sk-proj-{key * 24}"),))
+        for key in "ab"
+    )
+    scrubber = Scrubber()
+    found = scrubber.trace(one)
+    assert found.runs[0].outputs == "REMOVED"
+    monkeypatch.setattr(Scrubber, "json", lambda *_: pytest.fail("scrubbed again"))
+    assert scrubber.trace(one) is found
+    monkeypatch.undo()
+    assert scrubber.trace(two).id == "tb"
+    assert scrubber.trace(one) == found
+
+
+def test_pieces_of_a_key_are_found_behind_words() -> None:
+    pieces: list[Json] = ["The key of this project is sk", "-proj-Ab1Cd2Ef3Gh4", "Ij5Kl6Mn7Op8 and no other", "one is"]
+    found = Scrubber().json(pieces)
+    assert found == ["The key of this project is REMOVED", "", " and no other", "one is"]
+
+
+def test_a_value_of_the_environment_is_found_among_ids_and_among_words() -> None:
+    values = of_environment({"SOME_API_KEY": "7f3a9b1c52e84c6a9b0d3e5f7a9c1b2d", "DB_PASSWORD": "a b.c:d!e"})
+    ids = [f"{number:032x}" for number in range(1, 9_999_999, 50_000)]
+    for others in (ids, ["some words of a sentence"] * 9):
+        text = " ".join([*others, "7f3a9b1c52e84c6a9b0d3e5f7a9c1b2d", "a b.c:d!e", *others])
+        assert Scrubber(values=values).text(text) == " ".join([*others, "REMOVED", "REMOVED", *others])
