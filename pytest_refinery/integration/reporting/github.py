@@ -22,7 +22,7 @@ _LARGEST_SUMMARY = 1024 * 1024
 _ANNOTATES_TOO = "pytest_github_actions_annotate_failures"
 
 
-def summarize(report: Report) -> str | None:
+def write_step_summary(report: Report) -> str | None:
     """Append the report to the summary of the step, where there is one; return why that was not possible."""
     variable = os.environ.get("GITHUB_STEP_SUMMARY")
     if not variable:

@@ -182,7 +182,7 @@ class Summary:
         return self._services().tokens_per_minute
 
     def _write(self, report: Report) -> None:
-        problem = github.summarize(report)
+        problem = github.write_step_summary(report)
         self._problems += [problem] if problem else []
         if self._folder is None:
             return
