@@ -58,12 +58,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_new(commands.add_parser("new", help="write an expectation file about a trace"))
     _add_fetch(commands.add_parser("fetch", help="save a trace of LangSmith as a file"))
     _add_capture(commands.add_parser("capture", help="call an agent once and save its trace as a file"))
+    _add_baseline(commands.add_parser("baseline", help="keep a report under a name, to compare later runs with it"))
     _add_budget(commands.add_parser("budget", help="show the token budget that all workers share"))
     cleanup = commands.add_parser("cleanup", help="remove what earlier runs left with the OpenAI account")
     cleanup.add_argument("--list", action="store_true", help="only say what there is")
     cleanup.add_argument("--all", action="store_true", help="also what was used within the last hour, maybe by a run")
     cleanup.set_defaults(run=_cleanup)
     return parser
+
+
+def _add_baseline(parser: argparse.ArgumentParser) -> None:
+    save = parser.add_subparsers(required=True, metavar="ACTION").add_parser("save", help="keep a report under a name")
+    save.add_argument("name", metavar="NAME", help="the name for --refinery-baseline")
+    save.add_argument("--report", default="refinery-report", metavar="DIR", help="the report's folder (%(default)s)")
+    save.set_defaults(run=_save_baseline)
 
 
 def _add_budget(parser: argparse.ArgumentParser) -> None:
@@ -138,6 +146,13 @@ def _schema(_: argparse.Namespace) -> None:
     from pytest_refinery.expectations import model
 
     print(json.dumps(model.json_schema(), indent=2, ensure_ascii=False))
+
+
+def _save_baseline(given: argparse.Namespace) -> None:
+    from pytest_refinery.reports import baselines
+
+    saved = baselines.save(given.name, Path(given.report), root=Path.cwd())
+    print(f"{saved.relative_to(Path.cwd())} is the baseline {given.name}: pytest --refinery-baseline {given.name}")
 
 
 def _budget(given: argparse.Namespace) -> None:

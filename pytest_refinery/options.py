@@ -233,6 +233,26 @@ OPTIONS = (
     ),
     Option("report", "Write report.json, report.md and index.html to this folder.", _text, "none", metavar="DIR"),
     Option(
+        "baseline",
+        "Compare with this report.json, or with a baseline that was saved.",
+        _text,
+        "the report in the folder of --refinery-report, else the last run",
+        metavar="BASELINE",
+    ),
+    Option(
+        "fail_on",
+        "Which failures fail the run: any, new or regression (beyond chance).",
+        _one_of("any", "new", "regression"),
+        "any",
+        metavar="WHICH",
+    ),
+    Option(
+        "alpha",
+        "How often a run that is no worse may fail by chance.",
+        partial(_bounded, kind=float, what="number", above=0, most=0.5),
+        "0.05",
+    ),
+    Option(
         "junit_properties",
         "Give each item of pytest's JUnit file our properties; off where the file must fit the schema of xunit2.",
         _switch,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 # OpenAI's page of models (November 2026): the current one for work that is sensitive to cost.
 DEFAULT_MODEL = "gpt-6-luna"
@@ -31,6 +32,9 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     agent: str | None = None
     report: str | None = None
+    baseline: str | None = None
+    fail_on: Literal["any", "new", "regression"] = "any"
+    alpha: float = 0.05
     junit_properties: bool = True
     plan: bool = False
     diagnose: bool = True

@@ -1,7 +1,6 @@
-"""What an earlier run found, and what of it is still there. Pure: files and caches are others' job.
+"""What an earlier run found, and how each expectation stands beside it. Pure: files and caches are others' job.
 
-A failure is known where the earlier run had one of the same kind and the same words for its cause, or where the same
-expectation failed for the same kind of reason in a run of the same name: a model words a cause again each time.
+Expectations are compared by their outcomes, never by the words of a diagnosis: another analyst words a cause otherwise.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pytest_refinery.analysis.frozen import Frozen
-from pytest_refinery.analysis.records import Outcome, RootCause
-from pytest_refinery.analysis.schemas import SCHEMA_VERSION
+from pytest_refinery.analysis.records import Change, Outcome, RootCause
+from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Trials
 from pytest_refinery.errors import RefineryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pytest_refinery.analysis.records import ItemRecord
 
@@ -26,50 +25,58 @@ class ForeignReportError(RefineryError):
     """What should be an earlier report is something else."""
 
 
-class PastFailure(Frozen):
-    """One diagnosed failure of an earlier run; ``run`` is the name of the responsible run."""
+class PastItem(Frozen):
+    """How one expectation came out in an earlier run, and why it failed as far as that was found.
+
+    ``trials`` is ``None`` where chance plays no part: a recorded trace, judged by checks.
+    """
 
     nodeid: str
-    failure_type: str
-    cause: str
-    run: str | None = None
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What is the same for all failures of one cause."""
-        return self.failure_type, " ".join(self.cause.casefold().split())
-
-    @property
-    def place(self) -> tuple[str, str, str | None]:
-        """What is the same where an expectation fails again as it did."""
-        return self.nodeid, self.failure_type, self.run
+    outcome: Outcome
+    trials: Trials | None = None
+    failure_type: str = ""
+    cause: str = ""
 
 
 class Past(Frozen):
-    """The failures of an earlier run, and how to call that run."""
+    """The items of an earlier run, and how to call that run."""
 
     schema_version: int = SCHEMA_VERSION
     name: str = "the last run"
-    failures: tuple[PastFailure, ...] = ()
+    items: tuple[PastItem, ...] = ()
 
     @cached_property
-    def _marks(self) -> frozenset[tuple[str | None, ...]]:
-        return frozenset(mark for failure in self.failures for mark in (failure.key, failure.place))
+    def by_nodeid(self) -> dict[str, PastItem]:
+        """The items by their node id."""
+        return {item.nodeid: item for item in self.items}
 
-    def knows(self, failure: PastFailure) -> bool:
-        """Tell whether one of its failures had the same cause, as far as code can tell."""
-        return failure.key in self._marks or failure.place in self._marks
+
+class _Trial(Frozen):
+    outcome: Outcome
+
+
+class _Agent(Frozen):
+    trials: tuple[_Trial, ...] = ()
+
+
+class _Judge(Frozen):
+    met: int = 0
+    not_met: int = 0
 
 
 class _Diagnosis(Frozen):
     failure_type: str | None
     cause: str = ""
-    root_cause: str | None
-    responsible_run_name: str | None = None
+    root_cause: str | None = None
 
 
 class _Item(Frozen):
+    """As much of an ``ItemRecord`` of any version as is compared."""
+
     nodeid: str
+    outcome: Outcome
+    agent: _Agent | None = None
+    judge: _Judge | None = None
     diagnosis: _Diagnosis | None = None
 
 
@@ -78,30 +85,33 @@ class _Report(Frozen):
     expectations: tuple[_Item, ...]
 
 
-def failure_of(item: ItemRecord | _Item) -> PastFailure | None:
-    """Return what the next run should know of an item, ``None`` where no cause was found."""
-    found = item.diagnosis
-    if found is None or found.failure_type is None or not (words := found.cause or found.root_cause):
-        return None
-    return PastFailure(
+def remembered(items: Iterable[ItemRecord], before: Past | None) -> Past:
+    """Return what the next run should know: of items that were not decided now, what the run ``before`` knew."""
+    now = {item.nodeid: item for item in map(_past_item, items) if item.outcome in _DECIDED}
+    kept = [item for item in (before.items if before else ()) if item.nodeid not in now]
+    return Past(items=(*kept, *now.values()))
+
+
+_DECIDED = frozenset({Outcome.PASSED, Outcome.FAILED})
+
+
+def _past_item(item: ItemRecord | _Item) -> PastItem:
+    found = item.diagnosis if item.diagnosis is not None and item.diagnosis.failure_type is not None else None
+    return PastItem(
         nodeid=item.nodeid,
-        failure_type=str(found.failure_type),
-        cause=words,
-        run=found.responsible_run_name,
+        outcome=item.outcome,
+        trials=counted(item),
+        failure_type=str(found.failure_type) if found else "",
+        cause=(found.cause or found.root_cause or "") if found else "",
     )
 
 
-def remembered(items: Iterable[ItemRecord], before: Past | None) -> Past:
-    """Return what the next run should know: of items that were not decided now, what the run ``before`` knew."""
-    items = tuple(items)
-    settled = _settled(items)
-    kept = [failure for failure in (before.failures if before else ()) if failure.nodeid not in settled]
-    return Past(failures=(*kept, *filter(None, map(failure_of, items))))
-
-
-def _settled(items: Iterable[ItemRecord]) -> set[str]:
-    """Return the items of which this run knows whether and why they fail."""
-    return {item.nodeid for item in items if item.outcome == Outcome.PASSED or failure_of(item)}
+def counted(item: ItemRecord | _Item) -> Trials | None:
+    """Return how many trials met it, ``None`` where chance plays no part: a recorded trace that checks decide."""
+    if item.agent is not None:
+        outcomes = [trial.outcome for trial in item.agent.trials]
+        return Trials.of(outcomes.count(Outcome.PASSED), outcomes.count(Outcome.FAILED))
+    return Trials.of(item.judge.met, item.judge.not_met) if item.judge is not None else None
 
 
 def read_cached(content: object) -> Past | None:
@@ -114,7 +124,7 @@ def read_cached(content: object) -> Past | None:
 
 
 def read_report(text: str, *, name: str) -> Past:
-    """Return the failures in the text of a ``report.json``, which is called ``name``.
+    """Return the items in the text of a ``report.json``, which is called ``name``.
 
     Raises:
         ForeignReportError: It is no report, or one of a later version.
@@ -128,25 +138,41 @@ def read_report(text: str, *, name: str) -> Past:
         known = f"schema_version {found.schema_version}, later than our {SCHEMA_VERSION}"
         msg = f"{name} has {known}, so nothing was compared with it"
         raise ForeignReportError(msg)
-    return Past(name=name, failures=tuple(filter(None, map(failure_of, found.expectations))))
+    return Past(name=name, items=tuple(map(_past_item, found.expectations)))
 
 
-def is_known(item: ItemRecord, past: Past) -> bool | None:
-    """Tell whether the cause of a failure was there before; ``None`` for an item without a diagnosis."""
-    failure = failure_of(item)
-    return None if failure is None else past.knows(failure)
+def change(item: ItemRecord, past: Past, *, is_beyond_chance: bool) -> Change | None:
+    """Return how an item stands beside the past, ``None`` where it passes as before or is not decided.
+
+    Where trials come out both ways and do not differ beyond chance, the item is flaky.
+    """
+    before = past.by_nodeid.get(item.nodeid)
+    if item.outcome not in _DECIDED:
+        return None
+    if before is None or before.outcome not in _DECIDED:
+        return Change.NEW
+    if item.outcome is before.outcome:
+        return Change.STILL_FAILING if item.outcome is Outcome.FAILED else None
+    if not is_beyond_chance and any(each and 0 < each.passed < each.trials for each in (before.trials, counted(item))):
+        return Change.FLAKY
+    return Change.NEW_FAILURE if item.outcome is Outcome.FAILED else Change.FIXED
 
 
-def gone(items: Iterable[ItemRecord], past: Past) -> tuple[RootCause, ...]:
-    """Return the causes of the past that no failure has any more, where all of their expectations were run."""
-    items = tuple(items)
-    now = Past(failures=tuple(filter(None, map(failure_of, items))))
-    settled = _settled(items)
-    groups: dict[tuple[str, str], list[PastFailure]] = {}
-    for before in past.failures:
-        groups.setdefault(before.key, []).append(before)
+def missing(items: Collection[ItemRecord], past: Past) -> tuple[str, ...]:
+    """Return the node ids of the past that this run does not have any more."""
+    now = {item.nodeid for item in items}
+    return tuple(item.nodeid for item in past.items if item.nodeid not in now)
+
+
+def fixed_causes(items: Iterable[ItemRecord], past: Past) -> tuple[RootCause, ...]:
+    """Return the causes of the past of which every expectation passes now."""
+    passing = {item.nodeid for item in items if item.outcome is Outcome.PASSED}
+    groups: dict[tuple[str, str], list[PastItem]] = {}
+    for before in past.items:
+        if before.cause:
+            groups.setdefault((before.failure_type, " ".join(before.cause.casefold().split())), []).append(before)
     return tuple(
         RootCause(cause=group[0].cause, failure_type=group[0].failure_type, nodeids=tuple(one.nodeid for one in group))
         for group in groups.values()
-        if settled.issuperset(one.nodeid for one in group) and not any(map(now.knows, group))
+        if passing.issuperset(one.nodeid for one in group)
     )

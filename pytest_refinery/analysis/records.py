@@ -7,6 +7,9 @@ describes them for readers of the file.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from pydantic import Field
 
 from pytest_refinery.analysis.frozen import Frozen
 from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Diagnosis, Evidence, StageReport
@@ -19,6 +22,19 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNDECIDED = "undecided"
     SKIPPED = "skipped"
+
+
+class Change(StrEnum):
+    """How an expectation stands beside the baseline.
+
+    ``FLAKY`` came out otherwise, with trials that come out both ways and do not differ beyond chance.
+    """
+
+    NEW_FAILURE = "new failure"
+    STILL_FAILING = "still failing"
+    FIXED = "fixed"
+    FLAKY = "flaky"
+    NEW = "new"
 
 
 class ExpectationRecord(Frozen):
@@ -128,7 +144,8 @@ class ItemRecord(Frozen):
 
     Where an agent was re-run, trace, checks, judge and diagnosis are those of one of its trials.
 
-    ``is_known`` says whether an earlier run had a failure of the same cause, ``None`` where nothing is compared.
+    ``change`` says how it stands beside the baseline, ``None`` where it passes as there or nothing is compared;
+    ``is_known`` whether a failure was there too.
     """
 
     nodeid: str
@@ -142,6 +159,7 @@ class ItemRecord(Frozen):
     plan: PlanRecord | None = None
     agent: AgentRecord | None = None
     is_known: bool | None = None
+    change: Change | None = None
 
     @property
     def has_cause(self) -> bool:
@@ -164,18 +182,56 @@ class RootCause(Frozen):
     is_known: bool | None = None
 
 
+FailOn: TypeAlias = Literal["any", "new", "regression"]
+"""Which failures fail the run: any, those that the baseline does not have, or those that chance does not explain."""
+
+
+class GateVerdict(StrEnum):
+    """Whether a run is worse than its baseline."""
+
+    PASS = "pass"  # noqa: S105  (no password)
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Gate(Frozen):
+    """The verdict on a run beside its baseline.
+
+    Attributes:
+        why: Which expectations it rests on, in a sentence; empty where it passes.
+        alpha: How often a run that is no worse may fail by chance.
+        p_value: The least chance of the drops that were seen, ``None`` where chance plays no part.
+        more_trials: With how many trials in both runs the drops that were seen would be decided.
+    """
+
+    fail_on: FailOn
+    verdict: GateVerdict
+    why: str = ""
+    alpha: float
+    p_value: float | None = None
+    more_trials: int | None = None
+
+
 class Comparison(Frozen):
-    """How this run stands beside an earlier one.
+    """How this run stands beside an earlier one, the baseline.
 
     Attributes:
         earlier: What it is compared with, in words.
-        gone: Causes of the earlier run that no failure of this one has, though their expectations were run.
+        new: How many causes no expectation has that failed there too.
+        known: How many have one.
+        gone: Causes of the earlier run of which every expectation passes now.
+        changes: How many expectations there are of each change.
+        missing: The node ids of expectations that only the earlier run has; empty where only a part was run.
+        gate: Whether the run is worse, ``None`` where any failure fails it.
     """
 
     earlier: str
     new: int = 0
     known: int = 0
     gone: tuple[RootCause, ...] = ()
+    changes: dict[Change, int] = Field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    gate: Gate | None = None
 
 
 class SummaryRecord(Frozen):

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from pytest_refinery.analysis.frozen import Frozen
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class FailureType(StrEnum):
@@ -190,6 +190,11 @@ class Trials(_Strict):
 
     passed: int
     trials: int
+
+    @classmethod
+    def of(cls, passed: int, failed: int) -> Trials | None:
+        """Return the trials that were decided, ``None`` where there are none."""
+        return cls(passed=passed, trials=passed + failed) if passed + failed else None
 
 
 class StageReport(_Strict):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import history
-from pytest_refinery.analysis.records import Comparison, Outcome, Report, RootCause, SessionRecord
+from pytest_refinery.analysis import gate, history
+from pytest_refinery.analysis.records import Change, Comparison, Outcome, Report, RootCause, SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from pytest_refinery.analysis.history import Past
+    from pytest_refinery.analysis.gate import Baseline
     from pytest_refinery.analysis.records import ItemRecord, SessionPlan, SummaryResult
     from pytest_refinery.analysis.schemas import StageReport
 
@@ -24,7 +24,7 @@ def compile_report(
     dollars: Dollars = lambda *_: None,
     plan: SessionPlan | None = None,
     summary_result: SummaryResult | None = None,
-    past: Past | None = None,
+    baseline: Baseline | None = None,
     replayed: Collection[str] = (),
 ) -> Report:
     """Return the report over all items, in the order of their files and lines.
@@ -35,13 +35,14 @@ def compile_report(
         dollars: Says the price of a model's input and output tokens, ``None`` where it is not known.
         plan: What the run would cost, where it was asked to spend nothing.
         summary_result: How a model groups the failures and what it says of them, where one was asked.
-        past: An earlier run to compare with.
+        baseline: An earlier run to compare with.
         replayed: The ids of items whose answers came from a cassette: nothing was spent on them.
     """
-    items = _beside(ordered(records), past)
+    items = ordered(records)
+    items = gate.changes(items, baseline) if baseline else items
     grouped = summary_result.grouped if summary_result else None
     causes = grouped.causes if grouped else root_causes(items)
-    if past is not None:
+    if baseline is not None:
         causes = tuple(_with_history(cause, items) for cause in causes)
     session = _session(items, plugin_version, dollars, plan, summary_result, replayed)
     said = grouped.summary if grouped else _in_common(causes, session)
@@ -50,7 +51,7 @@ def compile_report(
         expectations=items,
         root_causes=causes,
         executive_summary=f"{outcomes(session)} {said}".strip(),
-        comparison=_comparison(items, causes, past) if past else None,
+        comparison=_comparison(items, causes, baseline) if baseline else None,
     )
 
 
@@ -86,21 +87,22 @@ def _cause(members: list[ItemRecord]) -> str:
     return (found.root_cause or "") if len(members) == 1 else found.shared_cause
 
 
-def _beside(items: tuple[ItemRecord, ...], past: Past | None) -> tuple[ItemRecord, ...]:
-    """Return the records, each saying whether its cause was there before."""
-    if past is None:
-        return items
-    return tuple(item.model_copy(update={"is_known": history.is_known(item, past)}) for item in items)
-
-
 def _with_history(cause: RootCause, items: Iterable[ItemRecord]) -> RootCause:
     is_known = any(item.is_known for item in items if item.nodeid in cause.nodeids)
     return cause.model_copy(update={"is_known": is_known})
 
 
-def _comparison(items: tuple[ItemRecord, ...], causes: Sequence[RootCause], past: Past) -> Comparison:
+def _comparison(items: tuple[ItemRecord, ...], causes: Sequence[RootCause], baseline: Baseline) -> Comparison:
     known = sum(bool(cause.is_known) for cause in causes)
-    return Comparison(earlier=past.name, new=len(causes) - known, known=known, gone=history.gone(items, past))
+    return Comparison(
+        earlier=baseline.past.name,
+        new=len(causes) - known,
+        known=known,
+        gone=history.fixed_causes(items, baseline.past),
+        changes={change: n for change in Change if (n := sum(item.change is change for item in items))},
+        missing=history.missing(items, baseline.past) if baseline.is_whole else (),
+        gate=gate.decide(items, baseline),
+    )
 
 
 def _session(

@@ -93,7 +93,7 @@ def test_report_files_hold_the_same_however_the_suite_runs(pytester: pytest.Pyte
 def test_report_json_has_an_entry_for_every_expectation(run: Run, suite: Path) -> None:
     run("--refinery-report", "out")
     report = read_report(suite / "out")
-    assert report["schema_version"] == 2
+    assert report["schema_version"] == 3
     failed, passed, undecided = report["expectations"]
     assert failed["nodeid"] == "memory.refinery.yaml::admits-it-cannot-remember"
     assert failed["expectation"] == {

@@ -110,7 +110,7 @@ def test_a_folder_with_an_earlier_report_is_what_a_run_is_compared_with(run: Run
         ("\x00\xff", "is not a report of pytest-refinery, so nothing was compared with it"),
         (
             '{"schema_version": 7, "expectations": []}',
-            "has schema_version 7, later than our 2, so nothing was compared with it",
+            "has schema_version 7, later than our 3, so nothing was compared with it",
         ),
     ],
 )

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery import wiring
-from pytest_refinery.analysis import cassette_records, history, plans, session_report, shared_causes
+from pytest_refinery.analysis import cassette_records, gate, history, plans, session_report, shared_causes
 from pytest_refinery.analysis.cassette_records import CassetteRecord
-from pytest_refinery.analysis.records import ItemRecord, Outcome
+from pytest_refinery.analysis.gate import Baseline
+from pytest_refinery.analysis.records import GateVerdict, ItemRecord, Outcome
 from pytest_refinery.analysis.session_report import session_cost
 from pytest_refinery.integration.reporting import colours, failure_summary, github, report_files
 from pytest_refinery.integration.reporting.pictures import PictureStore
 from pytest_refinery.integration.reporting.report_sections import TITLE, JUnit
 from pytest_refinery.integration.workers import columns
-from pytest_refinery.reports import escape, markdown, patch, text
+from pytest_refinery.reports import baselines, escape, markdown, patch, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -59,7 +60,7 @@ class Summary:
         self._missing = missing
         self._interruption = ""
         self._folder = config.invocation_params.dir / settings.report if settings.report else None
-        self._earlier = EarlierRuns(config, self._folder, shown=settings.report or "")
+        self._earlier = EarlierRuns(config, self._folder, settings)
         self._junit = JUnit(config)
         self._failing: set[str] = set()
         self._pictures = PictureStore()
@@ -114,12 +115,29 @@ class Summary:
             dollars=wiring.build_prices(),
             plan=self._plan(),
             summary_result=None if exitstatus == pytest.ExitCode.INTERRUPTED else self._summary_result(),
-            past=self._past(),
+            baseline=self._baseline(),
             replayed={nodeid for nodeid, tape in self._tapes.items() if tape.is_replayed},
         )
         self._problems += self._live(records)
         self._earlier.remember(records)
         self._write(self._report)
+        session.exitstatus = self._exit_status(session, exitstatus)
+
+    def _exit_status(self, session: pytest.Session, exitstatus: int) -> int:
+        """Return the exit status of a run that a baseline excuses, or fails although all of its tests pass."""
+        comparison = self._report.comparison if self._report else None
+        found = comparison.gate if comparison else None
+        if (
+            self._report is None
+            or found is None
+            or exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+        ):
+            return exitstatus
+        if found.verdict is GateVerdict.FAIL:
+            return pytest.ExitCode.TESTS_FAILED
+        excused = self._failing & gate.excused(self._report.expectations, found)
+        is_whole = not any(item.outcome is Outcome.SKIPPED and item.error for item in self._report.expectations)
+        return pytest.ExitCode.OK if is_whole and session.testsfailed == len(excused) else exitstatus
 
     def _add_missing(self, session: pytest.Session) -> None:
         """Add a record for each item that was collected and has no report of its own; each says why."""
@@ -148,12 +166,18 @@ class Summary:
                 "--refinery-record=none"
             )
 
-    def _past(self) -> Past | None:
+    def _baseline(self) -> Baseline | None:
+        settings = self._settings
         try:
-            return self._earlier.to_compare()
+            past = self._earlier.to_compare()
         except history.ForeignReportError as error:
             self._problems.append(str(error))
+            past = None
+        if past is None:
+            if settings.fail_on != "any":
+                self._problems.append("there is nothing to compare with yet, so any failure fails this run")
             return None
+        return Baseline(past, fail_on=settings.fail_on, alpha=settings.alpha, is_whole=_is_whole(self._config))
 
     def _summary_result(self) -> SummaryResult | None:
         """Return what a model says of all failures together, ``None`` where none is to be asked."""
@@ -234,17 +258,27 @@ def _reason_to_stop(session: pytest.Session) -> str:
     return f"the run stopped before it ({why})" if why else "the run ended before it"
 
 
-class EarlierRuns:
-    """The run that this one is compared with: that of the report in ``folder`` if there is one, else the last one.
+def _is_whole(config: pytest.Config) -> bool:
+    """Tell whether nothing was deselected."""
+    selecting = ("keyword", "markexpr", "deselect", "lf", "stepwise")
+    return not any(config.getoption(name, None) for name in selecting) and not any("::" in arg for arg in config.args)
 
-    Args:
-        shown: How to call the folder.
+
+class EarlierRuns:
+    """The run that this one is compared with: the named baseline, else the report in ``folder``, else the last one.
+
+    Raises:
+        ConfigurationError: There is no such baseline.
     """
 
-    def __init__(self, config: pytest.Config, folder: Path | None, *, shown: str = "") -> None:
+    def __init__(self, config: pytest.Config, folder: Path | None, settings: Settings) -> None:
         self._cache: pytest.Cache | None = getattr(config, "cache", None)
         self._report = folder / "report.json" if folder else None
-        self._shown = f"the earlier {shown}/report.json"
+        self._shown = f"the earlier {settings.report}/report.json"
+        if settings.baseline is not None:
+            current = config.invocation_params.dir
+            self._report = baselines.find(settings.baseline, root=config.rootpath, current=current)
+            self._shown = f"baseline {settings.baseline}"
 
     def to_compare(self) -> Past | None:
         """Return what is known of that run, ``None`` where there was none.
