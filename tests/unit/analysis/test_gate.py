@@ -69,7 +69,7 @@ def test_each_expectation_stands_beside_the_baseline(
 def test_a_failure_of_the_baseline_is_no_new_one() -> None:
     items, past = compared([make_item("a", Outcome.FAILED)], [make_item("a", Outcome.FAILED)])
     found = decided(items, past, "new")
-    assert (found.verdict, gate.excused(items, found)) == (GateVerdict.PASS, {items[0].nodeid})
+    assert (found.verdict, gate.excused(items, found)) == (GateVerdict.PASS, frozenset({items[0].nodeid}))
 
 
 def test_checks_of_a_recorded_trace_leave_nothing_to_chance() -> None:
