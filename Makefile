@@ -9,10 +9,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo record test check lint types imports coverage sdist docs bench clean
+.PHONY: help demo record test check lint types imports coverage sdist docs docs-site bench clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(VENV)/.package ## run the examples: some of their expectations fail on purpose
 	@$(PYTEST) --refinery examples/support_agent $(ARGS); code=$$?; test $$code -le 1 || exit $$code
@@ -52,6 +52,9 @@ docs: $(VENV)/.package ## write the generated pages again
 	$(BIN)/python docs/generate_options.py
 	$(BIN)/python docs/generate_report_json.py
 
+docs-site: $(VENV)/.site ## build the site of the documentation in build/site
+	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going --quiet --builder html docs build/site
+
 bench: $(VENV)/.bench ## measure again what benchmarks/results holds
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.digest --data $(DATA)
@@ -82,6 +85,10 @@ $(VENV)/.package: pyproject.toml
 
 $(VENV)/.tests: $(VENV)/.package
 	@$(PIP) install --group tests
+	@touch $@
+
+$(VENV)/.site: $(VENV)/.package
+	@$(PIP) install --group site
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.tests
