@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import jsonschema
 import yaml
 
 from pytest_refinery import cli
+from pytest_refinery.options import OPTIONS
 
 if TYPE_CHECKING:
     import pytest
@@ -22,3 +24,9 @@ def test_the_file_on_the_page_fits_the_schema_that_the_command_prints(capsys: py
     (example,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert example.startswith("# yaml-language-server: $schema=")
     jsonschema.validate(yaml.safe_load(example), schema)
+
+
+def test_the_key_that_editors_need_is_the_one_of_the_option() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (option,) = (option for option in OPTIONS if option.flag == "--refinery")
+    assert tomllib.loads(example)["tool"]["pytest"]["ini_options"] == {option.ini: True}
