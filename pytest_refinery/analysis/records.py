@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
+from pytest_refinery.analysis.divergence import Divergence
 from pytest_refinery.analysis.frozen import Frozen
 from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Diagnosis, Evidence, StageReport
 
@@ -145,7 +146,8 @@ class ItemRecord(Frozen):
     Where an agent was re-run, trace, checks, judge and diagnosis are those of one of its trials.
 
     ``change`` says how it stands beside the baseline, ``None`` where it passes as there or nothing is compared;
-    ``is_known`` whether a failure was there too.
+    ``is_known`` whether a failure was there too; ``divergence`` where the trace of a re-run agent parts from the one
+    that passed there.
     """
 
     nodeid: str
@@ -160,6 +162,7 @@ class ItemRecord(Frozen):
     agent: AgentRecord | None = None
     is_known: bool | None = None
     change: Change | None = None
+    divergence: Divergence | None = None
 
     @property
     def has_cause(self) -> bool:

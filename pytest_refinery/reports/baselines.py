@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shutil
 from pathlib import Path
 
 from pytest_refinery.errors import ConfigurationError, did_you_mean
 
 FOLDER = "baselines"
-_REPORT, _TRACES = "report.json", "traces"
+REPORT, _TRACES = "report.json", "traces"
+_LONGEST = 80
+
+
+def trace_file(nodeid: str) -> str:
+    """Return where, in the folder of a report, the trace is kept that an agent made for an item."""
+    readable = re.sub(r"[^\w.-]+", "-", nodeid)[-_LONGEST:]
+    return f"{_TRACES}/{readable}-{hashlib.sha256(nodeid.encode(errors='replace')).hexdigest()[:8]}.json"
 
 
 def find(named: str, *, root: Path, current: Path) -> Path:
@@ -22,13 +31,13 @@ def find(named: str, *, root: Path, current: Path) -> Path:
     Raises:
         ConfigurationError: There is none.
     """
-    for path in (current / named, current / named / _REPORT, root / FOLDER / named / _REPORT):
+    for path in (current / named, current / named / REPORT, root / FOLDER / named / REPORT):
         if path.is_file():
             return path
-    saved = sorted(path.parent.name for path in (root / FOLDER).glob(f"*/{_REPORT}"))
+    saved = sorted(path.parent.name for path in (root / FOLDER).glob(f"*/{REPORT}"))
     known = f"Saved: {', '.join(saved)}." if saved else f"None is saved in {root / FOLDER}."
     msg = (
-        f"there is no baseline {named!r}: no such file, no folder with a {_REPORT}, and no saved name. {known}"
+        f"there is no baseline {named!r}: no such file, no folder with a {REPORT}, and no saved name. {known}"
         f"{did_you_mean(named, saved)} Save one with: pytest-refinery baseline save {Path(named).name}"
     )
     raise ConfigurationError(msg)
@@ -48,13 +57,13 @@ def save(name: str, report: Path, *, root: Path) -> Path:
     if name != Path(name).name or name.startswith("."):
         msg = f"{name!r} cannot name a baseline: use letters, digits, - and _"
         raise ConfigurationError(msg)
-    if not (report / _REPORT).is_file():
-        msg = f"{report} has no {_REPORT}: run pytest --refinery --refinery-report {report} first, or say --report DIR"
+    if not (report / REPORT).is_file():
+        msg = f"{report} has no {REPORT}: run pytest --refinery --refinery-report {report} first, or say --report DIR"
         raise ConfigurationError(msg)
     target = root / FOLDER / name
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    shutil.copy2(report / _REPORT, target / _REPORT)
+    shutil.copy2(report / REPORT, target / REPORT)
     if (report / _TRACES).is_dir():
         shutil.copytree(report / _TRACES, target / _TRACES)
     return target

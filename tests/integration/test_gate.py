@@ -95,3 +95,51 @@ def test_what_only_the_baseline_has_is_named_where_all_was_selected(run: Run, sa
     assert comparison(saved)["missing"] == ["memory.refinery.yaml::mentions-the-sweep"]
     run("--refinery-report=out", "--refinery-baseline=main", "-k", "admits")
     assert comparison(saved)["missing"] == []
+
+
+AGENT = """
+from pathlib import Path
+
+from pytest_refinery import record
+
+PROMPT = Path(__file__).with_name("prompt.md")
+
+
+def answer(question):
+    prompt = PROMPT.read_text()
+    with record("model", "llm", inputs={"messages": [
+        {"role": "system", "content": prompt}, {"role": "user", "content": question}
+    ]}) as run:
+        run.outputs = {"role": "assistant", "content": "It takes 30 days." if "policy" in prompt else "I do not know."}
+    return run.outputs["content"]
+"""
+RERUN = """
+expectations:
+  - id: names-the-days
+    expect: The agent says how long it takes.
+    agent: shop:answer
+    inputs: {question: "How long does it take?"}
+    checks:
+      - output: {contains: 30 days}
+"""
+
+
+@WITH_WORKERS
+def test_where_an_agent_parts_from_what_passed_is_in_the_report(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(shop=AGENT)
+    pytester.makefile(".refinery.yaml", days=RERUN)
+    prompt = pytester.path / "prompt.md"
+    prompt.write_text("Follow the policy.", encoding="utf-8")
+    run("--refinery-report=first").assert_outcomes(passed=1)
+    monkeypatch.chdir(pytester.path)
+    assert cli.main(["baseline", "save", "main", "--report", "first"]) == 0
+    prompt.write_text("Be kind.", encoding="utf-8")
+    run("--refinery-report=out", "--refinery-baseline=main").assert_outcomes(failed=1)
+    (item,) = json.loads((pytester.path / "out" / "report.json").read_text(encoding="utf-8"))["expectations"]
+    parted = item["divergence"]
+    assert [(each["aspect"], each["before"], each["after"]) for each in parted["given"]] == [
+        ("prompt", "Follow the policy.", "Be kind.")
+    ]
+    assert (parted["did"]["aspect"], parted["did"]["after"]) == ("answer", "I do not know.")

@@ -27,12 +27,17 @@ class PictureCollector:
     def __init__(self, *, is_wanted: bool) -> None:
         self._is_wanted = is_wanted
         self._pictures: dict[str, str] = {}
+        self._traces: dict[str, str] = {}
         self._spent: list[tuple[float, int]] = []
 
     def spent(self, tokens: int) -> None:
         """Take note of what a request cost, just now; from any thread."""
         if self._is_wanted and tokens:
             self._spent.append((time.time(), tokens))
+
+    def keep_trace(self, nodeid: str, text: str) -> None:
+        """Keep the trace that an agent made for an item."""
+        self._traces[nodeid] = text
 
     def draw(self, record: ItemRecord, case: Case) -> None:
         """Draw the trace of a failed item."""
@@ -55,6 +60,8 @@ class PictureCollector:
         if nodeid in self._pictures:
             # As text, which xdist ships much faster than what it stands for.
             taken.refinery_picture = self._pictures.pop(nodeid)
+        if nodeid in self._traces:
+            taken.refinery_trace = self._traces.pop(nodeid)
         if self._spent:
             taken.refinery_spent = self.take_spent()
 
@@ -65,10 +72,15 @@ class PictureCollector:
 
 
 class PictureStore:
-    """Gathers what reports bring, on the controller."""
+    """Gathers what reports bring, on the controller.
+
+    Attributes:
+        traces: Those that agents made, as text, by node id.
+    """
 
     def __init__(self) -> None:
         self._pictures: dict[str, str] = {}
+        self.traces: dict[str, str] = {}
         self._spendings: list[Spending] = []
 
     def take(self, report: pytest.TestReport, nodeid: str) -> None:
@@ -77,6 +89,9 @@ class PictureStore:
         picture = getattr(report, "refinery_picture", None)
         if picture is not None:
             self._pictures[nodeid] = picture
+        trace = getattr(report, "refinery_trace", None)
+        if trace is not None:
+            self.traces[nodeid] = trace
         self.take_spent(getattr(report, "refinery_spent", ()))
 
     def take_spent(self, spent: Iterable[Sequence[float]]) -> None:

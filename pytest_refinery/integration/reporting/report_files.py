@@ -25,7 +25,7 @@ def write(folder: Path, files: Mapping[str, Callable[[], str | None]]) -> tuple[
     for name, content in files.items():
         try:
             text = content()
-            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if text is None:
                 (folder / name).unlink(missing_ok=True)
             else:

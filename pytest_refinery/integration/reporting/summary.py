@@ -217,8 +217,10 @@ class Summary:
             "index.html": partial(self._pictures.page, report, limit=self._limit),
             "refinery-fix.patch": partial(self._patch, report),
         }
+        traces = {baselines.trace_file(nodeid): partial(str, text) for nodeid, text in self._pictures.traces.items()}
         self._written, problems = report_files.write(self._folder, files)
-        self._problems += problems
+        _, lost = report_files.write(self._folder, traces)
+        self._problems += [*problems, *lost]
 
     def _patch(self, report: Report) -> str | None:
         """Return the suggested changes of prompt files as a patch, ``None`` where there are none."""

@@ -44,6 +44,7 @@ class AgentRun:
         inputs: What it is called with.
         call: Calls it, and returns its output.
         raised: What it has raised, the last one last.
+        traces: What each call made.
     """
 
     target: str
@@ -51,6 +52,7 @@ class AgentRun:
     call: Callable[[], object]
     evaluation: Evaluation
     raised: list[BaseException] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
 
     def decide(self, record: ItemRecord, services: ItemServices) -> tuple[ItemRecord, Case | None]:
         """Run the agent as often as the expectation says; return the record, and the case of the trial to diagnose.
@@ -90,6 +92,7 @@ class AgentRun:
         if trace is None:
             msg = f"agent: {self.target}: it was not called, since its tracing could not be captured: {error!r}."
             raise Undecided(msg) from error
+        self.traces.append(trace)
         return trace, error
 
     def _decided(self, record: ItemRecord, trace: Trace, error: BaseException | None) -> tuple[ItemRecord, Case | None]:

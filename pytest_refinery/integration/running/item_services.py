@@ -13,10 +13,12 @@ from pytest_refinery.errors import Undecided
 from pytest_refinery.integration.item_records import SOURCE, find_record
 from pytest_refinery.integration.running import prefetch
 from pytest_refinery.integration.running.diagnosis import PLANNING, Diagnoses
+from pytest_refinery.integration.running.earlier_traces import EarlierTraces
 from pytest_refinery.integration.running.item_cassette import ItemCassette
 from pytest_refinery.integration.running.prefetch import Prefetch, Reference
 from pytest_refinery.integration.running.tags import Tags
 from pytest_refinery.integration.workers import shared_folder, trace_folder
+from pytest_refinery.traces import saving
 from pytest_refinery.wiring import Hooks
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ class Pictures(Protocol):
         """Draw the trace of a failed item."""
         ...
 
+    def keep_trace(self, nodeid: str, text: str) -> None:
+        """Keep the trace that an agent made for an item."""
+        ...
+
     def spent(self, tokens: int) -> None:
         """Take note of what a request cost."""
         ...
@@ -67,6 +73,7 @@ class ItemServices:
         self._settings = settings
         self._display = display
         self._pictures = pictures
+        self._earlier = EarlierTraces(config, settings)
         self._diagnoses = Diagnoses(config, settings, display)
         self._prefetch = Prefetch(self._load) if prefetch.is_wise(config) else None
         self._item: pytest.Item | None = None
@@ -201,9 +208,17 @@ class ItemServices:
     def diagnose(self, item: pytest.Item, record: ItemRecord, case: Case) -> ItemRecord:
         """Return the record of a failed item with its diagnosis, or with why there is none."""
         case = self._services.as_sent(case)
+        if record.agent is not None:
+            parted = self._earlier.divergence(record.nodeid, case.trace, self._services.source)
+            record = record.model_copy(update={"divergence": parted})
         record = self._diagnoses.explain(item, record, case, self._services, self.cassette)
         self._pictures.draw(record, case)
         return record
+
+    def keep_trace(self, nodeid: str, trace: Trace) -> None:
+        """Keep the trace that an agent made for an item: a later run can be compared with it."""
+        if self._settings.report is not None:
+            self._pictures.keep_trace(nodeid, saving.text(wiring.build_scrubber().trace(trace)))
 
     def draw(self, record: ItemRecord, case: Case) -> None:
         """Draw the trace of an item that is not diagnosed."""
