@@ -61,6 +61,7 @@ bench: $(VENV)/.bench ## measure again what benchmarks/results holds
 	$(BIN)/python -m benchmarks.scale --data $(DATA)
 	$(BIN)/python -m benchmarks.read_ahead
 	$(BIN)/python -m benchmarks.cassettes
+	$(BIN)/python -m benchmarks.verify --kills 50
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.formats --data $(DATA)
 	$(BIN)/python -m benchmarks.page --data $(DATA)

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,25 +19,33 @@ from pytest_refinery.errors import ConfigurationError, RefineryError, TraceError
 from pytest_refinery.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_refinery.analysis.ports import Case, Judge
+    from pytest_refinery.analysis.records import ItemRecord, Report
+    from pytest_refinery.analysis.schemas import Verification
+    from pytest_refinery.expectations.checks import Check
     from pytest_refinery.expectations.model import Expectation
     from pytest_refinery.sources.langsmith import Download
     from pytest_refinery.traces.model import Trace
+    from pytest_refinery.verification.rerun import Patch
 
 _WIDTH = 80
+_EXPECTATION_FILE = r"\.refinery\.ya?ml(::|$)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, or 1 with one sentence on stderr where it could not do its work."""
+    """Run the command; return 0, or 1 where it found what it looks for to be wrong, or could not do its work.
+
+    Why it could not do its work stands on stderr, in one sentence.
+    """
     given = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A console shows what it can of a trace; a file or a pipe gets all of it, whatever the locale.
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
     try:
-        given.run(given)
+        return int(given.run(given) or 0)
     except RefineryError as error:
         print(f"pytest-refinery: {error}", file=sys.stderr)
         return 1
@@ -59,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_fetch(commands.add_parser("fetch", help="save a trace of LangSmith as a file"))
     _add_capture(commands.add_parser("capture", help="call an agent once and save its trace as a file"))
     _add_baseline(commands.add_parser("baseline", help="keep a report under a name, to compare later runs with it"))
+    _add_verify(commands.add_parser("verify", help="try the suggested fixes of a report, or a fix of your own"))
+    _add_accept(commands.add_parser("accept", help="make the fixes of a report that are confirmed"))
+    _add_replay(commands.add_parser("replay", help="make a recorded model call again, with another prompt or model"))
     _add_budget(commands.add_parser("budget", help="show the token budget that all workers share"))
     cleanup = commands.add_parser("cleanup", help="remove what earlier runs left with the OpenAI account")
     cleanup.add_argument("--list", action="store_true", help="only say what there is")
@@ -78,6 +90,41 @@ def _add_budget(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reset", action="store_true", help="forget what was used, who waits and what was learned")
     parser.add_argument("--model", help="the model whose budget it is, if not the one of REFINERY_MODEL")
     parser.set_defaults(run=_budget)
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("report", metavar="DIR", help="the folder of a report, with report.json in it")
+    parser.add_argument("--only", action="append", default=[], metavar="ID", help="only this one (may be repeated)")
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--fix", metavar="FILE", help="try this patch, instead of the suggested ones")
+    change.add_argument("--against", metavar="REV", help="compare the working tree with this revision of git")
+    parser.add_argument("--times", type=_times, default=5, metavar="K", help="runs without and with it (%(default)s)")
+    parser.set_defaults(run=_verify)
+
+
+def _times(text: str) -> int:
+    # argparse says what is wrong with other texts.
+    return max(1, int(text))
+
+
+def _add_accept(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("report", metavar="DIR", help="the folder of a report, with report.json in it")
+    parser.add_argument("only", nargs="*", metavar="ID", help="only the fixes for these expectations")
+    parser.set_defaults(run=_accept)
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("subject", metavar="TRACE | FILE::ID", help="a trace, or an expectation as pytest names it")
+    parser.add_argument(
+        "--run", dest="step", required=True, metavar="N", help="the number of the step in the trace, or its id"
+    )
+    parser.add_argument("--prompt", metavar="FILE", help="the system prompt to give it instead")
+    parser.add_argument("--model", metavar="NAME", help="the model to ask instead")
+    parser.add_argument(
+        "--times", type=_times, default=5, metavar="K", help="calls as it was, and changed (%(default)s)"
+    )
+    parser.add_argument("--check", action="append", default=[], metavar="CHECK", help="'output: {not_contains: ...}'")
+    parser.set_defaults(run=_replay)
 
 
 def _add_new(parser: argparse.ArgumentParser) -> None:
@@ -298,7 +345,7 @@ def _diagnose(given: argparse.Namespace) -> None:
     from pytest_refinery.reports import text
 
     services = wiring.build(options.read_environment(), wiring.Hooks(show=_say))
-    is_expectation = re.search(r"\.refinery\.ya?ml(::|$)", given.subject) is not None
+    is_expectation = re.search(_EXPECTATION_FILE, given.subject) is not None
     case = (_case_of_expectation if is_expectation else _case_of_trace)(given, services)
     if case is None:
         print("The expectation is met: there is nothing to diagnose.")
@@ -387,3 +434,206 @@ def _expectation(subject: str) -> tuple[Path, Expectation]:
         msg = f"{problem} There are: {known}."
         raise ConfigurationError(msg)
     return Path(name), found[wanted]
+
+
+def _verify(given: argparse.Namespace) -> int:
+    from pytest_refinery.analysis.schemas import VerificationStatus
+    from pytest_refinery.reports import verification
+    from pytest_refinery.verification import suite_runs
+
+    wiring.remove_leftover_copies()
+    report, root = _report(Path(given.report))
+    own = _own_fix(given, root)
+    alone = ("-n0",) if find_spec("xdist") else ()
+    found: dict[str, Verification] = {}
+    with wiring.session_folder() as shared:
+        variables = {suite_runs.SHARED_FOLDER: str(shared)}
+        timeout = options.read_environment().timeout
+        suite = suite_runs.Suite(root, Path.cwd(), arguments=alone, variables=variables, timeout=timeout)
+        verifier = wiring.build_verifier(suite, given.times, show=_say)
+        for record in _chosen(report, given.only, has_fix=own is None):
+            found[record.nodeid] = verifier.verify(record, own or _suggested(record, root))
+            print(f"{record.nodeid}  {verification.sentence(found[record.nodeid])}")
+    if own is None:
+        # What is shown about a fix of somebody else's says nothing about the suggested one.
+        _update(report, found, Path(given.report), root)
+    return int(any(each.status is not VerificationStatus.CONFIRMED for each in found.values()))
+
+
+def _accept(given: argparse.Namespace) -> int:
+    report, root = _report(Path(given.report))
+    refused = 0
+    for record in _chosen(report, given.only, has_fix=True):
+        why = _refusal(record, root)
+        # Whoever names none wants all that can be had.
+        refused += bool(why and given.only)
+        print(f"{record.nodeid}  {f'not accepted: {why}' if why else 'accepted'}")
+    return int(refused > 0)
+
+
+def _refusal(record: ItemRecord, root: Path) -> str:
+    """Make the fix for an expectation, or return why not."""
+    from pytest_refinery.reports import verification
+    from pytest_refinery.verification import scratch
+
+    diagnosis = record.diagnosis
+    fix = diagnosis.suggested_fix if diagnosis else None
+    if diagnosis is None or fix is None or not fix.verified:
+        return f"it is {verification.sentence(diagnosis.verification if diagnosis else None)}"
+    try:
+        scratch.accept(fix.diff, root, file=fix.file)
+    except scratch.NotPossible as why:
+        return str(why)
+    return ""
+
+
+def _report(folder: Path) -> tuple[Report, Path]:
+    """Return the report in a folder, and the root folder of the suite that it is about."""
+    from pydantic import ValidationError
+
+    from pytest_refinery.analysis.records import Report
+
+    path = folder / "report.json"
+    try:
+        report = Report.model_validate_json(path.read_bytes())
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}). Write it with pytest --refinery --refinery-report {folder}"
+        raise TraceError(msg) from error
+    except ValidationError as error:
+        msg = f"{path} is not a report of this version of pytest-refinery. Write it again: --refinery-report {folder}"
+        raise TraceError(msg) from error
+    here = Path.cwd()
+    for root in (here, *here.parents):
+        if all((root / each.expectation.file).is_file() for each in report.expectations):
+            return report, root
+    msg = f"The files that {path} names are not here. Start the command in the folder that pytest was started in."
+    raise TraceError(msg)
+
+
+def _chosen(report: Report, only: Sequence[str], *, has_fix: bool) -> list[ItemRecord]:
+    """Return the failed expectations, or those of them that are named: by id or node id."""
+    from pytest_refinery.analysis.records import Outcome
+
+    failed = [each for each in report.expectations if each.outcome is Outcome.FAILED]
+    known = {name for each in failed for name in (each.nodeid, each.expectation.id)}
+    for name in only:
+        if name not in known:
+            msg = f"The report has no failed expectation {name!r}.{did_you_mean(name, known)}"
+            raise ConfigurationError(msg)
+    chosen = [each for each in failed if not only or {each.nodeid, each.expectation.id} & set(only)]
+    found = [each for each in chosen if not has_fix or _diff(each)]
+    if not found:
+        msg = "No failed expectation of the report has a suggested change of a file. Try one of your own: --fix FILE"
+        raise ConfigurationError(msg)
+    return found
+
+
+def _diff(record: ItemRecord) -> str:
+    fix = record.diagnosis.suggested_fix if record.diagnosis else None
+    return fix.diff if fix else ""
+
+
+def _suggested(record: ItemRecord, root: Path) -> Patch:
+    from pytest_refinery.verification.rerun import Patch
+
+    return Patch(_diff(record), root)
+
+
+def _own_fix(given: argparse.Namespace, root: Path) -> Patch | None:
+    from pytest_refinery.verification import scratch
+    from pytest_refinery.verification.rerun import Patch
+
+    if given.against:
+        text, top = scratch.changes_since(given.against, root)
+        return Patch(text, top, is_applied=True)
+    if not given.fix:
+        return None
+    try:
+        return Patch(Path(given.fix).read_text(encoding="utf-8"), scratch.top_of(root))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"--fix {given.fix} cannot be read ({error})."
+        raise ConfigurationError(msg) from error
+
+
+def _update(report: Report, found: Mapping[str, Verification], folder: Path, root: Path) -> None:
+    """Write what was shown into the files of the report; the page stays as the run has made it."""
+    from pytest_refinery.integration.reporting import report_files
+    from pytest_refinery.reports import markdown
+
+    items = tuple(
+        item.model_copy(update={"diagnosis": item.diagnosis.with_verification(found[item.nodeid])})
+        if item.diagnosis and item.nodeid in found
+        else item
+        for item in report.expectations
+    )
+    report = report.model_copy(update={"expectations": items})
+    files: dict[str, Callable[[], str | None]] = {
+        "report.json": lambda: report.model_dump_json(indent=2) + "\n",
+        "report.md": lambda: markdown.render(report),
+        "refinery-fix.patch": lambda: report_files.patch_of(report, root=root).text or None,
+    }
+    _, problems = report_files.write(folder, files)
+    if problems:
+        raise TraceError(problems[0])
+
+
+def _replay(given: argparse.Namespace) -> int:
+    from pytest_refinery.analysis.diagnosis_job import TimedJob
+    from pytest_refinery.analysis.schemas import VerificationStatus
+    from pytest_refinery.reports import verification
+    from pytest_refinery.reports.escape import inert, printable
+    from pytest_refinery.verification import replay
+
+    settings = options.read_environment()
+    services = wiring.build(settings, wiring.Hooks(show=_say))
+    trace, wanted, base = _step_of(given, services)
+    trace = services.scrubber.trace(trace)
+    runs = {str(number): run for number, run in enumerate(trace.runs, start=1)} | trace.by_id
+    if given.step not in runs:
+        msg = f"{trace.source} has no step {given.step!r}: --run is a number from 1 to {len(trace.runs)}, or an id."
+        raise ConfigurationError(msg)
+    call = replay.whole(runs[given.step])
+    changed = replace(call.told(_prompt(given.prompt)) if given.prompt else call, model=given.model or call.model)
+    import_from = (base, Path.cwd())
+    failed = replay.failed_by(runs[given.step], trace, wanted, custom={}, import_from=import_from) if wanted else None
+    ask = services.replayer(TimedJob(settings.timeout, max_wait=settings.max_wait))
+    found = replay.made_again(ask, call, None if changed == call else changed, given.times)
+    for said in found.lines(" and ".join(filter(None, (given.prompt, given.model)))):
+        print(inert(printable(said)))
+    if failed is None or not found.changed:
+        return 0
+    verdict = found.verdict(failed)
+    print(verification.sentence(verdict))
+    return int(verdict.status is not VerificationStatus.CONFIRMED)
+
+
+def _step_of(given: argparse.Namespace, services: wiring.Services) -> tuple[Trace, tuple[Check, ...], Path]:
+    """Return the trace, the checks that are to hold, and the folder that their modules are in."""
+    from pytest_refinery.expectations import loader
+
+    written = "".join(f"\n    - {check}" for check in given.check) or " []"
+    own = loader.parse(f"trace: given\nexpectations:\n- expect: It.\n  checks:{written}", source="--check")[0].checks
+    here = Path.cwd()
+    if not re.search(_EXPECTATION_FILE, given.subject):
+        return services.source.load(given.subject, base=here), own, here
+    path, expectation = _expectation(given.subject)
+    base = path.resolve().parent
+    if expectation.trace is None:
+        msg = f"{given.subject} names no trace."
+        raise TraceError(msg)
+    trace = services.source.load(expectation.trace, base=base, project=expectation.project)
+    return trace, (*expectation.checks, *own), base
+
+
+def _prompt(name: str) -> str:
+    from pytest_refinery.traces import templates
+
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"--prompt {name} cannot be read ({error})."
+        raise ConfigurationError(msg) from error
+    if templates.has_variables(text):
+        msg = f"--prompt {name} has variables, and nobody knows their values here. Write the text with the values."
+        raise ConfigurationError(msg)
+    return text

@@ -268,6 +268,22 @@ OPTIONS = (
         has_variable=False,
     ),
     Option(
+        "verify",
+        "Try each suggested change of a file in a copy of the project: run what failed so many times without and with "
+        "it, and the other expectations of the agent with it.",
+        _count,
+        "off",
+        metavar="RUNS",
+    ),
+    Option(
+        "replay",
+        "Where no agent can be run, ask the decisive model call of the trace again, so many times without and with the "
+        "suggested change of its prompt.",
+        _count,
+        "off",
+        metavar="TIMES",
+    ),
+    Option(
         "diagnose",
         "Diagnose what fails; with --refinery-no-diagnose expectations are only checked.",
         _switch,

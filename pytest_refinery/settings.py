@@ -37,6 +37,8 @@ class Settings:
     alpha: float = 0.05
     junit_properties: bool = True
     plan: bool = False
+    verify: int | None = None
+    replay: int | None = None
     diagnose: bool = True
     diagnose_xfail: bool = False
     max_diagnoses: int | None = None

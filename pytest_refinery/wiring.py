@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Analyst,
         AnswerCache,
         Case,
+        Job,
         ModelClient,
         PreparingAnalyst,
         PromptFile,
@@ -50,8 +51,12 @@ if TYPE_CHECKING:
     from pytest_refinery.sources.capture import Agent
     from pytest_refinery.sources.langsmith import Account, HttpTransport, LangSmith
     from pytest_refinery.traces.capture import TraceCapture
-    from pytest_refinery.traces.model import Trace
+    from pytest_refinery.traces.model import Message, Trace
+    from pytest_refinery.traces.model_calls import ModelCall
     from pytest_refinery.traces.source import TraceSource
+    from pytest_refinery.verification.rerun import Verifier
+    from pytest_refinery.verification.scratch import Workshop
+    from pytest_refinery.verification.suite_runs import Suite
 
 ANALYSTS = ("auto", "openai", "builtin")
 _OPENAI = "https://api.openai.com/v1"
@@ -161,6 +166,29 @@ class Services:
 
     def _own_analyst(self) -> Analyst | PreparingAnalyst:
         return _build_analyst(self._settings, self._hooks, self._shared_budget, _store_index)
+
+    def replayer(self, job: Job) -> Callable[[ModelCall], Message]:
+        """Return what makes a recorded call of a model again.
+
+        Raises:
+            NotPossible: The analyst asks no model.
+        """
+        from pytest_refinery.analysis.ports import Replayer
+        from pytest_refinery.errors import AnalysisError
+        from pytest_refinery.verification.scratch import NotPossible
+
+        analyst = self.analyst
+        if not isinstance(analyst, Replayer):
+            msg = f"the analyst {analyst.name} asks no model. Set OPENAI_API_KEY, or name a server by OPENAI_BASE_URL"
+            raise NotPossible(msg)
+
+        def ask(call: ModelCall) -> Message:
+            try:
+                return analyst.replay(call, job)
+            except AnalysisError as error:
+                raise NotPossible(error) from error
+
+        return ask
 
     @cached_property
     def source(self) -> TraceSource:
@@ -634,6 +662,37 @@ def build_captures() -> tuple[TraceCapture, ...]:
         msg = f"The tracing of an installed library cannot be kept from sending ({error}). {_NEW_ENOUGH}"
         raise AgentError(msg) from error
     return tuple(found)
+
+
+def build_verifier(suite: Suite, trials: int, *, show: Callable[[str], None] = _ignore) -> Verifier:
+    """Return what tries a patch in copies of the project; ``trials`` times without it, and with it."""
+    from pytest_refinery.verification.rerun import Verifier
+
+    return Verifier(_workshop(), suite, trials, show)
+
+
+def remove_leftover_copies() -> None:
+    """Remove the copies of projects that processes have left which were killed."""
+    if _copies().is_dir():
+        _workshop().remove_leftovers()
+
+
+def session_folder() -> AbstractContextManager[Path]:
+    """Return what makes a folder for the processes of a session, which the next run removes if this one is killed."""
+    return _workshop().empty_folder()
+
+
+def _copies() -> Path:
+    from pytest_refinery.budget import locations
+
+    return locations.state_file("", os.environ).with_name("copies")
+
+
+def _workshop() -> Workshop:
+    from pytest_refinery.budget import owners
+    from pytest_refinery.verification.scratch import Workshop
+
+    return Workshop(_copies(), owners.this_process(), owners.is_alive)
 
 
 def read_prompt_files(patterns: Iterable[str], *, base: Path, root: Path) -> tuple[PromptFile, ...]:

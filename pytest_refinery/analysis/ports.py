@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     )
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.expectations.verdicts import CheckFailure
-    from pytest_refinery.traces.model import Trace
+    from pytest_refinery.traces.model import Message, Trace
+    from pytest_refinery.traces.model_calls import ModelCall
     from pytest_refinery.traces.prompts import Prompt
 
 
@@ -109,6 +110,7 @@ class Stage(StrEnum):
     DIAGNOSIS = "diagnosis"
     JUDGE = "judge"
     SUMMARY = "session summary"
+    REPLAY = "replay"
 
 
 @dataclass(frozen=True)
@@ -319,6 +321,19 @@ class Judge(Protocol):
 
     def forecast_judge(self, case: Case) -> Forecast:
         """Return what one verdict would cost. Nothing is sent."""
+        ...
+
+
+@runtime_checkable
+class Replayer(Protocol):
+    """Makes a recorded call of a model again; an analyst that can do it is asked."""
+
+    def replay(self, call: ModelCall, job: Job) -> Message:
+        """Return what the model answers now. Tools that it calls are not executed.
+
+        Raises:
+            AnalysisError: There was no answer.
+        """
         ...
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
@@ -185,6 +186,18 @@ class Coverage(_Strict):
     missing_run_ids: tuple[str, ...] = ()
 
 
+class VerificationStatus(StrEnum):
+    """What was shown about a fix."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+    NOT_POSSIBLE = "not_possible"
+
+
+VerificationWay: TypeAlias = Literal["rerun", "replay"]
+
+
 class Trials(_Strict):
     """How many of some trials met the expectation."""
 
@@ -195,6 +208,31 @@ class Trials(_Strict):
     def of(cls, passed: int, failed: int) -> Trials | None:
         """Return the trials that were decided, ``None`` where there are none."""
         return cls(passed=passed, trials=passed + failed) if passed + failed else None
+
+
+class Verification(_Strict):
+    """What trying a fix showed.
+
+    Attributes:
+        how: ``rerun`` of the agent in a copy of the project, or ``replay`` of the decisive call of the model.
+        before: The trials without the fix, ``None`` where there were none.
+        after: The trials with it.
+        lost: The node ids of other expectations that hold without the fix, and not with it.
+        unchanged: How many other expectations come out as without it.
+        p_value: How likely so many more passes are if the fix changes nothing.
+        why: What the status rests on, in a sentence; empty where the numbers say all.
+        tokens: What judging or replaying cost; what the agent itself spends is not known.
+    """
+
+    status: VerificationStatus
+    how: VerificationWay
+    before: Trials | None = None
+    after: Trials | None = None
+    lost: tuple[str, ...] = ()
+    unchanged: int = 0
+    p_value: float | None = None
+    why: str = ""
+    tokens: int = 0
 
 
 class StageReport(_Strict):
@@ -246,6 +284,7 @@ class Diagnosis(_Strict):
         stale_prompts: Prompt files that have changed since the trace was recorded.
         notes: What went another way than planned, without anything missing; a sentence each.
         partial: Why something is missing, ``None`` where nothing is.
+        verification: What trying the suggested fix showed, ``None`` where it was not tried.
     """
 
     failure_type: FailureType | None
@@ -274,6 +313,13 @@ class Diagnosis(_Strict):
     stale_prompts: tuple[StalePrompt, ...] = ()
     notes: tuple[str, ...] = ()
     partial: str | None = None
+    verification: Verification | None = None
+
+    def with_verification(self, found: Verification) -> Diagnosis:
+        """Return the diagnosis with what trying its fix has shown."""
+        fix = self.suggested_fix
+        verified = fix and fix.model_copy(update={"verified": found.status is VerificationStatus.CONFIRMED})
+        return self.model_copy(update={"verification": found, "suggested_fix": verified})
 
     @property
     def is_determined(self) -> bool:

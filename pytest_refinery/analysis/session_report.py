@@ -119,6 +119,7 @@ def _session(
     spent = [pair for item in items if item.nodeid not in replayed for pair in _spent(item)]
     spent += [(summary.model, summary.cost)] if summary and not summary.cached else []
     stages = [stage for _, stage in spent]
+    verified = sum(each.verification.tokens for each in diagnoses if each.verification)
     return SessionRecord(
         plugin_version=plugin_version,
         analysts=tuple(sorted({diagnosis.analyst for diagnosis in diagnoses})),
@@ -127,10 +128,11 @@ def _session(
         failed=counts[Outcome.FAILED],
         undecided=counts[Outcome.UNDECIDED],
         skipped=counts[Outcome.SKIPPED],
-        tokens=sum(stage.input_tokens + stage.output_tokens for stage in stages),
+        tokens=verified + sum(stage.input_tokens + stage.output_tokens for stage in stages),
         cached=sum(diagnosis.cached for diagnosis in diagnoses),
         replayed=sum(item.nodeid in replayed for item in items),
-        dollars=_dollars(spent, dollars),
+        # Which models a verification asked is not known here.
+        dollars=None if verified else _dollars(spent, dollars),
         seconds_waited=round(sum(stage.seconds_waited for stage in stages), 3),
         plan=plan,
         summary=summary,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_refinery import wiring
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.errors import RefineryError, Undecided
 from pytest_refinery.integration.item_records import ENDS_THE_RUN, find_record, record_of, store_record
@@ -46,6 +47,9 @@ def start(config: pytest.Config, settings: Settings) -> None:
     config.pluginmanager.register(session, "refinery-session")
     if not hasattr(config, "workerinput"):
         workers = SharedFolder()
+        if settings.verify:
+            workers.count_in_folder(config)
+        wiring.remove_leftover_copies()
         whole = cache(partial(_services_of_session, services, workers))
         summarizer = Summarizer(config, settings, progress)
         summary = Summary(config, settings, whole, pictures.take_spent, summarizer, partial(_missing, session, workers))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_refinery import wiring
+from pytest_refinery.verification.suite_runs import SHARED_FOLDER
+
 _INPUT = "refinery_folder"
 _COLUMNS = "refinery_columns"
+_ARGUMENTS = "refinery_arguments"
 _TRACES = "refinery-traces"
+_FOLDER: pytest.StashKey[Path] = pytest.StashKey()
 _USUAL, _WIDEST = 80, 100
 
 
@@ -21,9 +28,30 @@ def shared_folder(config: pytest.Config) -> Path | None:
     return Path(worker[_INPUT]) if _INPUT in worker else None
 
 
+def counting_folder(config: pytest.Config) -> Path | None:
+    """Return the folder in which all processes of a session count its tokens, ``None`` where one counts alone."""
+    named = os.environ.get(SHARED_FOLDER)
+    return Path(named) if named else shared_folder(config) or config.stash.get(_FOLDER, None)
+
+
 def only_plans(config: pytest.Config) -> bool:
     """Tell whether the run only shows what it would do: --collect-only, --setup-plan, --setup-only."""
     return any(config.getoption(name, default=False) for name in ("collectonly", "setupplan", "setuponly"))
+
+
+def invocation(config: pytest.Config) -> list[str]:
+    """Return the options that pytest was started with, without the files and items to run."""
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    if _ARGUMENTS in worker:
+        return list(worker[_ARGUMENTS])
+    given = list(map(str, config.invocation_params.args))
+    for subject in config.getoption("file_or_dir", default=()) or ():
+        if subject in given:
+            # From the end: the value of an option may look like one.
+            given.reverse()
+            given.remove(subject)
+            given.reverse()
+    return given
 
 
 def columns(config: pytest.Config) -> int:
@@ -46,6 +74,7 @@ class SharedFolder:
 
     def __init__(self) -> None:
         self._path: str | None = None
+        self._opened = ExitStack()
 
     @property
     def path(self) -> Path | None:
@@ -57,10 +86,17 @@ class SharedFolder:
         """Tell a worker of both, before it starts."""
         self._path = self._path or tempfile.mkdtemp(prefix="refinery-")
         node.workerinput[_INPUT] = self._path
+        node.workerinput[_ARGUMENTS] = invocation(node.config)
         node.workerinput[_COLUMNS] = columns(node.config)
 
+    def count_in_folder(self, config: pytest.Config) -> None:
+        """Let this process count its tokens in a folder, together with those that it starts itself."""
+        with suppress(OSError):
+            config.stash[_FOLDER] = self._opened.enter_context(wiring.session_folder())
+
     def pytest_unconfigure(self) -> None:
-        """Remove the folder."""
+        """Remove the folders."""
+        self._opened.close()
         if self._path is not None:
             shutil.rmtree(self._path, ignore_errors=True)
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import Outcome
+from pytest_refinery.reports import verification
 from pytest_refinery.reports.escape import line, markdown, name, printable, shortened
 from pytest_refinery.reports.text import (
     agent,
@@ -150,7 +151,7 @@ def _diagnosis(found: Diagnosis, *, shown: set[str]) -> Iterator[str]:
     for prompt in found.stale_prompts:
         yield from _changed(f"**Stale prompt:** {markdown(stale(prompt))}", stale_changes(prompt))
     if found.suggested_fix:
-        yield from _fix(found.suggested_fix)
+        yield from _fix(found.suggested_fix, verification.sentence(found.verification))
     if found.also_noticed:
         yield "**Also noticed:**\n"
         yield from (f"- {markdown(each.what)} (run {each.run_number})" for each in found.also_noticed)
@@ -182,11 +183,10 @@ def _gaps(found: Diagnosis, shown: set[str]) -> Iterator[str]:
     yield from (f"- assumed: {markdown(entry)}" for entry in found.wrong_assumptions)
 
 
-def _fix(fix: SuggestedFix) -> Iterator[str]:
+def _fix(fix: SuggestedFix, verified: str) -> Iterator[str]:
     place = f" ({_code(fix.file)})" if fix.file else ""
-    sure = "" if fix.verified else ", not verified"
     yield from _changed(
-        f"**Suggested fix** for {markdown(fix.component)}{place}{sure}: {markdown(fix.why)}",
+        f"**Suggested fix** for {markdown(fix.component)}{place}, {markdown(verified)}: {markdown(fix.why)}",
         fix.diff.splitlines()[_NAMES_OF_FILES:] or changes(fix),
     )
 

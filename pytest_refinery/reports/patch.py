@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis import fixes
+from pytest_refinery.analysis.schemas import VerificationStatus
+from pytest_refinery.reports import verification
 from pytest_refinery.reports.escape import line
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.fixes import Edit
     from pytest_refinery.analysis.records import Report
-    from pytest_refinery.analysis.schemas import SuggestedFix
+    from pytest_refinery.analysis.schemas import Diagnosis, SuggestedFix, Verification
 
 _HEAD = """\
 Changes of prompts that pytest-refinery suggests. Nothing was changed. In the folder that the names below begin in:
@@ -24,10 +26,11 @@ Changes of prompts that pytest-refinery suggests. Nothing was changed. In the fo
 
 @dataclass(frozen=True)
 class NamedFix:
-    """A fix that has its place in a prompt file, and the item that it is for."""
+    """A fix that has its place in a prompt file, the item that it is for, and what trying it has shown."""
 
     nodeid: str
     fix: SuggestedFix
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,16 @@ class Patch:
 
 
 def fixes_in(report: Report) -> Iterator[NamedFix]:
-    """Yield the fixes that have their place in a prompt file, in the order of the report."""
-    for item in report.expectations:
-        fix = item.diagnosis.suggested_fix if item.diagnosis else None
-        if fix is not None and fix.file and fix.diff:
-            yield NamedFix(item.nodeid, fix)
+    """Yield the fixes that have their place in a prompt file and are not refuted, those first that are confirmed."""
+    found = [(item.nodeid, item.diagnosis) for item in report.expectations if item.diagnosis]
+    for nodeid, diagnosis in sorted(found, key=lambda pair: not _is(pair[1], VerificationStatus.CONFIRMED)):
+        fix = diagnosis.suggested_fix
+        if fix is not None and fix.file and fix.diff and not _is(diagnosis, VerificationStatus.REFUTED):
+            yield NamedFix(nodeid, fix, diagnosis.verification)
+
+
+def _is(diagnosis: Diagnosis, status: VerificationStatus) -> bool:
+    return diagnosis.verification is not None and diagnosis.verification.status is status
 
 
 def merged(found: Sequence[NamedFix], originals: Mapping[str, Original]) -> Patch:
@@ -100,4 +108,6 @@ def _part(original: Original, edits: Iterable[Edit]) -> str:
 
 def _head(found: Iterable[NamedFix]) -> str:
     # Indented: no line of it can be taken for the beginning of a patch.
-    return _HEAD + "".join(f"  for {line(named.nodeid)}\n" for named in found)
+    return _HEAD + "".join(
+        f"  for {line(named.nodeid)} ({line(verification.sentence(named.verification))})\n" for named in found
+    )

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeGuard
 
 from pytest_refinery.analysis.session_report import outcomes
+from pytest_refinery.reports import verification
 from pytest_refinery.reports.escape import inert, line, name, printable, shortened
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def diagnosis(found: Diagnosis, *, checks: Iterable[CheckRecord] = (), width: in
         [text for quote in found.evidence[:most] for text in _quote(found, quote, width, is_whole=is_whole)],
         _gaps(found, shown, width),
         _stale(found.stale_prompts, width),
-        _fix(found.suggested_fix, width),
+        _fix(found, width),
         _field("in short", found.executive_summary, width),
         _noticed(found, width) if is_whole else [],
         _cost(found, width),
@@ -187,11 +188,12 @@ def stale_changes(prompt: StalePrompt) -> Iterator[str]:
             yield f"{sign}... and {len(texts) - _CHANGES} more"
 
 
-def _fix(fix: SuggestedFix | None, width: int) -> list[str]:
+def _fix(found: Diagnosis, width: int) -> list[str]:
+    fix = found.suggested_fix
     if fix is None:
         return []
     place = f"{fix.component} ({fix.file})" if fix.file and fix.file != fix.component else fix.component
-    place = place if fix.verified else f"{place} (not verified)"
+    place = f"{place} ({verification.sentence(found.verification)})"
     return [
         *_field("fix", f"{place}: {fix.why}" if fix.why else place, width),
         *_changes(changes(fix), width),

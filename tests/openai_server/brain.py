@@ -60,7 +60,15 @@ class View:
         return "\n".join([self.instructions, *self.inputs, *(passage.text for passage in self.passages)])
 
 
-Brain = Callable[[View], Mapping[str, Any] | str]
+@dataclass(frozen=True)
+class FunctionCall:
+    """An answer that calls a function of the client's."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+Brain = Callable[[View], Mapping[str, Any] | str | FunctionCall]
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,9 @@ def _format(body: JsonObject, asked: str) -> JsonObject | None:
 def _completion(answer: JsonObject) -> JsonObject:
     parts = [part for item in answer["output"] if item["type"] == "message" for part in item["content"]]
     usage = answer["usage"]
-    message = {"role": "assistant", "content": "".join(part["text"] for part in parts), "refusal": None}
+    message: JsonObject = {"role": "assistant", "content": "".join(part["text"] for part in parts), "refusal": None}
+    if calls := [_tool_call(item) for item in answer["output"] if item["type"] == "function_call"]:
+        message["tool_calls"] = calls
     return {
         "id": listing.new_id("chatcmpl_"),
         "object": "chat.completion",
@@ -87,3 +89,8 @@ def _completion(answer: JsonObject) -> JsonObject:
             "completion_tokens_details": usage["output_tokens_details"],
         },
     }
+
+
+def _tool_call(item: JsonObject) -> JsonObject:
+    function = {"name": item["name"], "arguments": item["arguments"]}
+    return {"id": item["call_id"], "type": "function", "function": function}

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from tests.openai_server import listing, validation
-from tests.openai_server.brain import Passage, View
+from tests.openai_server.brain import FunctionCall, Passage, View
 from tests.openai_server.messages import Answer, JsonObject, Request, ServiceError
 from tests.openai_server.strict_schemas import completed
 
@@ -49,6 +49,7 @@ class _Said:
     reasoning_tokens: int
     output_tokens: int
     is_complete: bool
+    call: FunctionCall | None = None
 
 
 class Responses:
@@ -114,6 +115,9 @@ class Responses:
     def _said(self, body: JsonObject, calls: Sequence[_Call]) -> _Said:
         view = _view(body, calls)
         answer = self._terms.brain(view)
+        if isinstance(answer, FunctionCall):
+            cost = self._terms.count_tokens(json.dumps(answer.arguments))
+            return _Said("", 0, cost, is_complete=True, call=answer)
         text = answer if isinstance(answer, str) else json.dumps(_fitting(view, dict(answer)), ensure_ascii=False)
         count, most = self._terms.count_tokens, body.get("max_output_tokens")
         thinking = self._terms.reasoning_tokens if validation.is_reasoning(body["model"]) else 0
@@ -206,6 +210,8 @@ def _output(body: JsonObject, calls: Sequence[_Call], said: _Said) -> list[JsonO
     found = [_call_json(call, is_shown=is_shown) for call in calls]
     thought = {"id": listing.new_id("rs_"), "type": "reasoning", "summary": []}
     before = [thought, *found] if validation.is_reasoning(body["model"]) else found
+    if said.call is not None:
+        return [*before, _function_call(said.call)]
     return [*before, _message(said)] if said.text or said.is_complete else before
 
 
@@ -228,6 +234,17 @@ def _hit_json(hit: Hit, store_ids: Sequence[str]) -> JsonObject:
         "score": hit.score,
         "text": hit.chunk.text,
         "vector_store_id": store_ids[0],
+    }
+
+
+def _function_call(call: FunctionCall) -> JsonObject:
+    return {
+        "id": listing.new_id("fc_"),
+        "type": "function_call",
+        "call_id": listing.new_id("call_"),
+        "name": call.name,
+        "arguments": json.dumps(call.arguments),
+        "status": "completed",
     }
 
 

@@ -12,12 +12,13 @@ from pydantic import BaseModel
 from pytest_refinery.analysis import prompt_texts
 from pytest_refinery.analysis.ports import Forecast, Judgement
 from pytest_refinery.analysis.schemas import GroupAnalysis
-from pytest_refinery.analysts.model import answers, packing, replies, session_summary
+from pytest_refinery.analysts.model import answers, packing, replayed_calls, replies, session_summary
 from pytest_refinery.analysts.model.answers import Mapper, UnusableAnswerError
 from pytest_refinery.analysts.model.questions import Questions, longest_timeline
 from pytest_refinery.analysts.model.service_errors import ContextOverflow, StoreNotFound
 from pytest_refinery.digest import grouping, render, tokens
 from pytest_refinery.digest.grouping import RunText
+from pytest_refinery.traces.model import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysts.model.replies import Reply
     from pytest_refinery.analysts.model.vector_stores import UploadedTrace, VectorStores
     from pytest_refinery.digest.grouping import Group
+    from pytest_refinery.traces.model_calls import ModelCall
 
 A = TypeVar("A", bound=BaseModel)
 R = TypeVar("R")
@@ -124,6 +126,15 @@ class OpenAIAnalyst:
         return grouping.group(
             render.digest(case.trace), group_tokens=packing.largest_group(self._client.largest_request)
         )
+
+    def replay(self, call: ModelCall, job: Job) -> Message:
+        """Return what the model of a recorded call answers now.
+
+        Raises:
+            AnalysisError: There was no answer.
+        """
+        reply = self._client.ask(replayed_calls.query(call), job)
+        return Message("assistant", reply.text or reply.refusal, tool_calls=reply.calls)
 
     def forecast_judge(self, case: Case) -> Forecast:
         """Return what one verdict on ``case`` would cost."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.analysts.model import service_errors
+from pytest_refinery.analysts.model import replayed_calls, service_errors
 from pytest_refinery.analysts.model.models import Parameter, Thinking
-from pytest_refinery.analysts.model.replies import Reply, Usage
+from pytest_refinery.analysts.model.replayed_calls import ReplayedCall
+from pytest_refinery.analysts.model.replies import Reply, Usage, called
 from pytest_refinery.analysts.model.service_errors import ErrorDetails, TransientError
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ _CUT_OFF = {"length": "max_output_tokens", "max_tokens": "max_output_tokens", "c
 
 def body(query: Query, abilities: Abilities) -> dict[str, Any]:
     """Return a question as a request, with what every server knows, and as little else as possible."""
+    if isinstance(query, ReplayedCall) and query.call:
+        again = {**replayed_calls.chat_body(query.call), _limit_name(abilities): query.output_limit(abilities)}
+        return replayed_calls.without_dropped(again, abilities)
     found: dict[str, Any] = {
         "model": query.model,
         "messages": [
@@ -71,6 +75,7 @@ def _reply(choice: Mapping[str, Any], usage: Mapping[str, Any]) -> Reply:
         text=_text(message.get("content")),
         refusal=str(message.get("refusal") or ""),
         cut_off_by=_CUT_OFF.get(str(choice.get("finish_reason")), ""),
+        calls=called(message),
         usage=_usage(usage),
     )
 

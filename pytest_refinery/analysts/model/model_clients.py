@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_refinery.analysts.model import chat_api, responses_api, service_errors
+from pytest_refinery.analysts.model.replayed_calls import ReplayedCall
 from pytest_refinery.analysts.model.replies import Reply, Usage
 from pytest_refinery.analysts.model.service_errors import (
     ErrorDetails,
@@ -132,6 +133,9 @@ class OfferedClient:
         if query.search is not None:
             msg = "An offered client has no file search."
             raise StoreNotFound(msg)
+        if isinstance(query, ReplayedCall):
+            msg = "A client that a plugin offers takes one text, not the messages of a recorded call."
+            raise RequestRejected(msg)
         try:
             answer = self._client.ask(
                 instructions=query.instructions,

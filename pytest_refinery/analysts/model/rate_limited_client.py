@@ -47,7 +47,7 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
 _SHOWN_MODELS = 5
 _LIMIT = "x-ratelimit-limit-tokens"
-_WORKS = {Stage.JUDGE: "judge", Stage.SUMMARY: "summary"}
+_WORKS = {Stage.JUDGE: "judge", Stage.SUMMARY: "summary", Stage.REPLAY: "replay"}
 
 
 @dataclass(frozen=True)

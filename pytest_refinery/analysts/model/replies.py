@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_refinery.traces import messages
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_refinery.digest.grouping import Group
+    from pytest_refinery.traces.model import ToolCall
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Reply:
         refusal: What the model said instead of answering.
         cut_off_by: Why the answer ended before its end: ``max_output_tokens``, ``content_filter``.
         usage: ``None`` where the service does not say it.
+        calls: The tools that the model called.
         fills_its_room: Whether it is as long as it may be: then it may be cut off where nobody says so.
     """
 
@@ -73,7 +77,13 @@ class Reply:
     cut_off_by: str = ""
     passages: tuple[Retrieved, ...] = ()
     usage: Usage | None = None
+    calls: tuple[ToolCall, ...] = ()
     fills_its_room: bool = False
+
+
+def called(answer: object) -> tuple[ToolCall, ...]:
+    """Return the tools that an answer calls, in either protocol."""
+    return tuple(call for message in messages.read(answer).messages for call in message.tool_calls)
 
 
 def unread_runs(group: Group, passages: Iterable[str]) -> tuple[str, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.analysts.model import queries
+from pytest_refinery.analysts.model import queries, replayed_calls
 from pytest_refinery.analysts.model.models import Parameter
-from pytest_refinery.analysts.model.replies import Reply, Retrieved, Usage
+from pytest_refinery.analysts.model.replayed_calls import ReplayedCall
+from pytest_refinery.analysts.model.replies import Reply, Retrieved, Usage, called
 from pytest_refinery.analysts.model.service_errors import (
     ErrorDetails,
     RateLimited,
@@ -26,6 +27,9 @@ _PASSING_CODES = frozenset({"server_error", "vector_store_timeout"})
 
 def body(query: Query, abilities: Abilities) -> dict[str, Any]:
     """Return a question as a request."""
+    if isinstance(query, ReplayedCall) and query.call:
+        again = {**replayed_calls.responses_body(query.call), "max_output_tokens": query.output_limit(abilities)}
+        return replayed_calls.without_dropped(again, abilities)
     found: dict[str, Any] = {
         "model": query.model,
         "instructions": query.instructions,
@@ -79,6 +83,7 @@ def _reply(answer: Mapping[str, Any]) -> Reply:
         refusal="".join(part.get("refusal") or "" for part in parts if part.get("type") == "refusal"),
         cut_off_by=_reason(answer) if answer.get("status") == "incomplete" else "",
         passages=tuple(_passages(answer)),
+        calls=called(answer.get("output")),
         usage=_usage(answer.get("usage") or {}),
     )
 

@@ -103,5 +103,5 @@ def _summary(facts: TraceFacts, business: str, *, is_changed: bool) -> str:
     if context:
         parts.append(f"Why it matters: {texts.shown(context, _SHOWN)}")
     if is_changed:
-        parts.append("A change of the system prompt is suggested; it is not verified.")
+        parts.append("A change of the system prompt is suggested.")
     return " ".join(parts)

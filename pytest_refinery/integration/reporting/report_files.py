@@ -6,13 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_refinery import shared_file
+from pytest_refinery.reports import patch
 from pytest_refinery.reports.patch import Original
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from pytest_refinery.reports.patch import NamedFix
+    from pytest_refinery.analysis.records import Report
+    from pytest_refinery.reports.patch import NamedFix, Patch
 
 
 def write(folder: Path, files: Mapping[str, Callable[[], str | None]]) -> tuple[list[Path], list[str]]:
@@ -53,6 +55,12 @@ def append(path: Path, text: str) -> str | None:
     except OSError as error:
         return f"could not write to {path}: {error.strerror or error}"
     return None
+
+
+def patch_of(report: Report, *, root: Path) -> Patch:
+    """Return the suggested changes of files below ``root`` as one patch."""
+    fixes = tuple(patch.fixes_in(report))
+    return patch.merged(fixes, read_originals(fixes, root=root))
 
 
 def read_originals(fixes: Iterable[NamedFix], *, root: Path) -> dict[str, Original]:

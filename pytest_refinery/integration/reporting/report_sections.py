@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.integration.item_records import scrubber_of, take_cassette_record
 from pytest_refinery.integration.workers import columns
-from pytest_refinery.reports import text
+from pytest_refinery.reports import text, verification
 from pytest_refinery.reports.escape import printable
 
 if TYPE_CHECKING:
@@ -133,6 +133,9 @@ def _properties(record: ItemRecord) -> Iterator[tuple[str, object]]:
     yield f"{_PREFIX}confidence", found.confidence.value
     yield f"{_PREFIX}coverage", found.coverage.percentage
     yield f"{_PREFIX}analyst", found.analyst
+    if found.verification is not None:
+        yield f"{_PREFIX}verification", found.verification.status.value
+        yield f"{_PREFIX}verification_text", printable(verification.sentence(found.verification))
 
 
 class JUnit:

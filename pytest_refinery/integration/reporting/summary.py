@@ -18,7 +18,7 @@ from pytest_refinery.integration.reporting import colours, failure_summary, gith
 from pytest_refinery.integration.reporting.pictures import PictureStore
 from pytest_refinery.integration.reporting.report_sections import TITLE, JUnit
 from pytest_refinery.integration.workers import columns
-from pytest_refinery.reports import baselines, escape, markdown, patch, text
+from pytest_refinery.reports import baselines, escape, markdown, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -224,8 +224,7 @@ class Summary:
 
     def _patch(self, report: Report) -> str | None:
         """Return the suggested changes of prompt files as a patch, ``None`` where there are none."""
-        fixes = tuple(patch.fixes_in(report))
-        merged = patch.merged(fixes, report_files.read_originals(fixes, root=self._config.rootpath))
+        merged = report_files.patch_of(report, root=self._config.rootpath)
         self._problems += merged.left_out
         return merged.text or None
 

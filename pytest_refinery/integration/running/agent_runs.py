@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Trace
 
 _NOT_RUN = "Not run: --refinery-plan spends nothing, and nobody knows what the agent would spend."
+_WOULD_VERIFY = (
+    " If it fails and a fix is suggested, --refinery-verify {trials} would run it {runs} times more, and the other "
+    "expectations of its agent at least once."
+)
 _NO_INPUTS = "{source}: the trace records no inputs of its root to call the agent with. Give the expectation 'inputs:'."
 # What no agent does: Ctrl-C, the end of the run, what a test says of itself.
 _NOT_ITS_FAILURE = (KeyboardInterrupt, pytest.exit.Exception, pytest.skip.Exception, RefineryError)
@@ -130,9 +134,15 @@ def prepared(expectation: Expectation, services: ItemServices, *, base: Path) ->
     return AgentRun(target, inputs, agent.call(inputs), begun)
 
 
-def not_run(record: ItemRecord) -> ItemRecord:
-    """Return the record of an item whose agent is not run, because nothing may be spent."""
-    return record.model_copy(update={"outcome": Outcome.SKIPPED, "error": _NOT_RUN})
+def not_run(record: ItemRecord, *, trials: int | None = None) -> ItemRecord:
+    """Return the record of an item whose agent is not run, because nothing may be spent.
+
+    Args:
+        record: The record.
+        trials: How often it would be run without and with a fix.
+    """
+    more = _WOULD_VERIFY.format(trials=trials, runs=2 * trials) if trials else ""
+    return record.model_copy(update={"outcome": Outcome.SKIPPED, "error": f"{_NOT_RUN}{more}"})
 
 
 def _recorded(begun: Evaluation) -> object:

@@ -67,7 +67,7 @@ class Diagnoses:
         if found is not None:
             return _with_diagnosis(item, record, found)
         if self._settings.plan and not services.is_replaying:
-            return _planned(record, case, services)
+            return _planned(record, case, services, replays=self._settings.replay)
         if not self._limit.take():
             limit = f"the limit of --refinery-max-diagnoses {self._settings.max_diagnoses} is reached"
             return record.model_copy(update={"error": f"Not diagnosed: {limit}."})
@@ -85,11 +85,14 @@ class Diagnoses:
         return _with_diagnosis(item, record, found)
 
 
-def _planned(record: ItemRecord, case: Case, services: Services) -> ItemRecord:
+def _planned(record: ItemRecord, case: Case, services: Services, *, replays: int | None) -> ItemRecord:
     from pytest_refinery.analysis import plans
+    from pytest_refinery.verification import replay
 
     forecast = services.engine.forecast(case)
     plan = plans.of(forecast) if forecast else None
+    if plan and replays:
+        plan = plans.total([plan, plans.of(replay.forecast(case.trace, replays))])
     return record.model_copy(update={"plan": plan, "error": f"Not diagnosed: {PLANNING}."})
 
 

@@ -17,7 +17,8 @@ from pytest_refinery.integration.running.earlier_traces import EarlierTraces
 from pytest_refinery.integration.running.item_cassette import ItemCassette
 from pytest_refinery.integration.running.prefetch import Prefetch, Reference
 from pytest_refinery.integration.running.tags import Tags
-from pytest_refinery.integration.workers import shared_folder, trace_folder
+from pytest_refinery.integration.running.verifications import DecisiveStep, Verifications
+from pytest_refinery.integration.workers import counting_folder, trace_folder
 from pytest_refinery.traces import saving
 from pytest_refinery.wiring import Hooks
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.ports import AnswerCache, Case, PromptFile
     from pytest_refinery.analysis.records import ItemRecord, JudgeRecord
+    from pytest_refinery.expectations.checks import Check
     from pytest_refinery.expectations.model import Expectation
     from pytest_refinery.integration.running.diagnosis import Display
     from pytest_refinery.settings import Settings
@@ -75,6 +77,7 @@ class ItemServices:
         self._pictures = pictures
         self._earlier = EarlierTraces(config, settings)
         self._diagnoses = Diagnoses(config, settings, display)
+        self._verifications = Verifications(config, settings, display)
         self._prefetch = Prefetch(self._load) if prefetch.is_wise(config) else None
         self._item: pytest.Item | None = None
         self._current = self.usual
@@ -167,6 +170,11 @@ class ItemServices:
         return isinstance(self._services.analyst, Judge)
 
     @property
+    def verify_trials(self) -> int | None:
+        """How often a failure is run without and with its fix, ``None`` where fixes are not tried."""
+        return self._settings.verify
+
+    @property
     def is_planning(self) -> bool:
         """Whether nothing may be spent, and something would be."""
         return self._settings.plan and not self._services.is_replaying
@@ -205,13 +213,22 @@ class ItemServices:
             raise Undecided(msg)
         return analyst
 
-    def diagnose(self, item: pytest.Item, record: ItemRecord, case: Case) -> ItemRecord:
-        """Return the record of a failed item with its diagnosis, or with why there is none."""
+    def diagnose(self, item: pytest.Item, record: ItemRecord, case: Case, checks: tuple[Check, ...] = ()) -> ItemRecord:
+        """Return the record of a failed item with its diagnosis, or with why there is none.
+
+        Args:
+            item: The item.
+            record: What is known of it.
+            case: All that an analyst may know of it.
+            checks: Those of its expectation.
+        """
         case = self._services.as_sent(case)
         if record.agent is not None:
             parted = self._earlier.divergence(record.nodeid, case.trace, self._services.source)
             record = record.model_copy(update={"divergence": parted})
         record = self._diagnoses.explain(item, record, case, self._services, self.cassette)
+        step = DecisiveStep(case, checks, self.custom_checks, (item.path.parent, self.root))
+        record = self._verifications.verified(record, step, self._services)
         self._pictures.draw(record, case)
         return record
 
@@ -240,7 +257,7 @@ def _hooks(config: pytest.Config, display: Display, pictures: Pictures) -> Hooks
         show_time_left=display.show_time_left,
         count_tokens=pictures.spent,
         trace_folder=partial(trace_folder, config),
-        shared_folder=partial(shared_folder, config),
+        shared_folder=partial(counting_folder, config),
     )
 
 

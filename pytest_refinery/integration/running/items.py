@@ -19,7 +19,7 @@ from pytest_refinery.reports.escape import line as printable_line
 from pytest_refinery.reports.escape import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from os import PathLike
     from pathlib import Path
 
@@ -75,6 +75,14 @@ class ExpectationItem(pytest.Item):
         """Whether an agent is re-run for it."""
         return self._services.agent_of(self.expectation) is not None
 
+    def is_affected_by(self, agent: str, files: Collection[str]) -> bool:
+        """Tell whether an agent is re-run for it: this one, or one that has one of these prompt files."""
+        own = self._services.agent_of(self.expectation)
+        if own is None or own == agent:
+            return own is not None
+        prompts = self._services.read_files(self.expectation.prompts, base=self.path.parent)
+        return any(str(self._services.root / prompt.path) in files for prompt in prompts)
+
     @cached_property
     def may_be_prefetched(self) -> bool:
         """Whether its trace is a recorded one, and no cassette holds what is asked for it."""
@@ -110,7 +118,7 @@ class ExpectationItem(pytest.Item):
         if self.runs_agent:
             self._agent = agent_runs.prepared(self.expectation, self._services, base=base)
             if self._services.is_planning:
-                self._settle(agent_runs.not_run(record))
+                self._settle(agent_runs.not_run(record, trials=self._services.verify_trials))
             return
         record, self._case = evaluation.judge(self.expectation, record, self._services, base=base)
         self._settle(record)
@@ -145,7 +153,7 @@ class ExpectationItem(pytest.Item):
 
     def explain(self, record: ItemRecord) -> ItemRecord:
         """Return the record of a failed expectation with its diagnosis, or with why there is none."""
-        return self._services.diagnose(self, record, self._case) if self._case else record
+        return self._services.diagnose(self, record, self._case, self.expectation.checks) if self._case else record
 
     def _failure(self) -> ExpectationFailed:
         record = record_of(self)

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.digest.lines import fold
+from pytest_refinery.reports import verification
 from pytest_refinery.reports.escape import line, printable, shortened
 from pytest_refinery.reports.page.curve import HEIGHT, WIDTH, curve
 from pytest_refinery.reports.page.embed import json_text, source_hash
@@ -170,6 +171,7 @@ def _environment() -> Environment:
         "by_rules": by_rules,
         "changes": changes,
         "path": path,
+        "verification": verification.sentence,
         "address": _address,
     }
     return environment
