@@ -46,7 +46,8 @@ class Errors(Demand):
         Raises:
             CheckError: No run has failed, and the trace's format may have left out the calls of tools.
         """
-        failures = [(run, error) for run in trace.runs if (error := _error(run)) and not _is_passed_on(run, trace)]
+        failed = [(run, error) for run in trace.runs if (error := _error(run)) and not _is_passed_on(run, trace)]
+        failures = [*failed, *tool_errors.handed(trace)]
         if not failures and trace.calls_unknown:
             msg = f"errors cannot be decided: {trace.calls_unknown}."
             raise CheckError(msg)

@@ -55,9 +55,14 @@ def _requested(trace: Trace) -> Iterator[Call]:
     speaking = [run for run in trace.runs if run.kind in {RunKind.LLM, RunKind.MESSAGE}]
     seen: set[object] = set()
     for run in speaking or trace.runs:
-        for message in messages.read([run.outputs]).messages:
-            for index, call in enumerate(message.tool_calls):
-                identity = call.id or (run.id, index, _shape(call))
+        # Of model calls alone, what the first was given holds what was called before; without ids, none is told
+        # apart from its repetition in later calls.
+        given = messages.read([run.inputs]).messages if trace.is_log_of_calls else ()
+        asked = [call for message in given for call in message.tool_calls if call.id or run is speaking[0]]
+        said = [call for message in messages.read([run.outputs]).messages for call in message.tool_calls]
+        for calls in (asked, said):
+            for index, call in enumerate(calls):
+                identity = call.id or (run.id, index, _shape(call), calls is said)
                 if identity not in seen:
                     seen.add(identity)
                     yield Call(call.name, tuple(_readings(call.arguments)), run)

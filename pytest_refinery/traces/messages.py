@@ -21,6 +21,7 @@ values in, values out.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
@@ -43,14 +44,21 @@ _ROLES = {
     "model": "assistant",
     "tool": "tool",
     "function": "tool",
+    **dict.fromkeys(
+        ("tool_result", "tool-result", "tool_response", "tool-response", "tool_output", "tool_return"), "tool"
+    ),
+    **dict.fromkeys(("tool_call_result", "function_result", "function_response", "observation"), "tool"),
 }
+# Roles of messages that are calls: ``tool_call``, ``tool-call``, ``function_call``.
+_CALLING = re.compile(r"(?:tool|function)[-_ ]?(?:call|use|request|invocation)s?", re.IGNORECASE)
 # LangChain's "type" of a message in dict form; "chat" carries its role beside it.
 _LANGCHAIN_TYPES = frozenset({"human", "ai", "system", "tool", "function", "chat", "developer"})
-_BODY_KEYS = frozenset({"content", "parts", "tool_calls", "function_call", "refusal"})
+_BODY_KEYS = frozenset({"content", "parts", "blocks", "tool_calls", "function_call", "refusal"})
 _CALL_WRAPPERS = ("function", "functionCall", "function_call", "custom", "toolUse")
 _RESULT_WRAPPERS = ("functionResponse", "function_response", "toolResult")
-_CALL_ID_KEYS = ("call_id", "tool_use_id", "toolCallId", "toolUseId", "id")
-_ARGUMENT_KEYS = ("args", "arguments", "input")
+_CALL_ID_KEYS = ("call_id", "tool_call_id", "tool_use_id", "toolCallId", "toolUseId", "id")
+_NAME_KEYS = ("name", "toolName", "tool_name")
+_ARGUMENT_KEYS = ("args", "arguments", "input", "tool_kwargs", "parameters")
 _TEXT_KEYS = ("text", "refusal", "summary_text")
 _THINKING_KEYS = ("thinking", "reasoning", "reasoning_content")
 _RESULT_KINDS = ("tool_result", "tool_call_response")
@@ -290,24 +298,54 @@ def _item_output(value: Mapping[str, Any]) -> Message:
 
 
 def _from_role(role: str, value: Mapping[str, Any]) -> list[Message]:
-    content = _content(value.get("content", value.get("parts")))
+    if _CALLING.fullmatch(role):
+        return [_from_calling_role(value)]
+    content = _content(value.get("content", value.get("parts", value.get("blocks"))))
     text = content.text or _optional(value.get("refusal")) or ""
+    calls = _tool_calls(value, content.calls)
     message = Message(
         role=role_of(role),
         text=text,
         thinking=content.thinking or _reasoning(value),
-        name=_optional(value.get("name")),
-        tool_calls=_tool_calls(value, content.calls),
-        tool_call_id=_optional(value.get("tool_call_id"))
-        or (_optional(value.get("id")) if "requestor" in value else None),
+        name=_optional(value.get("name")) or _optional(value.get("tool_name")),
+        tool_calls=calls,
+        tool_call_id=_answered_call(value),
         is_error=value.get("status") == "error"
-        or True in (value.get("error"), value.get("is_error"))
+        or True in (value.get("error"), value.get("is_error"), value.get("tool_call_error"))
         or (role_of(role) == "tool" and bool(value.get("error"))),
         attached=tuple(content.attached),
-        unknown=tuple(content.unknown),
+        unknown=(*content.unknown, *_unread_calls(value, calls), *_unread_parts(value)),
     )
     only_carries = content.results and not text and not message.tool_calls
     return content.results if only_carries else [*content.results, message]
+
+
+def _from_calling_role(value: Mapping[str, Any]) -> Message:
+    """Return the message of a role that says that it is a call; a call in words is none that is understood."""
+    written = value.get("content")
+    parsed = json_values.parsed(written) if isinstance(written, str) else written
+    calls = _calls_in([value] if "arguments" in value else parsed if isinstance(parsed, list) else [parsed])
+    is_read = bool(calls) and all(call.name for call in calls)
+    return Message("assistant", "", tool_calls=tuple(calls), unknown=() if is_read else ("a call of a tool in words",))
+
+
+def _answered_call(value: Mapping[str, Any]) -> str | None:
+    extra = value.get("additional_kwargs")
+    beside = extra.get("tool_call_id") if isinstance(extra, Mapping) else None
+    found = (value.get("tool_call_id"), value.get("toolCallId"), beside, "requestor" in value and value.get("id"))
+    return next(filter(None, map(_optional, found)), None)
+
+
+def _unread_parts(value: Mapping[str, Any]) -> Iterator[str]:
+    yield from (key for key in ("parts", "blocks") if value.get(key) and not isinstance(value[key], list | tuple))
+
+
+def _unread_calls(value: Mapping[str, Any], calls: Sequence[ToolCall]) -> Iterator[str]:
+    """Yield the fields for calls whose content is not understood, perhaps the text of a Python object."""
+    for key in ("tool_calls", "toolCalls", "function_call"):
+        items = value.get(key)
+        if items and (not calls or (isinstance(items, list) and not all(isinstance(item, Mapping) for item in items))):
+            yield key
 
 
 def _reasoning(value: Mapping[str, Any]) -> str:
@@ -357,7 +395,8 @@ class _Content:
 
 
 def _kind_of(block: Mapping[str, Any]) -> str:
-    return str(block.get("type") or block.get("kind") or block.get("$type") or "").replace("-", "_")
+    words = (block.get(key) for key in ("type", "kind", "$type", "block_type"))
+    return str(next(filter(None, words), "")).replace("-", "_")
 
 
 def _is_text(block: Mapping[str, Any], kind: str) -> bool:
@@ -370,7 +409,7 @@ def _is_known(block: Mapping[str, Any], kind: str) -> bool:
 
 def _attachment(block: Mapping[str, Any], kind: str) -> str:
     """Return the kind of an image, a file and the like, empty for other blocks."""
-    found = kind or next((key for key in block if key.lower() in _DATA_KEYS), "")
+    found = kind or next((key for key, item in block.items() if key.lower() in _DATA_KEYS and item is not None), "")
     return found if any(word in found.lower() for word in (*_ATTACHED, "data")) else ""
 
 
@@ -429,11 +468,11 @@ def _tool_calls(value: Mapping[str, Any], in_content: list[ToolCall]) -> tuple[T
 
 def _call_lists(value: Mapping[str, Any]) -> Iterator[list[object]]:
     """Yield the places where calls may stand, the fullest first."""
-    yield [*_list(value.get("tool_calls")), *_list(value.get("invalid_tool_calls"))]
+    yield [*_list(value.get("tool_calls")), *_list(value.get("invalid_tool_calls")), *_list(value.get("toolCalls"))]
     extra = value.get("additional_kwargs")
     for fields in (value, extra if isinstance(extra, Mapping) else {}):
         yield _list(fields.get("tool_calls"))
-        yield [fields.get("function_call")]
+        yield _list(fields.get("function_call"))
     yield _list(value.get("tool_call_chunks"))
 
 
@@ -452,7 +491,9 @@ def _tool_call(item: Mapping[str, Any]) -> ToolCall:
         return replace(call, id=_optional(item.get("id")) or call.id)
     function = item.get("function")
     return ToolCall(
-        name=str(item.get("name") or item.get("toolName") or (function if isinstance(function, str) else "")),
+        name=next(
+            (str(item[key]) for key in _NAME_KEYS if item.get(key)), function if isinstance(function, str) else ""
+        ),
         arguments=_arguments(next((item[key] for key in _ARGUMENT_KEYS if item.get(key) is not None), {})),
         id=next((item[key] for key in _CALL_ID_KEYS if _optional(item.get(key))), None),
     )
@@ -487,7 +528,9 @@ def _wrapped(block: Mapping[str, Any], wrappers: tuple[str, ...]) -> Mapping[str
 
 
 def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
+    """Return a list, also where it is a text of JSON; one object stands for a list of it."""
+    found = json_values.parsed(value) if isinstance(value, str) else value
+    return found if isinstance(found, list) else [found] if isinstance(found, Mapping) else []
 
 
 def _optional(value: object) -> str | None:

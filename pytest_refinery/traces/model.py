@@ -171,6 +171,11 @@ class Trace(BaseModel):
                 found.setdefault(run.parent_id, []).append(run)
         return {run_id: tuple(runs) for run_id, runs in found.items()}
 
+    @cached_property
+    def is_log_of_calls(self) -> bool:
+        """Whether it holds model calls alone, whose inputs then are the only record of what the tools did."""
+        return all(run.kind == RunKind.LLM for run in self.runs)
+
     def ancestors(self, run: Run) -> Iterator[Run]:
         """Yield the parent of a run, then its parent, up to the root."""
         while run.parent_id in self.by_id and run.parent_id is not None:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Run, Trace
 
 # Completion models take bare texts, the Responses API ``instructions``, Anthropic ``system``.
-_BARE_TEXTS = {"instructions": "system", "system": "system", "prompt": "user", "prompts": "user", "input": "user"}
+_BARE_TEXTS = {
+    **dict.fromkeys(("instructions", "system", "systemInstruction", "system_instruction"), "system"),
+    **dict.fromkeys(("prompt", "prompts", "input"), "user"),
+}
 _SETTINGS = frozenset(
     {"model", "model_name", "engine", "temperature", "top_p", "top_k", "n", "seed", "stop", "stream", "max_tokens"}
     | {"max_completion_tokens", "max_output_tokens", "frequency_penalty", "presence_penalty", "response_format"}
@@ -83,8 +86,10 @@ def bare_texts(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield role and text of what a model was told outside of messages, as some interfaces have it."""
     for key, role in _BARE_TEXTS.items():
         value = inputs.get(key)
+        # Google's instruction is a content with parts.
+        value = value.get("parts") if isinstance(value, Mapping) else value
         for item in value if isinstance(value, list) else [value]:
-            text = item.get("text") if isinstance(item, Mapping) and item.get("type") == "text" else item
+            text = item.get("text") if isinstance(item, Mapping) and item.get("type", "text") == "text" else item
             if isinstance(text, str) and text.strip():
                 yield role, text
 

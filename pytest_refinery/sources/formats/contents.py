@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_refinery.errors import TraceError
 from pytest_refinery.traces import answer, messages
-from pytest_refinery.traces.model import RunKind
+from pytest_refinery.traces.model import Run, RunKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_refinery.traces.model import Message, Run, Trace
+    from pytest_refinery.traces.model import Message, Trace
 
 _SPEAKING = frozenset({RunKind.LLM, RunKind.MESSAGE})
+_IN_WORDS = "its messages write calls of tools in words, which are not read"
+# As models without an interface for tools write them: Hermes, Mistral, ReAct, and what Cline answers with.
+_WRITTEN_CALL = re.compile(
+    r"<tool_call>|<function=|<function_calls?>|\[TOOL_CALLS\]|^Action:.+\s+^Action Input:", re.MULTILINE
+)
+_WRITTEN_RESULT = re.compile(r"\s*(?:<tool_response>|<function_results?>|Observation:|\[\w+ for '[^'\n]*'\] Result:)")
 _CONTENTS = frozenset({RunKind.LLM, RunKind.TOOL, RunKind.RETRIEVER, RunKind.MESSAGE})
 
 
@@ -25,6 +32,7 @@ def checked(trace: Trace) -> Trace:
         TraceError: It holds so little that checks would pass for lack of what they look for.
     """
     _refuse_empty(trace)
+    trace = _with_messages(trace)
     found = [
         message for run in trace.runs if run.kind in _SPEAKING for message in messages.read([run.outputs]).messages
     ]
@@ -32,20 +40,54 @@ def checked(trace: Trace) -> Trace:
     _refuse_nameless_calls(trace, found)
     _refuse_silence(trace, found)
     orphans = [] if any(run.kind == RunKind.TOOL for run in trace.runs) else _without_calls(found)
-    notes = (*trace.notes, *_notes(found, orphans), *_other_names(trace, found))
+    written = next((message for message in found if _writes_a_call(message)), None)
+    notes = (*trace.notes, *_notes(trace, found, orphans, written), *_other_names(trace, found))
     if notes == trace.notes:
         return trace
-    unknown = trace.calls_unknown or ("it holds results of tools without their calls" if orphans else "")
+    reasons = ("it holds results of tools without their calls", orphans), (_IN_WORDS, written)
+    unknown = trace.calls_unknown or next((reason for reason, holds in reasons if holds), "")
     return trace.model_copy(update={"notes": notes, "calls_unknown": unknown})
 
 
-def _notes(found: Sequence[Message], orphans: Sequence[Message]) -> Iterator[str]:
+def _with_messages(trace: Trace) -> Trace:
+    """Return a trace that records neither models nor tools with the messages of its root's final state as runs."""
+    state = trace.root.outputs.get("messages") if isinstance(trace.root.outputs, dict) else None
+    if not isinstance(state, list) or any(run.kind in _CONTENTS for run in trace.runs):
+        return trace
+    said = [
+        Run(
+            id=f"{trace.root.id}/{index}",
+            name=next((message.role for message in messages.read([entry]).messages), RunKind.MESSAGE),
+            kind=RunKind.MESSAGE,
+            parent_id=trace.root.id,
+            outputs=entry,
+        )
+        for index, entry in enumerate(state)
+    ]
+    note = "No runs of models and tools are in the file; what was said is read from the last state of the graph."
+    return trace.model_copy(update={"runs": (*trace.runs, *said), "notes": (*trace.notes, note)})
+
+
+def _writes_a_call(message: Message) -> bool:
+    """Tell whether a message writes a call of a tool, or its result, in words."""
+    pattern = _WRITTEN_RESULT if message.role == "user" else _WRITTEN_CALL if message.role == "assistant" else None
+    return pattern is not None and not message.tool_calls and pattern.search(message.text) is not None
+
+
+def _notes(
+    trace: Trace, found: Sequence[Message], orphans: Sequence[Message], written: Message | None
+) -> Iterator[str]:
     unseen = Counter(kind for message in found for kind in message.attached)
     if unseen:
         yield f"Not seen, since they are no text: {', '.join(f'{number} {kind}' for kind, number in unseen.items())}."
     if orphans:
         yield f"Results of tools whose calls are not in the file: {len(orphans)}."
-
+    if written is not None:
+        yield f"Not read as a call or a result of a tool, since it is written in words: {written.text.strip()[:60]!r}."
+    if asked := sum(len(message.tool_calls) for message in found):
+        given = len({message.tool_call_id or index for index, message in enumerate(found) if message.role == "tool"})
+        if trace.roots[-1].kind == RunKind.MESSAGE and given < asked:
+            yield f"Calls of tools whose results are not in the file: {asked - given}."
     silent = sum(map(_is_silent, found, [*found[1:], None]))
     if silent:
         yield f"Turns of an assistant with neither a text nor a call: {silent}."
@@ -79,11 +121,17 @@ def _without_calls(found: Sequence[Message]) -> list[Message]:
 
 def _refuse_empty(trace: Trace) -> None:
     """Refuse an export that leaves out what its model and tool runs were given and gave."""
-    runs = [run for run in trace.runs if run.kind in _CONTENTS]
-    if runs and all(run.inputs is None and run.outputs is None for run in runs) and not any(map(_is_open, trace.runs)):
+    runs = [run for run in trace.runs if run.kind in _CONTENTS] or trace.runs
+    if (
+        runs
+        and all(run.inputs is None and run.outputs is None for run in runs)
+        and not any(run.error for run in trace.runs)
+    ):
+        what = "runs" if runs is trace.runs else "runs of models and tools"
         msg = (
-            f"{trace.source}: none of its {len(runs)} runs of models and tools has inputs or outputs; the export left "
-            "them out. Export the trace again with its inputs and outputs, or turn on their recording."
+            f"{trace.source}: none of its {len(runs)} {what} has inputs or outputs; the export left them out, or has "
+            "them under names that are not known. Export the trace again with its inputs and outputs, or turn on their "
+            "recording."
         )
         raise TraceError(msg)
 

@@ -15,7 +15,7 @@ from pytest_refinery.sources.formats.langsmith_export import RUN_LISTS, Exported
 from pytest_refinery.sources.formats.llm_call_log import ModelCalls
 from pytest_refinery.sources.formats.openai_agents import AgentsSpans
 from pytest_refinery.sources.formats.otel import Spans
-from pytest_refinery.sources.formats.tally import described
+from pytest_refinery.sources.formats.tally import described, failure_notes
 from pytest_refinery.sources.formats.transcript import Conversations
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class _Records:
         self._collected = kind(source)
         self._total = 0
         self._unread: Counter[str] = Counter()
+        self._unclear: dict[str, None] = {}
 
     def add(self, piece: Piece) -> None:
         for record in _records(piece.value, self._kind):
@@ -144,13 +145,15 @@ class _Records:
                 # Where the next page is, how many runs there are.
                 continue
             self._total += 1
+            self._unclear.update(dict.fromkeys(failure_notes([record])))
             if not self._collected.add(record) and not _is_around(record):
                 self._unread[described(record)] += 1
 
     def trace(self) -> Trace:
         if 2 * self._unread.total() > self._total:
             raise TraceError(refusals.few(self._source, self._kind.what, self._unread, self._total))
-        return self._collected.trace()
+        trace = self._collected.trace()
+        return trace.model_copy(update={"notes": (*trace.notes, *self._unclear)}) if self._unclear else trace
 
 
 class _Around(dict[str, object]):

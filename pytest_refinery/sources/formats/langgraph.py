@@ -64,8 +64,8 @@ def joined(entries: list[Any]) -> list[Any]:
 
 
 def _is_same(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    ids = {_fields(first).get("id"), _fields(second).get("id")}
-    return len(ids - {None}) < 2  # noqa: PLR2004  (two messages)
+    one, other = _fields(first).get("id"), _fields(second).get("id")
+    return one is None or other is None or one == other
 
 
 def _is_chunk(entry: object) -> TypeGuard[Mapping[str, Any]]:

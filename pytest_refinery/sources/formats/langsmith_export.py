@@ -77,6 +77,7 @@ class Records:
         self._by_id: dict[str, dict[str, Any]] = {}
         self._count = 0
         self._events: dict[str, set[str]] = {}
+        self._outermost: object = None
         self._repeated = 0
 
     def __bool__(self) -> bool:
@@ -88,11 +89,21 @@ class Records:
         Raises:
             TraceError: It is no object, or has no id.
         """
-        if _is_event(value):
-            self._events.setdefault(str(value["run_id"]), set()).add(str(value["event"]).rpartition("_")[2])
-        for record in _flattened(_run_of_event(value) if _is_event(value) else value, None):
+        for record in _flattened(self._of_event(value) if _is_event(value) else value, None):
             self._count += 1
             self._add(record)
+
+    def _of_event(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the record that an event makes; version 1 of events does not say what a run belongs to."""
+        record, phase = _run_of_event(event), str(event["event"]).rpartition("_")[2]
+        self._events.setdefault(str(event["run_id"]), set()).add(phase)
+        if self._outermost is None and phase == "start":
+            self._outermost = record["id"]
+        elif record["id"] != self._outermost:
+            record["parent_run_id"] = record["parent_run_id"] or self._outermost
+        elif phase in _ENDS:
+            self._outermost = None
+        return record
 
     def _add(self, record: object) -> None:
         if not isinstance(record, Mapping):

@@ -26,7 +26,7 @@ _ONE_RESPONSE = (
 _REQUESTS = ("request", "req", "request_body", "kwargs", "params")
 _RESPONSES = ("response", "res", "response_body", "completion", "result")
 _ASKED = frozenset({"messages", "input", "prompt", "contents"})
-_ANSWERED = frozenset({"choices", "output", "content", "completion"})
+_ANSWERED = frozenset({"choices", "output", "content", "completion", "candidates"})
 _BODIES = ("body", "json", "content")
 _TIMES = (
     ("started_at", "start_time", "startTime", "request_time", "timestamp", "created_at", "time"),
@@ -97,7 +97,7 @@ class ModelCalls:
         self._fields.add(len(record), left)
         model = next((str(m["model"]) for m in (request, answer, record) if m.get("model")), "model")
         error = _error(record, answer)
-        usage = answer.get("usage")
+        usage = answer.get("usage") or answer.get("usageMetadata")
         return Run(
             id=self._unique(record.get("id") or answer.get("id") or record.get("custom_id")),
             name=model,

@@ -78,6 +78,7 @@ class Shape:
         thinks: What a part says whose text is a thought.
         instructions: A system prompt beside the messages.
         error: What is there if the entry is an error.
+        answer: What the agent answered with the entry.
         answers: Tools that an agent calls to give its answer.
         is_text_last: The text of a message that has results too came after them.
     """
@@ -98,6 +99,7 @@ class Shape:
     results: tuple[Parts, ...] = ()
     error: str = ""
     time: str = ""
+    answer: str = ""
     answers: tuple[str, ...] = ()
     is_text_last: bool = False
 
@@ -165,6 +167,7 @@ SHAPES: tuple[Shape, ...] = (
                 id="toolCallId",
                 content="errorText|output|result",
                 error="errorText",
+                fails={"state": "output-error output-denied"},
             ),
             Parts("toolInvocation", {"state": "result"}, name="toolName", id="toolCallId", content="result"),
         ),
@@ -420,8 +423,24 @@ SHAPES: tuple[Shape, ...] = (
         role="step_number",
         roles=_ANYBODY,
         text="model_output",
-        calls=(Parts("tool_calls.*", name="function.name", arguments="function.arguments"),),
-        results=(Parts(id="tool_calls.0.id", name="tool_calls.0.function.name", content="observations"),),
+        # A call that failed stands in the model's message alone.
+        calls=(
+            Parts(
+                "tool_calls.*|model_output_message.tool_calls.*", name="function.name", arguments="function.arguments"
+            ),
+        ),
+        results=(
+            Parts(id="tool_calls.0.id", name="tool_calls.0.function.name", content="observations"),
+            Parts(
+                words={"observations": "?"},
+                needs="tool_calls.0|model_output_message.tool_calls.0",
+                id="tool_calls.0.id|model_output_message.tool_calls.0.id",
+                name="tool_calls.0.function.name|model_output_message.tool_calls.0.function.name",
+                content="error.message",
+                error="error",
+            ),
+        ),
+        answer="action_output",
         error="error.message|error",
         time="timing.end_time",
         answers=("final_answer",),

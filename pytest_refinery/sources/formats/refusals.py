@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.sources.formats.tally import described
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Sequence
     from pathlib import Path
 
 PAGE = "docs/reference/trace-formats.md"
@@ -49,6 +48,13 @@ _MAGIC = (
 def unknown(path: Path, values: Sequence[Any]) -> str:
     """Return why a file of JSON without any trace in it is refused."""
     first = next((value for value in values if isinstance(value, Mapping)), values[0] if values else None)
+    texts = first.get("messages") if isinstance(first, Mapping) else values[1:]
+    if isinstance(texts, Sequence) and any(isinstance(text, str) for text in texts):
+        return (
+            f"{path}: the messages in it are texts, as json.dumps(..., default=str) writes objects that are no JSON. "
+            "What a text says of calls is not read; write the objects themselves: "
+            f"langchain_core.load.dumpd(result), model_dump() and the like. {_ways()}"
+        )
     keys = list(map(str, first)) if isinstance(first, Mapping) else []
     look = next(((name, way) for marks, name, way in _LOOKS if marks <= set(keys)), None)
     looks = f" It looks like {look[0]}{f': {look[1]}' if look[1] else ''}." if look else ""
@@ -96,6 +102,8 @@ def _look_of(path: Path, start: bytes) -> tuple[str, str]:
 
 def _look_of_text(path: Path, lines: list[str]) -> tuple[str, str]:
     first = next((line for line in lines if line.strip()), "")
+    if first.lstrip().startswith("<"):
+        return "HTML or XML", "export the trace as JSON"
     if path.suffix in {".csv", ".tsv"} or (first.count(",") > 1 and not first.lstrip().startswith(("{", "["))):
         return "a table (CSV)", f"write it as JSON: pandas.read_csv(FILE).{_AS_LINES}"
     if any(line.lstrip("#* ").lower().startswith(("user:", "human:", "assistant:", "ai:")) for line in lines):
@@ -105,8 +113,6 @@ def _look_of_text(path: Path, lines: list[str]) -> tuple[str, str]:
         )
     if first.startswith("#"):
         return "Markdown", "export the session as JSON; a text has no place for calls of tools"
-    if first.lstrip().startswith("<"):
-        return "HTML or XML", "export the trace as JSON"
     return "", ""
 
 

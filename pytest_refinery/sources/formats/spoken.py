@@ -79,9 +79,20 @@ def _spoken(record: Mapping[str, Any], shape: Shape) -> list[Spoken] | None:
     said = _said(record, shape, role=role, asked=asked, has_results=bool(results))
     if not said and not results and not answers:
         return None
-    given = [result for result in results if result["tool_call_id"] not in answered]
-    last = [{"role": "assistant", "content": _answer(call["arguments"])} for call in answers]
+    given = [
+        result
+        for result in results
+        if result["tool_call_id"] not in answered and result.get("name") not in shape.answers
+    ]
+    ending = [call["arguments"] for call in answers] or (
+        [at(record, shape.answer)] if _has_ended(record, shape) else []
+    )
+    last = [{"role": "assistant", "content": _answer(answer)} for answer in ending]
     return _dated([*_in_order(said, given, shape), *last], record, shape)
+
+
+def _has_ended(record: Mapping[str, Any], shape: Shape) -> bool:
+    return bool(shape.answer) and at(record, shape.answer) is not None and record.get("is_final_answer") is not False
 
 
 def _role(word: object, shape: Shape) -> str | None:
@@ -171,7 +182,7 @@ def _dated(found: list[dict[str, Any]], record: Mapping[str, Any], shape: Shape)
     moment = timestamp(at(record, shape.time)) if shape.time else None
     error = at(record, shape.error) if shape.error else None
     spoken = [Spoken(message, moment) for message in found]
-    if spoken and error:
+    if spoken and error and not any(message.get("status") == "error" for message in found):
         spoken[0].error = str(error)
     return spoken
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +16,29 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Run
 
 _SHOWN = 8
+# What a record may call a failure, and the names of such fields that its formats read.
+_FAILURE = re.compile(
+    r"(?:.*[^a-z])?(?:is_?)?(?:error|exception|fail|status|outcome|success)(?:[^a-z].*|s|ed|ful|ure)?"
+)
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# Fields of these that hold a word or a flag, never a number.
+_WORDED = frozenset({"is_error", "isError", "status", "error_info", "errorInfo"})
+_READ_FAILURES = frozenset(
+    {"error", "is_error", "isError", "errorText", "errorMessage", "error_message", "errorCode", "error_code", "status"}
+    | {
+        "exception",
+        "outcome",
+        "error_info",
+        "errorInfo",
+        "last_error",
+        "statusMessage",
+        "status_message",
+        "tool_call_error",
+    }
+    | {"status_code", "error_preview", "exit_status", "status_description", "statusCode", "error_type", "errors"}
+    | {"exception_type", "is_exception", "otel.status_code", "otel_status_code", "otel_status_message"}
+)
+_PAYLOADS = frozenset({"arguments", "args", "input", "inputs", "output", "outputs", "result", "response", "attributes"})
 
 
 @dataclass
@@ -49,6 +75,29 @@ def described(record: object) -> str:
         return kind_of(record)
     kind = record.get("type")
     return kind if isinstance(kind, str) else " ".join(list(map(str, record))[:3]) or "empty"
+
+
+def failure_notes(records: Iterable[object]) -> Iterator[str]:
+    """Yield a sentence where records have fields that may say that something failed and that no format reads."""
+    if fields := dict.fromkeys(chain.from_iterable(map(_unread_failures, records))):
+        yield f"Fields that may say that something failed, not read: {', '.join([*fields][:_SHOWN])}."
+
+
+def _unread_failures(record: object) -> Iterator[str]:
+    for item in record if isinstance(record, list) else ():
+        yield from _unread_failures(item)
+    for key, item in record.items() if isinstance(record, Mapping) else ():
+        if _may_fail(key):
+            yield from [key] if (item is False if "succe" in key.lower() else item and item != "none") else ()
+        elif isinstance(item, list | dict):
+            yield from () if key in _PAYLOADS else _unread_failures(item)
+        elif key in _WORDED and isinstance(item, int) and not isinstance(item, bool):
+            yield key
+
+
+@cache
+def _may_fail(key: str) -> bool:
+    return key not in _READ_FAILURES and _FAILURE.fullmatch(_CAMEL.sub("_", key).lower()) is not None
 
 
 def tree_notes(runs: Sequence[Run], trace_ids: Collection[object]) -> Iterator[str]:

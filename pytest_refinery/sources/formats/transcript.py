@@ -7,6 +7,7 @@ thread): the fullest is read. Of several that differ, the reference has to name 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources.formats import langgraph, refusals, spoken
 from pytest_refinery.sources.formats.paths import at
-from pytest_refinery.sources.formats.tally import described
+from pytest_refinery.sources.formats.tally import described, failure_notes
 from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import EARLIEST, Run, RunKind, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_refinery.sources.formats.json_stream import Piece
@@ -28,18 +29,40 @@ if TYPE_CHECKING:
 # Where a conversation stands in what holds it, and what may stand around that.
 _LISTS = (
     *("messages", "history", "events", "steps", "chat_messages", "chat_history", "traj", "trajectory", "items", "data"),
-    *("conversation", "input", "output", "llm_messages"),
+    *("conversation", "input", "output", "llm_messages", "contents", "message_history", "user_input"),
 )
 _AROUND = ("values", "channel_values", "checkpoint", "state", "thread", "session", "result", "llm_context")
 _SEVERAL = ("simulations", "samples", "conversations", "sessions", "threads", "results", "rows", "agent_states")
 _IDS = "id|uuid|conversation_id|session_id|sessionId|thread_id|task_id|sample_id"
 # What a request has beside its messages.
-_PROMPTS = "system|instructions|system_prompt|systemPrompt|system_instruction"
+_PROMPTS = (
+    "systemInstruction.parts|system_instruction.parts|systemInstruction|system_instruction|system|instructions"
+    "|system_prompt|systemPrompt|preamble"
+)
+# Calls that stand beside a conversation are none of its entries.
+_CALLS_BESIDE = re.compile(
+    r"tool_?(?:calls?|results?|s_?used)|(?:intermediate_)?steps|trajectory|actions|function_calls", re.IGNORECASE
+)
 _FIELDS = frozenset(
     {"content", "parts", "tool_calls", "function_call", "additional_kwargs", "response_metadata", "metadata", "usage"}
     | {"usage_metadata", "annotations", "audio", "invalid_tool_calls", "tool_call_chunks", "error", "output", "action"}
     | {"summary", "reasoning", "reasoning_details", "thinking_blocks", "provider_specific_fields", "status", "data"}
-    | {"metrics", "meta", "extra", "raw_data", "attachments", "images", "files", "model_extra", "logprobs", "info"}
+    | {
+        "blocks",
+        "toolCalls",
+        "tool_args",
+        "tool_call_ids",
+        "metrics",
+        "meta",
+        "extra",
+        "raw_data",
+        "attachments",
+        "images",
+        "files",
+        "model_extra",
+        "logprobs",
+        "info",
+    }
 )
 _HALVES = (("history", "messages"), ("input", "output"))
 _WITHOUT_CALLS = {
@@ -58,6 +81,11 @@ class _Conversation:
     id: str = ""
     place: str = ""
     around: Mapping[str, Any] = field(default_factory=dict)
+
+    def calls_beside(self) -> list[str]:
+        """Return the fields around the conversation that look like calls of tools."""
+        filled = [key for key, item in self.around.items() if item and isinstance(item, list | dict | str)]
+        return [key for key in filled if key != self.place and _CALLS_BESIDE.fullmatch(key)]
 
 
 class Conversations:
@@ -153,17 +181,22 @@ class Conversations:
             runs=runs,
             source=str(self._path),
             format=next((name for name, _ in formats.most_common() if name != "transcript"), "transcript"),
-            calls_unknown=_calls_unknown(set(formats), runs),
-            notes=tuple(self._notes([entry for entry, found in read if found == []], len(read), runs)),
+            calls_unknown=_calls_unknown(set(formats), runs, conversation, entries),
+            notes=tuple(self._notes([entry for entry, found in read if found == []], len(read), runs, conversation)),
         )
 
-    def _notes(self, silent: list[Any], total: int, runs: tuple[Run, ...]) -> Iterator[str]:
+    def _notes(
+        self, silent: list[Any], total: int, runs: tuple[Run, ...], conversation: _Conversation
+    ) -> Iterator[str]:
+        yield from failure_notes(conversation.entries)
         if silent:
             kinds = ", ".join(dict.fromkeys(map(described, silent)))
             yield f"Entries that are no part of the conversation, not read: {len(silent)} of {total} ({kinds})."
         if self._whole and self._beside:
             kinds = ", ".join([*dict.fromkeys(map(described, self._beside))][:_SHOWN])
             yield f"Values beside the conversation, not read: {len(self._beside)} ({kinds})."
+        if beside := conversation.calls_beside():
+            yield f"Fields beside the conversation that are not read: {', '.join(beside[:_SHOWN])}."
         fields = dict.fromkeys(key for run in runs for key in _unread_fields(run.outputs))
         if fields:
             yield f"Fields of messages that are not read: {', '.join([*fields][:_SHOWN])}."
@@ -171,11 +204,19 @@ class Conversations:
             yield "What the agent was asked is not in the file."
 
 
-def _calls_unknown(formats: set[str], runs: tuple[Run, ...]) -> str:
-    """Return why calls of tools may be missing, where there is none and the format may leave them out."""
-    reasons = [reason for name, reason in _WITHOUT_CALLS.items() if name in formats]
+def _calls_unknown(
+    formats: set[str], runs: tuple[Run, ...], conversation: _Conversation, entries: Sequence[Any]
+) -> str:
+    """Return why calls of tools may be missing."""
+    if any(at(entry, "code_action") for entry in entries):
+        return "its agent calls tools in code that it runs (code_action), which is not read"
     found = (message for run in runs for message in messages.read([run.outputs]).messages)
-    return reasons[0] if reasons and not any(m.tool_calls or m.role == "tool" for m in found) else ""
+    if any(message.tool_calls or message.role == "tool" for message in found):
+        return ""
+    reasons = [reason for name, reason in _WITHOUT_CALLS.items() if name in formats]
+    fields = (key for run in runs for key in _unread_fields(run.outputs) if _CALLS_BESIDE.fullmatch(key))
+    unread = ", ".join(dict.fromkeys([*conversation.calls_beside(), *fields]))
+    return next(iter(reasons), f"what its messages have beside their texts ({unread}) is not read" if unread else "")
 
 
 def _unread_fields(message: object) -> Iterator[str]:

@@ -114,6 +114,16 @@ SHAPES: tuple[Shape, ...] = (
         extra=_contents("type", "input", "output"),
     ),
     Shape(
+        format="langwatch",
+        marks=("span_id", "timestamps.started_at"),
+        start="timestamps.started_at",
+        end="timestamps.finished_at",
+        code="",
+        error="error.message",
+        attributes="params",
+        extra=_contents("type", "input.value", "output.value", usage="metrics"),
+    ),
+    Shape(
         format="opentelemetry",  # Jaeger
         marks=("span_id", "operation_name"),
         name="operation_name",

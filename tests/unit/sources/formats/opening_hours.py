@@ -758,6 +758,91 @@ def smolagents(*, fails: bool) -> list[Record]:
     ]
 
 
+def gemini(*, fails: bool) -> Record:
+    """Return the body of a request to Google's API."""
+
+    def content(role: str, **part: object) -> Record:
+        return {"role": role, "parts": [part]}
+
+    response = {"error": FAULT} if fails else {"output": CLOSED}
+    return {
+        "systemInstruction": {"parts": [{"text": SYSTEM}]},
+        "contents": [
+            content("user", text=QUESTION),
+            content("model", functionCall={"name": TOOL, "args": ARGUMENTS}),
+            content("user", functionResponse={"name": TOOL, "response": response}),
+            content("model", text=ANSWER),
+        ],
+    }
+
+
+def gemini_log(*, fails: bool) -> bytes:
+    """Return one request with its response, as batches of Google's API have them."""
+    request = gemini(fails=fails)
+    *asked, answered = request["contents"]
+    response = {"candidates": [{"content": answered, "finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 9}}
+    return lines({"request": {**request, "contents": asked}, "response": response})
+
+
+def llama_index(*, fails: bool) -> list[Record]:
+    def message(role: str, *blocks: Record, **extra: str) -> Record:
+        return {"role": role, "additional_kwargs": extra, "blocks": [*blocks]}
+
+    def text(words: str) -> Record:
+        return {"block_type": "text", "text": words}
+
+    call = {"block_type": "tool_call", "tool_call_id": "call_7", "tool_name": TOOL, "tool_kwargs": ARGUMENTS}
+    return [
+        message("system", text(SYSTEM)),
+        message("user", text(QUESTION)),
+        message("assistant", call),
+        message("tool", text(result(fails=fails)), tool_call_id="call_7"),
+        message("assistant", text(ANSWER)),
+    ]
+
+
+def langwatch(*, fails: bool) -> Record:
+    said = openai(fails=fails)
+
+    def span(number: int, kind: str, name: str, given: object, gave: object, **more: object) -> Record:
+        return {
+            "span_id": f"s{number}",
+            "trace_id": "t",
+            "parent_id": "s0" if number else None,
+            "type": kind,
+            "name": name,
+            "input": {"type": "json", "value": given},
+            "output": {"type": "json", "value": gave},
+            "timestamps": {"started_at": (START + number) * 1000, "finished_at": (START + number + 1) * 1000},
+            **more,
+        }
+
+    failure = {"error": {"message": FAULT}} if fails else {}
+    return {
+        "trace_id": "t",
+        "spans": [
+            span(0, "agent", "desk", QUESTION, ANSWER),
+            span(1, "llm", "chat", said[:2], [said[2]]),
+            span(2, "tool", TOOL, ARGUMENTS, None if fails else CLOSED, **failure),
+            span(3, "llm", "chat", said[:4], [said[4]]),
+        ],
+    }
+
+
+def calling_roles(*, fails: bool) -> list[Record]:
+    """Return a conversation whose roles say which messages are calls and results."""
+    system, user, _, _, answered = openai()
+    call = {"role": "tool_call", "content": json.dumps({"name": TOOL, "arguments": ARGUMENTS})}
+    return [system, user, call, {"role": "tool_result", "content": result(fails=fails)}, answered]
+
+
+def calls_as_text(*, fails: bool) -> list[Record]:
+    return [
+        {**message, "tool_calls": json.dumps(message["tool_calls"])} if "tool_calls" in message else message
+        for message in openai(fails=fails)
+    ]
+
+
 def haystack(*, fails: bool) -> list[Record]:
     call = {"tool_name": TOOL, "arguments": ARGUMENTS, "id": "call_7"}
 
@@ -1093,5 +1178,11 @@ SAMPLES: dict[str, tuple[Right, Callable[[bool], object]]] = {
         Right(has_system=False, format="claude-ai", is_error_known=True),
         lambda fails: claude_ai(fails=fails),
     ),
+    "a request to Gemini": (Right(is_error_known=True), lambda fails: gemini(fails=fails)),
+    "a call of Gemini": (Right(format="message-log", is_error_known=True), lambda fails: gemini_log(fails=fails)),
+    "LlamaIndex": (Right(), lambda fails: llama_index(fails=fails)),
+    "LangWatch": (Right(format="langwatch", is_error_known=True), lambda fails: langwatch(fails=fails)),
+    "roles that are calls and results": (Right(), lambda fails: calling_roles(fails=fails)),
+    "calls that are a text of JSON": (Right(), lambda fails: calls_as_text(fails=fails)),
     "ChatGPT": (Right(format="chatgpt"), lambda fails: chatgpt(fails=fails)),
 }

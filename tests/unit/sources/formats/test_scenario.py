@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_refinery.expectations import tool_calls
-from pytest_refinery.expectations.checks import Check, run_checks
-from pytest_refinery.sources.json_files import JsonFiles
-from pytest_refinery.traces import answer, conversation, prompts
-from tests.unit.sources.formats import opening_hours
-from tests.unit.sources.formats.opening_hours import ANSWER, ARGUMENTS, QUESTION, SAMPLES, SYSTEM, TOOL
+from tests.unit.sources.formats import scenario
+from tests.unit.sources.formats.opening_hours import ARGUMENTS, SAMPLES, TOOL
+from tests.unit.sources.formats.scenario import passes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,32 +21,13 @@ def load(folder: Path, sample: str, *, fails: bool) -> Trace:
     content = SAMPLES[sample][1](fails)
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
     (folder / "trace.json").write_bytes(data)
-    return JsonFiles().load("trace.json", base=folder)
-
-
-def passes(trace: Trace, **check: object) -> bool:
-    return all(verdict.passed for verdict in run_checks([Check.model_validate(check)], trace))
+    return scenario.load(folder)
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["given", "failed"])
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_a_format_gives_the_scenario(tmp_path: Path, sample: str, fails: bool) -> None:  # noqa: FBT001
-    right = SAMPLES[sample][0]
-    trace = load(tmp_path, sample, fails=fails)
-    assert trace.format == right.format
-    assert [(call.name, call.readings[0]) for call in tool_calls.of(trace)] == [(TOOL, ARGUMENTS)]
-    read = conversation.read(trace)
-    said = [step.role for step in read.steps if step.role != "system"]
-    assert said == ["user", "assistant", "tool", "assistant"][0 if right.has_question else 1 :]
-    assert [step.text for step in read.steps if step.role == "tool"] in (
-        [opening_hours.result(fails=fails)],
-        [json.dumps({"output": opening_hours.CLOSED})],
-        [json.dumps({"error": opening_hours.FAULT})],
-    )
-    assert answer.of(trace).text == ANSWER
-    told = [(prompt.kind, prompt.text) for prompt in prompts.extract(trace) if prompt.kind in {"system", "user"}]
-    assert ("system", SYSTEM) in told or not right.has_system
-    assert ("user", QUESTION) in told or not right.has_question
+    scenario.holds(load(tmp_path, sample, fails=fails), SAMPLES[sample][0], fails=fails)
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

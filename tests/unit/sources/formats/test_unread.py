@@ -115,6 +115,89 @@ def test_a_format_that_leaves_calls_out_decides_nothing_about_them(tmp_path: Pat
             run_checks([Check.model_validate(check)], trace)
 
 
+ASKED, ANSWERED = CHAT[1], CHAT[-1]
+CALLED = {"role": "assistant", "content": "<tool_call>{...}</tool_call>"}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"messages": [ASKED, ANSWERED], "tool_calls": [{"name": TOOL}]}, r"\(tool_calls\) is not read"),
+        ({"messages": [ASKED, ANSWERED], "intermediate_steps": [[{"tool": TOOL}, "x"]]}, r"\(intermediate_steps\)"),
+        ([ASKED, {**ANSWERED, "tools_used": [{"name": TOOL}]}], r"\(tools_used\)"),
+        ([ASKED, CALLED, ANSWERED], "write calls of tools in words"),
+        ([ASKED, {"role": "assistant", "content": f"Action: {TOOL}\nAction Input: {{}}"}, ANSWERED], "in words"),
+        ([ASKED, {"role": "user", "content": "Observation: closed"}, ANSWERED], "in words"),
+        ([*CHAT, {"role": "tool", "tool_call_id": "another", "content": "closed"}, ANSWERED], "without their calls"),
+    ],
+)
+def test_calls_that_may_be_there_decide_nothing(tmp_path: Path, content: object, reason: str) -> None:
+    trace = load(tmp_path, content)
+    assert trace.notes
+    for check in ({"not_called": "refund"}, {"called": "refund"}):
+        with pytest.raises(CheckError, match=f"tools cannot be decided: .*{reason}"):
+            run_checks([Check.model_validate({"tools": check})], trace)
+
+
+def test_tools_that_are_called_in_code_are_not_seen(tmp_path: Path) -> None:
+    steps = opening_hours.smolagents(fails=False)
+    interpreter = {"id": "c", "type": "function", "function": {"name": "python_interpreter", "arguments": "f()"}}
+    steps[2:] = [
+        {"step_number": 1, "tool_calls": [interpreter], "code_action": "f()", "observations": "1"},
+        {"step_number": 2, "model_output": "final_answer('Yes.')", "action_output": "Yes.", "is_final_answer": True},
+    ]
+    trace = load(tmp_path, steps)
+    assert answer.of(trace).text == "Yes."
+    with pytest.raises(CheckError, match="calls tools in code"):
+        run_checks([Check.model_validate({"tools": {"not_called": TOOL}})], trace)
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        (["ChatCompletionMessageToolCall(id='c1', ...)"], "'tool_calls' (1)"),
+        ("opening_hours()", "'tool_calls' (1)"),
+    ],
+)
+def test_calls_that_are_texts_are_refused(tmp_path: Path, calls: object, said: str) -> None:
+    assert said in refusal(tmp_path, [ASKED, {"role": "assistant", "content": None, "tool_calls": calls}, ANSWERED])
+
+
+def test_a_call_in_words_is_refused(tmp_path: Path) -> None:
+    called = {"role": "tool-call", "content": "Calling tools: [{'id': 'call_1'}]"}
+    assert "'a call of a tool in words' (1)" in refusal(tmp_path, [ASKED, called, ANSWERED])
+
+
+def test_messages_that_were_written_as_texts_are_called_that(tmp_path: Path) -> None:
+    said = refusal(tmp_path, {"messages": ["content='Are you open?' additional_kwargs={}"]})
+    assert said.startswith(": the messages in it are texts, as json.dumps(..., default=str) writes")
+
+
+def test_fields_that_may_say_a_failure_are_named(tmp_path: Path) -> None:
+    trace = load(tmp_path, [*CHAT[:3], {**CHAT[3], "successful": False}, ANSWERED])
+    assert "Fields that may say that something failed, not read: successful." in trace.notes
+    spans = [{**span, "failure": "x"} for span in opening_hours.otlp(fails=False)]
+    assert any("not read: failure." in note for note in load(tmp_path, spans).notes)
+
+
+def test_a_call_without_its_result_is_counted(tmp_path: Path) -> None:
+    assert "Calls of tools whose results are not in the file: 1." in load(tmp_path, [*CHAT[:3], ANSWERED]).notes
+
+
+def test_an_error_that_a_model_was_handed_is_one(tmp_path: Path) -> None:
+    failed = {"type": "tool_result", "tool_use_id": "c", "content": "down", "is_error": True}
+    called = {"type": "tool_use", "id": "c", "name": TOOL, "input": {}}
+    request = {
+        "model": "m",
+        "messages": [ASKED, {"role": "assistant", "content": [called]}, {"role": "user", "content": [failed]}],
+    }
+    log = [{"request": request, "response": {"role": "assistant", "content": [{"type": "text", "text": ANSWER}]}}]
+    trace = load(tmp_path, log)
+    assert [call.name for call in tool_calls.of(trace)] == [TOOL]
+    (verdict,) = run_checks([Check.model_validate({"errors": "none"})], trace)
+    assert not verdict.passed
+
+
 def test_images_are_counted_as_not_seen(tmp_path: Path) -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
     asked = {"role": "user", "content": [{"type": "text", "text": "What is on it?"}, picture]}
@@ -161,7 +244,7 @@ def test_a_changed_field_never_changes_the_calls_without_a_word(
     values = [json.loads(line) for line in content.splitlines()] if isinstance(content, bytes) else [content]
     places = [*_places(values)]
     path = places[seed % len(places)]
-    if path[-1] == "toolInvocations" and how == "drop":
+    if path[-1] == "toolInvocations" and how in {"drop", "null"}:
         # Call and result gone together leave no trace.
         return
     # One text instead of another says something else, and is no less right.
