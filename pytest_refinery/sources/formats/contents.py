@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_refinery.errors import TraceError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Message, Trace
 
 _SPEAKING = frozenset({RunKind.LLM, RunKind.MESSAGE})
+# Items of the Responses API that say nothing to anybody.
+_NO_MESSAGES = frozenset({"reasoning", "item_reference", "mcp_list_tools", "compaction"})
+_UNREAD = "what its models were given holds entries that are not understood"
 _IN_WORDS = "its messages write calls of tools in words, which are not read"
 # As models without an interface for tools write them: Hermes, Mistral, ReAct, and what Cline answers with.
 _WRITTEN_CALL = re.compile(
@@ -39,14 +43,36 @@ def checked(trace: Trace) -> Trace:
     _refuse_unknown_blocks(trace, found)
     _refuse_nameless_calls(trace, found)
     _refuse_silence(trace, found)
-    orphans = [] if any(run.kind == RunKind.TOOL for run in trace.runs) else _without_calls(found)
+    given = [messages.read(run.inputs).messages for run in trace.runs] if trace.is_log_of_calls else []
+    _refuse_unknown_blocks(trace, [message for told in given for message in told])
+    orphans = [] if any(run.kind == RunKind.TOOL for run in trace.runs) else _orphans(found, given)
+    unread = sum(map(_unread_entries, trace.runs)) if trace.is_log_of_calls else 0
     written = next((message for message in found if _writes_a_call(message)), None)
-    notes = (*trace.notes, *_notes(trace, found, orphans, written), *_other_names(trace, found))
+    more = (f"Entries of what models were given that are not understood: {unread}.",) if unread else ()
+    notes = (*trace.notes, *_notes(trace, found, orphans, written), *more, *_other_names(trace, found))
     if notes == trace.notes:
         return trace
-    reasons = ("it holds results of tools without their calls", orphans), (_IN_WORDS, written)
+    reasons = (("it holds results of tools without their calls", orphans), (_IN_WORDS, written), (_UNREAD, unread))
     unknown = trace.calls_unknown or next((reason for reason, holds in reasons if holds), "")
     return trace.model_copy(update={"notes": notes, "calls_unknown": unknown})
+
+
+def _orphans(found: Sequence[Message], given: Sequence[Sequence[Message]]) -> list[Message]:
+    """Return the results without a call: in a conversation, or in what each model was given before it spoke."""
+    conversations = [[*told, *found] for told in given] or [found]
+    orphans = [message for each in conversations for message in _without_calls(each)]
+    return [*{(message.tool_call_id, message.text): message for message in orphans}.values()]
+
+
+def _unread_entries(run: Run) -> int:
+    """Return how many entries of what a model was given are no messages."""
+    inputs = run.inputs if isinstance(run.inputs, Mapping) else {}
+    entries = [entry for key in ("messages", "contents", "input") for entry in _objects(inputs.get(key))]
+    return sum(not messages.read(entry).messages and entry.get("type") not in _NO_MESSAGES for entry in entries)
+
+
+def _objects(value: object) -> list[Mapping[str, object]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _with_messages(trace: Trace) -> Trace:
