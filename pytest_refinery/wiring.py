@@ -568,12 +568,16 @@ def _build_redis_ledger(url: str, name: str, limits: Limits, tell: Callable[[str
 
 def build_prices() -> Callable[[str, int, int], float | None]:
     """Return what says the price in dollars of a model's input and output tokens, ``None`` where it is unknown."""
-    if find_spec("genai_prices") is None:
-        return lambda *_: None
-
     from pytest_refinery.analysts.model import models
 
-    return models.dollars
+    is_local, is_known = _is_local(os.environ), find_spec("genai_prices") is not None
+
+    def dollars(model: str, input_tokens: int, output_tokens: int) -> float | None:
+        if is_local and not models.is_hosted(model):
+            return 0.0
+        return models.dollars(model, input_tokens, output_tokens) if is_known else None
+
+    return dollars
 
 
 def _build_langsmith(settings: Settings, *, keep_in: Callable[[], Path | None]) -> LangSmith:

@@ -404,6 +404,11 @@ class Lease(Protocol):
         """How long the request stood in the queue."""
         ...
 
+    @property
+    def assumed_limit(self) -> int | None:
+        """The tokens per minute that it waited for and that were only assumed; ``None`` where it waited for none."""
+        ...
+
     def settle(self, tokens: int) -> None:
         """Say what the request really cost, input and output together; 0 for one that was refused."""
         ...

@@ -94,6 +94,11 @@ class _CountedLease:
     def seconds_waited(self) -> float:
         return self._lease.seconds_waited
 
+    @property
+    def assumed_limit(self) -> int | None:
+        """The tokens per minute that it waited for and that were only assumed."""
+        return self._lease.assumed_limit
+
     def settle(self, tokens: int) -> None:
         self._used.add(tokens - self._reserved)
         self._lease.settle(tokens)

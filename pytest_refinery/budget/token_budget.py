@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # So many threads of a process look: more would see nothing else, fewer might miss that theirs fits beside the first.
 _LOOKING = 3
 # Seconds of waiting after which the user is told, and again after each as long.
+# Shorter waits cost no time that matters.
+_WORTH_SAYING = 1.0
 _NOTICE = 5.0
 # Seconds after which one who stands behind another thread sees that it was cancelled.
 _GLANCE = 0.2
@@ -36,16 +38,29 @@ _GLANCE = 0.2
 class GrantedLease:
     """A request that may be sent now."""
 
-    def __init__(self, ledger: Ledger, request_id: str, seconds_waited: float, meter: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        request_id: str,
+        seconds_waited: float,
+        meter: Callable[[int], None],
+        assumed_limit: int | None = None,
+    ) -> None:
         self._ledger = ledger
         self._request_id = request_id
         self._seconds_waited = seconds_waited
         self._meter = meter
+        self._assumed_limit = assumed_limit
 
     @property
     def seconds_waited(self) -> float:
         """How long the request stood in the queue."""
         return self._seconds_waited
+
+    @property
+    def assumed_limit(self) -> int | None:
+        """The tokens per minute that it waited for and that were only assumed; ``None`` where it waited for none."""
+        return self._assumed_limit
 
     def settle(self, tokens: int) -> None:
         """Say what the request really cost, input and output together; 0 for one that was refused."""
@@ -122,7 +137,9 @@ class SharedBudget:
         finally:
             self._seconds_waited += wait.seconds
         self._queue.begin(request.work)
-        return GrantedLease(self._ledger, request.id, wait.seconds, self._meter)
+        status = self._ledger.status() if wait.seconds >= _WORTH_SAYING else None
+        assumed = status.limit_tokens if status is not None and status.is_assumed else None
+        return GrantedLease(self._ledger, request.id, wait.seconds, self._meter, assumed)
 
     def finish(self, work_id: str) -> None:
         """Say that no request will follow for a work."""

@@ -21,6 +21,7 @@ class UnmeteredLease:
     """A request that may be sent at once."""
 
     seconds_waited: float = 0.0
+    assumed_limit: int | None = None
 
     def settle(self, tokens: int) -> None:
         """Take no note of it."""

@@ -31,6 +31,7 @@ class CircuitBreaker:
         self._rest = _FIRST_REST
         self._next_try = 0.0
         self._last: ServiceError | None = None
+        self._is_new = False
 
     def check(self) -> None:
         """Let a request pass, or raise why none does; after a rest one passes, to try.
@@ -58,7 +59,7 @@ class CircuitBreaker:
             self._failures += 1
             is_open = self._last is not None
             if self._failures >= _MOST_FAILURES and not is_open:
-                self._last = error
+                self._last, self._is_new = error, True
                 self._begin_rest()
             return self._last is None
 
@@ -66,8 +67,16 @@ class CircuitBreaker:
         """Let nothing pass for a while."""
         with self._lock:
             if self._last is None:
-                self._last = error
+                self._last, self._is_new = error, True
                 self._begin_rest()
+
+    def notice(self) -> str:
+        """Return what the user should know since requests are stopped, once each time; ``""`` else."""
+        with self._lock:
+            is_new, self._is_new = self._is_new, False
+        rest = f"{_FIRST_REST:.0f} s, then longer, up to {_LONGEST_REST:.0f} s"
+        stopped = f"The service failed again and again: it is asked once in a while from now on (after {rest})."
+        return f"{stopped} The rules diagnose meanwhile." if is_new else ""
 
     def close_for_good(self, error: AccountRejected) -> None:
         """Let nothing pass any more: the answer would be the same."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _CHATS = re.compile(r"chat|audio|search")
 _ALWAYS_THINKS = re.compile(r"o\d|gpt-5(?![.\d])|gpt-5\.[6-9]|gpt-[6-9]|gpt-oss|codex|deepseek-r|qwq|magistral")
 _MAY_THINK = re.compile(r"gpt-5\.[1-5](?!\d)")
+_HOSTED = re.compile(r"(?:chat)?gpt-\d|o\d|codex|claude|gemini|grok|nova-|sonar|command")
 # The stages that weigh: there a model that can think does.
 _WEIGHING = frozenset({Stage.DIAGNOSIS, Stage.JUDGE})
 _ROOM_FOR_THINKING = {"none": 0, "low": 2_000, "medium": 8_000, "high": 24_000}
@@ -141,6 +142,11 @@ def abilities(model: str, *, effort: str | None = None) -> Abilities:
     if _MAY_THINK.match(name):
         return Abilities(Thinking.OPTIONAL, effort=effort)
     return Abilities(effort=effort)
+
+
+def is_hosted(model: str) -> bool:
+    """Tell whether a model is to be had at its maker alone, so that a server on this machine only passes it on."""
+    return _HOSTED.match(model.rpartition("/")[2].lower()) is not None
 
 
 def dollars(model: str, input_tokens: int, output_tokens: int) -> float | None:

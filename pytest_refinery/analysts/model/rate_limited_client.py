@@ -111,6 +111,13 @@ class RateLimitedClient:
         Raises:
             AnalysisError: There is none: a ``BudgetError`` where it was not granted, else ``ServiceError``.
         """
+        try:
+            return self._answer(query, job)
+        finally:
+            if notice := self._breaker.notice():
+                job.note(notice)
+
+    def _answer(self, query: Query, job: Job) -> Reply:
         refusals = failures = 0
         while True:
             self._breaker.check()
@@ -171,6 +178,11 @@ class RateLimitedClient:
         with job.waiting(query.stage):
             lease = self._budget.reserve(cost.reserved, work=work, timeout=timeout, cancelled=job.cancelled)
         receipt = _Receipt()
+        if lease.assumed_limit is not None:
+            job.note(
+                f"Requests waited for a limit of {lease.assumed_limit:,} tokens per minute that is only assumed: the "
+                "service names none. Set --refinery-tpm to that of the account."
+            )
         # A service that has read a request charges it, whatever becomes of the answer.
         charged = cost.counted
         try:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Trace
 
 NO_JUDGE = (
-    "Nothing can decide this expectation: it has no checks, no model is set up to judge the sentence, and there is no "
+    "Nothing can decide this expectation: it has no checks, the analyst {analyst} judges no sentence, and there is no "
     "cassette {cassette} with a judge to replay. Set OPENAI_API_KEY (and leave --refinery-analyst at auto or openai); "
     "record what it says, to replay it without a key: {command}; or add `checks:` to the expectation."
 )
@@ -118,7 +118,7 @@ class Evaluation:
             Undecided: It has no checks, and there is no judge.
         """
         if not self.expectation.checks and not self.services.has_judge:
-            raise Undecided(self.services.cassette.filled(NO_JUDGE))
+            raise Undecided(self.services.cassette.filled(NO_JUDGE, analyst=self.services.analyst_name))
 
     def case(self, trace: Trace) -> Case:
         """Return all that is known of the expectation about ``trace``."""

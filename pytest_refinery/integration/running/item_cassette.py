@@ -207,13 +207,13 @@ class ItemCassette:
             place = _place(error, self._config.rootpath)
             raise Undecided(f"{place}: {self.faults[0]}" if place else self.faults[0]) from error
 
-    def filled(self, sentence: str) -> str:
+    def filled(self, sentence: str, **words: str) -> str:
         """Return a sentence about the item at hand, with its ``{cassette}`` and the ``{command}`` that records it."""
         item = self._item
         if item is None:
             return sentence
         command = f"pytest --refinery --refinery-record=all {shlex.quote(stable_nodeid(item))}"
-        return sentence.format(cassette=self._shown(self.path_of(item)), command=command)
+        return sentence.format(cassette=self._shown(self.path_of(item)), command=command, **words)
 
 
 def _root_of(file: Path, cassettes: str) -> Path:

@@ -175,6 +175,11 @@ class ItemServices:
         return self._settings.verify
 
     @property
+    def analyst_name(self) -> str:
+        """What reports call the analyst."""
+        return self._services.analyst.name
+
+    @property
     def is_planning(self) -> bool:
         """Whether nothing may be spent, and something would be."""
         return self._settings.plan and not self._services.is_replaying

@@ -88,6 +88,13 @@ def one_bad_finding(text: str) -> str:
     return json.dumps(found)
 
 
+def ignoring_the_schema(path: str) -> tuple[Fault, ...]:
+    """Return prose until the schema stands in the question."""
+    said = {"choices": [{"message": {"role": "assistant", "content": "Certainly!"}, "finish_reason": "stop"}]}
+    prose = faults.body(said, 200, CHAT) if path == CHAT else faults.not_the_schema()  # type: ignore[arg-type]
+    return (replace(prose, befalls=lambda sent: "JSON Schema, and nothing else" not in json.dumps(sent.body)),)
+
+
 NO_SCHEMA = "Unknown parameter: 'text.format'."
 MODES: dict[str, Mode] = {
     "wrong key": Mode((faults.invalid_key(),), "did not accept the key.*Set OPENAI_API_KEY", 1),
@@ -160,6 +167,8 @@ MODES: dict[str, Mode] = {
     "no reasoning": Mode(refused("reasoning", "Unsupported", param="reasoning.effort"), model="gpt-6-luna"),
     "no limit of the answer": Mode(refused("max_output_tokens", "Unknown parameter: 'max_output_tokens'.")),
     "no JSON schema": Mode(refused("text", NO_SCHEMA, param="text.format"), "not what it was asked for"),
+    "text.format ignored": Mode(ignoring_the_schema("/responses")),
+    "chat, response_format ignored": Mode(ignoring_the_schema(CHAT), api="chat"),
     "refused although not sent": Mode(bad(400, "Unsupported", param="temperature"), "did not accept the request"),
     "no Responses API": Mode(missing=("/responses",)),
     "no Responses API, 405": Mode((faults.error(405, "Method Not Allowed"),)),

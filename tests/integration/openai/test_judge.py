@@ -146,7 +146,7 @@ def test_without_a_model_it_is_an_error_that_says_what_to_set(
         monkeypatch.delenv("OPENAI_API_KEY")
     result = run(pytester, *args)
     result.assert_outcomes(errors=1)
-    assert "Nothing can decide this expectation: it has no checks" in folded(result)
+    assert "Nothing can decide this expectation: it has no checks, the analyst builtin judges no" in folded(result)
     assert "Set OPENAI_API_KEY" in folded(result)
 
 

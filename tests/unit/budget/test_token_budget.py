@@ -53,7 +53,7 @@ def test_a_long_wait_is_told_with_the_time_for_all_unless_the_limit_is_assumed(
     told: list[str] = []
     budget = SharedBudget(ledger, tell=lambda _: None, tell_time_left=told.append, clock=clock, sleep=clock.sleep)
     budget.reserve(27_900).settle(27_900)
-    budget.reserve(12_400)
+    assert budget.reserve(12_400).assumed_limit == (None if tokens else 30_000)
     assert told == left
 
 

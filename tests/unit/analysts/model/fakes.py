@@ -67,6 +67,7 @@ class ScriptedService:
 class RecordingLease:
     settled: list[int]
     seconds_waited: float = 0.25
+    assumed_limit: int | None = None
 
     def settle(self, tokens: int) -> None:
         self.settled.append(tokens)
@@ -82,7 +83,7 @@ class RecordingBudget:
     refusals: list[tuple[str, int]] = field(default_factory=list)
     observed: list[dict[str, str]] = field(default_factory=list)
     largest_request: int = 30_000
-
+    assumed_limit: int | None = None
     works: list[Work | None] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
 
@@ -97,7 +98,7 @@ class RecordingBudget:
     ) -> RecordingLease:
         self.reserved.append(tokens)
         self.works.append(work)
-        return RecordingLease(self.settled)
+        return RecordingLease(self.settled, assumed_limit=self.assumed_limit)
 
     def finish(self, work_id: str) -> None:
         self.finished.append(work_id)

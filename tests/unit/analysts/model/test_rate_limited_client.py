@@ -264,3 +264,23 @@ def test_a_local_service_that_says_a_limit_has_that_one() -> None:
     desk = Desk([OK, OK], unlimited=10**9)
     desk.ask()
     assert desk.budget.observed == [{"x-ratelimit-limit-tokens": "30000"}]
+
+
+def test_a_service_that_is_left_in_peace_is_said_once() -> None:
+    desk = Desk([details(500)] * 9)
+    for _ in range(3):
+        with pytest.raises(TransientError):
+            desk.ask()
+    assert [note for note in desk.job.notes if "asked once in a while" in note] == [
+        "The service failed again and again: it is asked once in a while from now on (after 15 s, then longer, up to "
+        "120 s). The rules diagnose meanwhile."
+    ]
+
+
+def test_time_that_an_assumed_limit_cost_is_said_with_what_to_set() -> None:
+    desk = Desk([OK], budget=RecordingBudget(assumed_limit=30_000))
+    desk.ask()
+    assert desk.job.notes == [
+        "Requests waited for a limit of 30,000 tokens per minute that is only assumed: the service names none. Set "
+        "--refinery-tpm to that of the account."
+    ]
