@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from examples.support_agent import record_cassettes
 from tests.integration.openai.conftest import KEY
 from tests.openai_server import OpenAIServer, RunReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pytest
 
     from tests.openai_server import View
 

@@ -272,8 +272,10 @@ def test_a_service_that_is_left_in_peace_is_said_once() -> None:
         with pytest.raises(TransientError):
             desk.ask()
     assert [note for note in desk.job.notes if "asked once in a while" in note] == [
-        "The service failed again and again: it is asked once in a while from now on (after 15 s, then longer, up to "
-        "120 s). The rules diagnose meanwhile."
+        (
+            "The service failed again and again: it is asked once in a while from now on (after 15 s, then longer, up to "
+            "120 s). The rules diagnose meanwhile."
+        )
     ]
 
 
@@ -281,6 +283,8 @@ def test_time_that_an_assumed_limit_cost_is_said_with_what_to_set() -> None:
     desk = Desk([OK], budget=RecordingBudget(assumed_limit=30_000))
     desk.ask()
     assert desk.job.notes == [
-        "Requests waited for a limit of 30,000 tokens per minute that is only assumed: the service names none. Set "
-        "--refinery-tpm to that of the account."
+        (
+            "Requests waited for a limit of 30,000 tokens per minute that is only assumed: the service names none. Set "
+            "--refinery-tpm to that of the account."
+        )
     ]
