@@ -83,6 +83,9 @@ def test_what_was_not_read_is_printed_with_the_item(pytester: pytest.Pytester, r
     result.assert_outcomes(passed=1, failed=1)
     shown = [line for line in result.outlines if line.startswith("Records that are no observations, not read: 1 of 2")]
     assert len(shown) == 2
+    said = "warning: n.refinery.yaml::n-says-the-amount passed, but not all of its trace was read: Records that are no "
+    assert not any(line.startswith("warning: ") for line in result.outlines)
+    assert any(line.startswith(said) for line in run().outlines)
 
 
 def test_a_plugins_source_is_asked_first(pytester: pytest.Pytester, run: Run) -> None:

@@ -24,7 +24,10 @@ _PREFIX = "refinery."
 TITLE = "refinery diagnosis"
 NOTES_TITLE = "refinery notes on the trace"
 # What a loader says of what it could not read; that a field is kept as metadata matters less.
-_UNREAD = ("not read", "Not seen", "not in the file", "neither a text", "under other names", "is in the file")
+_UNREAD = (
+    *("not read", "Not read", "Not seen", "not in the file", "neither a text", "under other names", "is in the file"),
+    *("not understood", "No runs of models"),
+)
 
 
 def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord, *, has_properties: bool = True) -> None:
@@ -36,7 +39,7 @@ def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord, 
         properties[:] = [*others, *(_properties(record) if has_properties else ())]
     # A plain dict: xdist ships report attributes as JSON.
     cast("Any", report).refinery = _encodable(record.model_dump(mode="json"))
-    notes = "\n".join(_unread(item, record))
+    notes = "\n".join(text.sentence(note, width=columns(item.config)) for note in unread(record))
     if notes:
         # pytest shows it of failed tests, and of passed ones where -rA asks for it.
         report.sections.append((NOTES_TITLE, notes))
@@ -91,10 +94,10 @@ def _section(item: pytest.Item, record: ItemRecord) -> Iterator[str]:
         yield text.sentence(record.error, width=columns(item.config))
 
 
-def _unread(item: pytest.Item, record: ItemRecord) -> Iterator[str]:
-    for note in record.trace.notes if record.trace is not None else ():
-        if any(words in note for words in _UNREAD):
-            yield text.sentence(note, width=columns(item.config))
+def unread(record: ItemRecord) -> list[str]:
+    """Return the notes on what was not read of the trace, and so did not count."""
+    notes = record.trace.notes if record.trace is not None else ()
+    return [note for note in notes if any(words in note for words in _UNREAD)]
 
 
 def _add_section(report: pytest.TestReport, section: str) -> None:

@@ -16,7 +16,7 @@ from pytest_refinery.analysis.records import GateVerdict, ItemRecord, Outcome
 from pytest_refinery.analysis.session_report import session_cost
 from pytest_refinery.integration.reporting import colours, failure_summary, github, report_files
 from pytest_refinery.integration.reporting.pictures import PictureStore
-from pytest_refinery.integration.reporting.report_sections import TITLE, JUnit
+from pytest_refinery.integration.reporting.report_sections import TITLE, JUnit, unread
 from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import baselines, escape, markdown, text
 
@@ -191,6 +191,17 @@ class Summary:
             self._problems.append(f"the causes are grouped by their words alone: {why}")
             return None
 
+    def _unread(self) -> Iterator[str]:
+        """Yield what was not read of the traces of items that passed, whose sections pytest shows on request only."""
+        if set(self._config.getoption("reportchars")) & set("PA"):
+            return
+        passed = [record for record in self._records.values() if record.outcome == Outcome.PASSED]
+        found = {record.nodeid: notes for record in passed if (notes := unread(record))}
+        for nodeid in [*found][:_NAMED]:
+            yield f"{nodeid} passed, but not all of its trace was read: {' '.join(found[nodeid])}"
+        if len(found) > _NAMED:
+            yield f"so did {len(found) - _NAMED} more; -rA shows what was not read of their traces"
+
     def _plan(self) -> SessionPlan | None:
         """Return what the run would cost, where it was asked to spend nothing."""
         planned = [record.plan for record in self._records.values() if record.plan]
@@ -246,7 +257,7 @@ class Summary:
         colours.write(self._config.get_terminal_writer(), lines)
         if found := cassette_records.headline(self._tapes.values()):
             terminalreporter.write_line(f"cassettes: {found}")
-        for problem in (*self._problems, *cassette_records.problems(self._tapes.values())):
+        for problem in (*self._problems, *cassette_records.problems(self._tapes.values()), *self._unread()):
             said = colours.encodable(f"warning: {escape.line(problem)}", self._config.get_terminal_writer())
             terminalreporter.write_line(said, yellow=True)
 

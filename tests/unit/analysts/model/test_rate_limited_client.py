@@ -273,8 +273,8 @@ def test_a_service_that_is_left_in_peace_is_said_once() -> None:
             desk.ask()
     assert [note for note in desk.job.notes if "asked once in a while" in note] == [
         (
-            "The service failed again and again: it is asked once in a while from now on (after 15 s, then longer, up to "
-            "120 s). The rules diagnose meanwhile."
+            "The service failed again and again: it is asked once in a while from now on (after 15 s, then longer, "
+            "up to 120 s). The rules diagnose meanwhile."
         )
     ]
 
