@@ -16,6 +16,8 @@ from pytest_refinery.analysis.schemas import (
     StageReport,
 )
 from pytest_refinery.errors import AnalysisError
+from pytest_refinery.traces import messages
+from pytest_refinery.traces.model import RunKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.diagnosis_job import TimedJob
     from pytest_refinery.analysis.ports import Analyst, Case
     from pytest_refinery.digest.grouping import Group
-    from pytest_refinery.traces.model import Trace
+    from pytest_refinery.traces.model import Run, Trace
 
 T = TypeVar("T")
 
@@ -203,15 +205,23 @@ def _joined(one: Finding, other: Finding) -> Finding:
     return first.model_copy(update={"evidence": evidence})
 
 
+def _is_unseen(run: Run, trace: Trace) -> bool:
+    if run.kind not in {RunKind.MESSAGE, RunKind.LLM}:
+        return False
+    values = [run.inputs, run.outputs] if trace.is_log_of_calls else [run.outputs]
+    return any(message.attached for message in messages.read(values).messages)
+
+
 def coverage(trace: Trace, groups: Sequence[Group], answers: Mapping[int, GroupAnalysis]) -> Coverage:
     """Return the share of runs that were read whole.
 
-    A run that is split over several groups counts when it was read in each of them.
+    A run that is split over several groups counts when it was read in each of them. One with an image or a file does
+    not count: no analyst is shown these.
     """
     read = {index: set(answer.runs_read) for index, answer in answers.items()}
     unread = {run_id for i, group in enumerate(groups) for run_id in group.run_ids if run_id not in read.get(i, ())}
     planned = {run_id for group in groups for run_id in group.run_ids}
-    missing = tuple(run.id for run in trace.runs if run.id in unread or run.id not in planned)
+    missing = tuple(run.id for run in trace.runs if run.id in unread or run.id not in planned or _is_unseen(run, trace))
     total = len(trace.runs)
     return Coverage(
         runs_total=total,

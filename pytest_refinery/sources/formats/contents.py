@@ -49,7 +49,13 @@ def checked(trace: Trace) -> Trace:
     unread = sum(map(_unread_entries, trace.runs)) if trace.is_log_of_calls else 0
     written = next((message for message in found if _writes_a_call(message)), None)
     more = (f"Entries of what models were given that are not understood: {unread}.",) if unread else ()
-    notes = (*trace.notes, *_notes(trace, found, orphans, written), *more, *_other_names(trace, found))
+    notes = (
+        *trace.notes,
+        *_unseen([*found, *(given[-1] if given else ())]),
+        *_notes(trace, found, orphans, written),
+        *more,
+        *_other_names(trace, found),
+    )
     if notes == trace.notes:
         return trace
     reasons = (("it holds results of tools without their calls", orphans), (_IN_WORDS, written), (_UNREAD, unread))
@@ -100,12 +106,15 @@ def _writes_a_call(message: Message) -> bool:
     return pattern is not None and not message.tool_calls and pattern.search(message.text) is not None
 
 
-def _notes(
-    trace: Trace, found: Sequence[Message], orphans: Sequence[Message], written: Message | None
-) -> Iterator[str]:
+def _unseen(found: Iterable[Message]) -> Iterator[str]:
     unseen = Counter(kind for message in found for kind in message.attached)
     if unseen:
         yield f"Not seen, since they are no text: {', '.join(f'{number} {kind}' for kind, number in unseen.items())}."
+
+
+def _notes(
+    trace: Trace, found: Sequence[Message], orphans: Sequence[Message], written: Message | None
+) -> Iterator[str]:
     if orphans:
         yield f"Results of tools whose calls are not in the file: {len(orphans)}."
     if written is not None:
