@@ -231,6 +231,14 @@ OPTIONS = (
         "none: the recorded trace is judged",
         has_variable=False,
     ),
+    Option(
+        "update",
+        "Write what a re-run agent did into the trace file of its expectation: where it passed, or in all cases.",
+        _one_of("passed", "all"),
+        "none: recordings stay as they are",
+        metavar="WHEN",
+        has_variable=False,
+    ),
     Option("report", "Write report.json, report.md and index.html to this folder.", _text, "none", metavar="DIR"),
     Option(
         "baseline",

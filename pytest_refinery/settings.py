@@ -31,6 +31,7 @@ class Settings:
     scrub_personal: bool = False
     allowed_hosts: tuple[str, ...] = ()
     agent: str | None = None
+    update: str | None = None
     report: str | None = None
     baseline: str | None = None
     fail_on: Literal["any", "new", "regression"] = "any"

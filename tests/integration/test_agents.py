@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_refinery.sources.json_files import JsonFiles
+from pytest_refinery.traces import inputs as trace_inputs
+from pytest_refinery.traces import messages
 from tests import traced_agents
 from tests.openai_server import OpenAIServer
 from tests.runners import WITH_WORKERS
@@ -362,3 +365,31 @@ def test_what_a_model_says_of_new_traces_replays(
     assert (second["outcome"], second["error"]) == (first["outcome"], None)
     assert second["judge"]["reasons"] == first["judge"]["reasons"]
     assert len(second["agent"]["trials"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("when", "check", "answer"),
+    [
+        ("passed", "{contains: tomorrow}", "You asked: Where? It ships tomorrow."),
+        ("passed", "{contains: yesterday}", "Gone."),
+        ("all", "{contains: yesterday}", "You asked: Where? It ships tomorrow."),
+    ],
+)
+def test_what_a_re_run_agent_did_becomes_the_recording_where_that_is_wanted(
+    pytester: pytest.Pytester, shop: Path, when: str, check: str, answer: str
+) -> None:
+    write(shop, f"    trace: order.json\n    checks:\n      - output: {check}\n")
+    (shop / "order.json").write_text(json.dumps(RECORDED), encoding="utf-8")
+    result = pytester.runpytest("--refinery", f"--refinery-update={when}", "-p", "no:xdist")
+    trace = JsonFiles().load("order.json", base=shop)
+    assert messages.answer_text(trace.root.outputs) == answer
+    assert trace_inputs.of(trace) == {"question": "Where?"}
+    said = "shop.refinery.yaml::one: The recording order.json was updated with the trace of this run."
+    assert any(said in line for line in result.outlines) == (answer != "Gone.")
+
+
+def test_without_being_asked_no_recording_is_touched(pytester: pytest.Pytester, shop: Path) -> None:
+    write(shop, "    trace: order.json\n    checks:\n      - output: {contains: tomorrow}\n")
+    (shop / "order.json").write_text(json.dumps(RECORDED), encoding="utf-8")
+    pytester.runpytest("--refinery", "-p", "no:xdist").assert_outcomes(passed=1)
+    assert json.loads((shop / "order.json").read_text(encoding="utf-8")) == RECORDED

@@ -191,6 +191,13 @@ class Summary:
             self._problems.append(f"the causes are grouped by their words alone: {why}")
             return None
 
+    def _updated(self) -> Iterator[str]:
+        """Yield what became of recordings that were to be updated."""
+        for record in self._records.values() if self._settings.update else ():
+            for note in record.trace.notes if record.trace is not None else ():
+                if "recording" in note:
+                    yield f"{record.nodeid}: {note}"
+
     def _unread(self) -> Iterator[str]:
         """Yield what was not read of the traces of items that passed, whose sections pytest shows on request only."""
         if set(self._config.getoption("reportchars")) & set("PA"):
@@ -257,7 +264,12 @@ class Summary:
         colours.write(self._config.get_terminal_writer(), lines)
         if found := cassette_records.headline(self._tapes.values()):
             terminalreporter.write_line(f"cassettes: {found}")
-        for problem in (*self._problems, *cassette_records.problems(self._tapes.values()), *self._unread()):
+        for problem in (
+            *self._problems,
+            *cassette_records.problems(self._tapes.values()),
+            *self._unread(),
+            *self._updated(),
+        ):
             said = colours.encodable(f"warning: {escape.line(problem)}", self._config.get_terminal_writer())
             terminalreporter.write_line(said, yellow=True)
 

@@ -14,7 +14,7 @@ from pytest_refinery.analysis import trials
 from pytest_refinery.analysis.records import CheckRecord, Outcome
 from pytest_refinery.errors import RefineryError, Undecided
 from pytest_refinery.expectations.verdicts import CheckFailure
-from pytest_refinery.integration.running import evaluation
+from pytest_refinery.integration.running import evaluation, recordings
 from pytest_refinery.traces import inputs as trace_inputs
 from pytest_refinery.traces.recorder import Recorder
 
@@ -66,8 +66,10 @@ class AgentRun:
         """
         expectation = self.evaluation.expectation
         found: list[tuple[ItemRecord, Case | None]] = []
+        traces: list[Trace] = []
         for _ in services.trials(record.nodeid, expectation.trials):
             trace, error = self._run()
+            traces.append(trace)
             found.append(self._decided(record, trace, error))
             if isinstance(error, pytest.fail.Exception):
                 # pytest-timeout: the item has no time left.
@@ -78,6 +80,11 @@ class AgentRun:
             planned=expectation.trials,
             pass_rate=expectation.pass_rate,
         )
+        if (when := services.updates) is not None and record.agent is not None:
+            shown = traces[record.agent.shown - 1]
+            record = recordings.updated(
+                record, shown, reference=expectation.trace, base=self.evaluation.base, when=when
+            )
         return record, next((case for each, case in found if each.outcome == Outcome.FAILED == record.outcome), None)
 
     def _run(self) -> tuple[Trace, BaseException | None]:

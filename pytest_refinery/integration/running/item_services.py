@@ -175,6 +175,11 @@ class ItemServices:
         return self._settings.verify
 
     @property
+    def updates(self) -> str | None:
+        """Which outcomes make the trace of a re-run agent the new recording; ``None`` for none."""
+        return self._settings.update
+
+    @property
     def analyst_name(self) -> str:
         """What reports call the analyst."""
         return self._services.analyst.name
