@@ -144,7 +144,15 @@ def test_tools_that_are_called_in_code_are_not_seen(tmp_path: Path) -> None:
     interpreter = {"id": "c", "type": "function", "function": {"name": "python_interpreter", "arguments": "f()"}}
     steps[2:] = [
         {"step_number": 1, "tool_calls": [interpreter], "code_action": "f()", "observations": "1"},
-        {"step_number": 2, "model_output": "final_answer('Yes.')", "action_output": "Yes.", "is_final_answer": True},
+        {
+            "step_number": 2,
+            "model_output": "final_answer('Yes.')",
+            "tool_calls": [{**interpreter, "id": "d"}],
+            "code_action": "final_answer('Yes.')",
+            "observations": "Last output from code snippet: Yes.",
+            "action_output": "Yes.",
+            "is_final_answer": True,
+        },
     ]
     trace = load(tmp_path, steps)
     assert answer.of(trace).text == "Yes."
