@@ -37,7 +37,7 @@ model_list:
 general_settings: {{custom_auth: auth.limited}}
 litellm_settings: {{drop_params: true}}
 """
-_STARTS_WITHIN = 90.0
+_STARTS_WITHIN = 300.0
 _PATIENCE = 600.0
 
 

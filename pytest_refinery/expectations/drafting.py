@@ -59,9 +59,13 @@ def next_steps(draft: Draft, *, path: str, runs: int) -> str:
     """Return what to say of the file at ``path``: what is in it, and what to do with it."""
     holding = sum(each.holds for each in draft.suggestions)
     failing = len(draft.suggestions) - holding
+    told = counted(sum(prompt.kind in {"system", "template"} for prompt in draft.trace_prompts), "prompt")
+    named = ", ".join(draft.prompt_files)
+    number = counted(len(draft.prompt_files), "file")
+    found = f"in {number} here: {named}" if named else "in no file here; name it under prompts:"
     about = {
         "trace": f"{draft.trace} ({counted(runs, 'run')})",
-        "prompts": ", ".join(draft.prompt_files) or "no file here has what the agent was told; name it under prompts:",
+        "prompts": f"{told} in the trace; {found}",
         "checks": f"{failing + holding} to choose from: failing now {failing}, holding {holding}",
     }
     lines = [f"  {title:<9}{what}" for title, what in about.items()]

@@ -106,7 +106,9 @@ def test_new_writes_a_file_that_loads_and_says_what_to_run(folder: Path, capsys:
     assert not (folder / "expectations" / "traces").exists()
 
 
-def test_new_refers_to_the_prompt_files_that_the_agent_was_told(folder: Path) -> None:
+def test_new_refers_to_the_prompt_files_that_the_agent_was_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     told = "You are the assistant of {company}. Answer questions about transactions. Be brief."
     (folder / "prompts").mkdir()
     (folder / "prompts" / "system.md").write_text(told, encoding="utf-8")
@@ -123,6 +125,8 @@ def test_new_refers_to_the_prompt_files_that_the_agent_was_told(folder: Path) ->
     assert cli.main(["new", "told.json", "--expect", EXPECT, "--name", "Plans first!"]) == 0
     (found,) = loader.load(folder / "expectations" / "plans-first.refinery.yaml")
     assert found.prompts == ("../prompts/system.md", "../agent.py")
+    said = capsys.readouterr().out
+    assert "  prompts  2 prompts in the trace; in 2 files here: ../prompts/system.md, ../agent.py\n" in said
 
 
 def test_new_saves_a_trace_from_elsewhere_and_never_overwrites(
