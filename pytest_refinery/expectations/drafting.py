@@ -28,6 +28,8 @@ _TO_CHOOSE = (
     "Without checks a model judges the sentence above. What code can decide, it should: of the checks below, take the "
     "'# ' off those that must hold, and off 'checks:'. Each says whether it holds on this trace."
 )
+# A check that holds on the trace of a bad answer says nothing of what was bad.
+_HOLDS = "holds now, so it does not catch this"
 
 
 @dataclass(frozen=True)
@@ -118,4 +120,4 @@ def _checks(suggestions: tuple[Suggestion, ...]) -> Iterator[str]:
     written = [f"#   - {each.name}: {yaml_document.flow(each.argument)}" for each in suggestions]
     column = min(_COLUMN, max(map(len, written)))
     for line, each in zip(written, suggestions, strict=True):
-        yield f"{line:<{column}}  # {'holds now' if each.holds else 'fails now'}"
+        yield f"{line:<{column}}  # {_HOLDS if each.holds else 'fails now'}"

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import CheckError
 from pytest_refinery.expectations import tool_calls
 from pytest_refinery.expectations.checks import Check, run_checks
-from pytest_refinery.expectations.output_check import folded
-from pytest_refinery.traces import answer
+from pytest_refinery.traces import answer, conversation, prompts
 from pytest_refinery.traces.model import RunKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
+    from pytest_refinery.expectations.tool_calls import Call
     from pytest_refinery.traces.model import Trace
 
 _MOST_TOOLS = 6
 _MOST_OF_A_KIND = 3
+_LONGEST_WORD = 40
 # A whole sentence of so many words, or so many of a longer one.
 _SENTENCE_WORDS, _PHRASE_WORDS = 8, 6
 # Words that say little about what an answer should hold.
@@ -33,6 +35,7 @@ _COMMON = frozenset(
 )
 _NEGATED = re.compile(r"\b(?:not|never|no|none|without|cannot)\b|n't\b", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,80})[\"”“»]|(?<!\w)'([^']{2,80})'(?!\w)")
+_FIGURE = re.compile(r"(?<![\w.])\d[\d.,:/-]*(?!\w)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -72,24 +75,48 @@ def _candidates(trace: Trace, expect: str) -> Iterator[Mapping[str, object]]:
     if said is None:
         yield {"output": {"matches": r"\w"}}
     else:
-        yield from ({"output": demand} for demand in _about_answer(said, expect))
+        yield from ({"output": demand} for demand in _about_answer(said, expect, _known(trace)))
     yield from ({"tools": demand} for demand in _about_tools(trace, expect))
     yield {"errors": "none"}
-    yield from _about_size(trace)
 
 
-def _about_answer(said: str, expect: str) -> Iterator[Mapping[str, object]]:
+def _about_answer(said: str, expect: str, known: _Known) -> Iterator[Mapping[str, object]]:
     key = "not_contains" if _NEGATED.search(_QUOTED.sub("", expect)) else "contains"
     yield from ({key: quoted} for quoted in _quoted(expect))
     phrase = _nearest_phrase(said, expect)
     if phrase:
         yield {"not_contains": phrase}
-    lacking = [word for word in _telling(expect) if folded(word) not in folded(said)]
-    if lacking:
-        yield {"contains": max(lacking, key=len)}
+    yield from _about_figures(said, known)
     keys = _keys_of_json(said)
     if keys:
         yield {"json_schema": {"type": "object", "required": keys}}
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The figures that the agent could know: of what it was told, and of what its tools gave."""
+
+    told: frozenset[str]
+    given: tuple[str, ...]
+
+
+def _known(trace: Trace) -> _Known:
+    steps = conversation.read(trace).steps
+    told = [*(step.text for step in steps if step.role == "user"), *(prompt.text for prompt in prompts.extract(trace))]
+    given = [figure for step in steps if step.role == "tool" for figure in _figures(step.text)]
+    return _Known(frozenset(figure for text in told for figure in _figures(text)), tuple(dict.fromkeys(given)))
+
+
+def _about_figures(said: str, known: _Known) -> Iterator[Mapping[str, object]]:
+    """Yield the figures that the agent made up, and beside these the ones that its tools gave and it left out."""
+    made_up = [figure for figure in _figures(said) if figure not in known.told and figure not in known.given]
+    yield from ({"not_contains": figure} for figure in made_up[:_MOST_OF_A_KIND])
+    left_out = [figure for figure in known.given if figure not in _figures(said) and figure not in known.told]
+    yield from ({"contains": figure} for figure in left_out[: _MOST_OF_A_KIND if made_up else 0])
+
+
+def _figures(text: str) -> list[str]:
+    return list(dict.fromkeys(found.rstrip(".,") for found in _FIGURE.findall(text)))
 
 
 def _quoted(sentence: str) -> list[str]:
@@ -125,12 +152,30 @@ def _about_tools(trace: Trace, expect: str) -> Iterator[Mapping[str, object]]:
         yield {"called": called[:_MOST_TOOLS] if called[1:] else called[0]}
     if called[1:]:
         yield {"in_order": called[:_MOST_TOOLS]}
+    yield from ({"arguments": {call.name: given}} for call, given in _told_arguments(trace))
     mentioned = set(_telling(expect))
     offered = sorted((name for name in _offered(trace) if name not in called), key=lambda n: not _is_of(n, mentioned))
     yield from ({"called": name} for name in offered[:_MOST_OF_A_KIND])
     yield from ({"not_called": name} for name in called if _is_of(name, mentioned))
     repeated = [name for name in called if calls.count(name) > 1]
     yield from ({"at_most": {name: 1}} for name in repeated[:_MOST_OF_A_KIND])
+
+
+def _told_arguments(trace: Trace) -> list[tuple[Call, dict[str, object]]]:
+    """Return the first call of each tool with its plain arguments."""
+    first = {call.name: call for call in reversed(tool_calls.of(trace)) if call.name.strip()}
+    plain = [(call, _plain(call.readings[-1])) for call in reversed(first.values())]
+    return [(call, given) for call, given in plain if given][:_MOST_OF_A_KIND]
+
+
+def _plain(arguments: object) -> dict[str, object]:
+    given = arguments if isinstance(arguments, Mapping) else {}
+    short = {key: value for key, value in given.items() if isinstance(value, int | float) or _is_word(value)}
+    return dict(islice(short.items(), _MOST_OF_A_KIND))
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_WORD and "\n" not in value
 
 
 def _is_of(tool: str, words: Iterable[str]) -> bool:
@@ -153,16 +198,3 @@ def _listed(tools: object) -> list[Mapping[str, Any]]:
 def _name(tool: Mapping[str, Any]) -> object:
     inner = tool.get("function")
     return inner.get("name") if isinstance(inner, dict) else tool.get("name")
-
-
-def _about_size(trace: Trace) -> Iterator[Mapping[str, object]]:
-    calls = sum(run.kind == RunKind.LLM for run in trace.runs)
-    if calls:
-        yield {"runs": {"at_most": calls, "kind": "llm"}}
-    if trace.seconds:
-        yield {"latency": {"seconds": math.ceil(trace.seconds)}}
-    used = sum(run.usage.get("total_tokens", 0) for run in trace.runs if run.kind == RunKind.LLM)
-    if used:
-        # Two figures: a limit that somebody may have chosen.
-        step = 10 ** max(0, len(str(used)) - 2)
-        yield {"tokens": {"at_most": math.ceil(used / step) * step}}

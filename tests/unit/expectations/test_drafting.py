@@ -51,7 +51,7 @@ def test_the_whole_file_reads_as_an_expert_would_write_it() -> None:
             # whether it holds on this trace.
             # checks:
             #   - output: {not_contains: from now on}  # fails now
-            #   - errors: none                         # holds now
+            #   - errors: none                         # holds now, so it does not catch this
         """)
 
 

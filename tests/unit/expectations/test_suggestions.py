@@ -41,9 +41,25 @@ def test_quoted_words_are_demanded_or_forbidden(expect: str, demand: dict[str, s
     assert next(argument for name, argument, _ in suggested(answering(PROMISE), expect) if name == "output") == demand
 
 
-def test_a_word_of_the_expectation_that_the_answer_lacks_is_offered() -> None:
+def test_figures_that_were_made_up_are_forbidden_and_those_of_the_tools_demanded() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "lookup", "arguments": json.dumps({"order": "1042"})}}
+    trace = speaking(
+        {"role": "user", "content": "How long may I return order 1042?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "order 1042: 14 days"},
+        {"role": "assistant", "content": "You may return order 1042 within 30 days."},
+    )
+    found = suggested(trace, "The agent says what the tool returned.")
+    assert ("output", {"not_contains": "30"}, False) in found
+    assert ("output", {"contains": "14"}, False) in found
+    assert ("tools", {"arguments": {"lookup": {"order": "1042"}}}, True) in found
+
+
+def test_neither_words_of_the_sentence_nor_the_size_of_a_bad_run_are_demanded() -> None:
     found = suggested(answering(PROMISE), "The agent says that it forgets the exclusion.")
-    assert ("output", {"contains": "exclusion"}, False) in found
+    assert not any(isinstance(argument, dict) and "contains" in argument for _, argument, _ in found)
+    model = make_run("model", RunKind.LLM, usage={"total_tokens": 1_234}, seconds=2.5, error="time-out")
+    assert [name for name, _, _ in suggested(make_trace(model))] == ["output", "errors"]
 
 
 def test_without_an_answer_one_is_demanded() -> None:
@@ -69,17 +85,6 @@ def test_tools_that_were_called_and_those_that_were_only_offered() -> None:
         ("tools", {"called": "refund_order"}, False),
         ("tools", {"not_called": "cancel_order"}, False),
         ("tools", {"at_most": {"find_user": 1}}, False),
-    ]
-
-
-def test_errors_and_sizes_are_as_the_trace_has_them() -> None:
-    model = make_run("model", RunKind.LLM, usage={"total_tokens": 1_234}, seconds=2.5, error="time-out")
-    found = suggested(make_trace(model))
-    assert ("errors", "none", False) in found
-    assert found[-3:] == [
-        ("runs", {"at_most": 1, "kind": "llm"}, True),
-        ("latency", {"seconds": 3}, True),
-        ("tokens", {"at_most": 1_300}, True),
     ]
 
 
