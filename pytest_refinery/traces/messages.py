@@ -47,7 +47,7 @@ _ROLES = {
     **dict.fromkeys(
         ("tool_result", "tool-result", "tool_response", "tool-response", "tool_output", "tool_return"), "tool"
     ),
-    **dict.fromkeys(("tool_call_result", "function_result", "function_response", "observation"), "tool"),
+    **dict.fromkeys(("tool_call_result", "function_result", "function_response", "observation", "ipython"), "tool"),
 }
 # Roles of messages that are calls: ``tool_call``, ``tool-call``, ``function_call``.
 _CALLING = re.compile(r"(?:tool|function)[-_ ]?(?:call|use|request|invocation)s?", re.IGNORECASE)
@@ -300,8 +300,11 @@ def _item_output(value: Mapping[str, Any]) -> Message:
 def _from_role(role: str, value: Mapping[str, Any]) -> list[Message]:
     if _CALLING.fullmatch(role):
         return [_from_calling_role(value)]
+    if isinstance(each := value.get("tool_responses"), list) and each:
+        # AG2 joins the results of several calls in the text, too.
+        return [message for item in each if isinstance(item, Mapping) for message in _from_role("tool", item)]
     content = _content(value.get("content", value.get("parts", value.get("blocks"))))
-    text = content.text or _optional(value.get("refusal")) or ""
+    text = content.text or _optional(value.get("refusal")) or _error_text(value.get("error")) or ""
     calls = _tool_calls(value, content.calls)
     message = Message(
         role=role_of(role),
@@ -318,6 +321,10 @@ def _from_role(role: str, value: Mapping[str, Any]) -> list[Message]:
     )
     only_carries = content.results and not text and not message.tool_calls
     return content.results if only_carries else [*content.results, message]
+
+
+def _error_text(error: object) -> str | None:
+    return _optional(error.get("message") if isinstance(error, Mapping) else error)
 
 
 def _from_calling_role(value: Mapping[str, Any]) -> Message:

@@ -33,7 +33,7 @@ def of(run: Run) -> str | None:
     found = messages.read([run.outputs]).messages
     marked = next((message.text for message in found if message.is_error), None)
     if marked is not None:
-        return marked
+        return marked or "The result is marked as an error, without a message."
     said = [message.text for message in found if message.role == "tool"]
     body = [run.outputs] if run.kind == RunKind.TOOL and not found else []
     return next((error for result in (*said, *body) if (error := _error(result))), None)

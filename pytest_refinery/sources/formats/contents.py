@@ -23,7 +23,10 @@ _UNREAD = "what its models were given holds entries that are not understood"
 _IN_WORDS = "its messages write calls of tools in words, which are not read"
 # As models without an interface for tools write them: Hermes, Mistral, ReAct, and what Cline answers with.
 _WRITTEN_CALL = re.compile(
-    r"<tool_call>|<function=|<function_calls?>|\[TOOL_CALLS\]|^Action:.+\s+^Action Input:", re.MULTILINE
+    r"<tool_call>|<function=|<function_calls?>|\[TOOL_CALLS\]|<\|python_tag\|>|^Action:.+\s+^Action Input:"
+    r'|"(?:action_input|tool_input|tool_calls|function_call|tool_args)"\s*:|"type"\s*:\s*"tool_(?:use|call)"'
+    r'|^\s*\{\s*"(?:name|tool|function|action)"\s*:\s*"[^"]+"\s*,\s*"(?:args|arguments|parameters|input)"\s*:',
+    re.MULTILINE,
 )
 _WRITTEN_RESULT = re.compile(r"\s*(?:<tool_response>|<function_results?>|Observation:|\[\w+ for '[^'\n]*'\] Result:)")
 _CONTENTS = frozenset({RunKind.LLM, RunKind.TOOL, RunKind.RETRIEVER, RunKind.MESSAGE})

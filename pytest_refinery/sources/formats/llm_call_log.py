@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     _Events = list[dict[str, Any]]
 
 _ONE_RESPONSE = (
-    "the file holds one response of a model without what it was asked, so calls in earlier responses may be missing"
+    "the file holds responses of a model without what it was asked, so calls in earlier responses may be missing"
 )
 _REQUESTS = ("request", "req", "request_body", "kwargs", "params")
 _RESPONSES = ("response", "res", "response_body", "completion", "result")
@@ -79,7 +79,7 @@ class ModelCalls:
             msg = f"{self._source}: there is no call of a model in it."
             raise TraceError(msg)
         notes = (*self._fields.notes(), *self._others.notes())
-        is_part = len(self._runs) == 1 and not messages.read(self._runs[0].inputs).messages
+        is_part = not any(messages.read(run.inputs).messages for run in self._runs)
         return Trace(
             id=self._runs[0].id,
             name=self._runs[0].name,
@@ -123,7 +123,7 @@ def _request(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
     inner = next((found for found in _inside(record, _REQUESTS) if not _ASKED.isdisjoint(found)), None)
     if inner is not None:
         return inner
-    return record if not _ASKED.isdisjoint(record) and "model" in record else None
+    return record if any(record.get(key) for key in _ASKED) and "model" in record else None
 
 
 def _instructions(record: Mapping[str, Any]) -> Mapping[str, Any]:

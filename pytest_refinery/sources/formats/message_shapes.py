@@ -132,7 +132,10 @@ SHAPES: tuple[Shape, ...] = (
         instructions="instructions",
         calls=(
             Parts(
-                words={"part_kind": "tool-call builtin-tool-call native-tool-call"}, name="tool_name", id="tool_call_id"
+                words={"part_kind": "tool-call builtin-tool-call native-tool-call"},
+                name="tool_name",
+                arguments="args.args_json|args.args_dict|args",
+                id="tool_call_id",
             ),
         ),
         results=(
@@ -360,10 +363,19 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         "openhands",
         marks=("source", "action"),
-        words={"action": "message system finish"},
+        words={"action": "system finish"},
         role="action",
-        roles={"system": "system", "finish": "assistant", "message": "assistant"},
+        roles={"system": "system", "finish": "assistant"},
         text="args.final_thought|args.content|message",
+        time="timestamp",
+    ),
+    Shape(
+        "openhands",
+        marks=("source", "action"),
+        words={"action": "message"},
+        role="source",
+        roles=_AGENT,
+        text="args.content|message",
         time="timestamp",
     ),
     Shape(

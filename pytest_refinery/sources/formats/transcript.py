@@ -41,7 +41,7 @@ _PROMPTS = (
 )
 # Calls that stand beside a conversation are none of its entries.
 _CALLS_BESIDE = re.compile(
-    r"tool_?(?:calls?|results?|s_?used)|(?:intermediate_)?steps|trajectory|function_calls", re.IGNORECASE
+    r"tool_?(?:calls?|results?|s_?used)|(?:intermediate_)?steps|trajectory|events|function_calls", re.IGNORECASE
 )
 _FIELDS = frozenset(
     {"content", "parts", "tool_calls", "function_call", "additional_kwargs", "response_metadata", "metadata", "usage"}
@@ -50,6 +50,7 @@ _FIELDS = frozenset(
     | {
         "blocks",
         "toolCalls",
+        "tool_responses",
         "tool_args",
         "tool_call_ids",
         "metrics",

@@ -98,7 +98,19 @@ def _kind(attributes: Attributes) -> str:
         return RunKind.TOOL
     # Older instrumentation says no kind: who counts tokens of a named model has called it.
     has_called = any(name.startswith(("gen_ai.usage.", "llm.token_count.")) for name in attributes.left)
+    has_called = has_called or _is_request(attributes)
     return RunKind.LLM if has_called and "gen_ai.request.model" in attributes.left else RunKind.CHAIN
+
+
+def _is_request(attributes: Attributes) -> bool:
+    """Tell whether a span was given a request to a model and gave what a model's service answers."""
+    asked, answered = (decoded(attributes.left.get(name)) for name in ("input.value", "output.value"))
+    return (
+        isinstance(asked, Mapping)
+        and isinstance(answered, Mapping)
+        and not {"messages", "contents", "input"}.isdisjoint(asked)
+        and not {"choices", "candidates", "stop_reason", "object"}.isdisjoint(answered)
+    )
 
 
 def _tool(attributes: Attributes, events: tuple[Event, ...]) -> Contents:

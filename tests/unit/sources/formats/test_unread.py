@@ -14,7 +14,7 @@ from pytest_refinery.errors import CheckError, TraceError
 from pytest_refinery.expectations import tool_calls
 from pytest_refinery.expectations.checks import Check, run_checks
 from pytest_refinery.sources.json_files import JsonFiles
-from pytest_refinery.traces import answer
+from pytest_refinery.traces import answer, conversation
 from tests.unit.sources.formats import opening_hours
 from tests.unit.sources.formats.opening_hours import ANSWER, SAMPLES, TOOL
 
@@ -128,6 +128,14 @@ CALLED = {"role": "assistant", "content": "<tool_call>{...}</tool_call>"}
         ([ASKED, CALLED, ANSWERED], "write calls of tools in words"),
         ([ASKED, {"role": "assistant", "content": f"Action: {TOOL}\nAction Input: {{}}"}, ANSWERED], "in words"),
         ([ASKED, {"role": "user", "content": "Observation: closed"}, ANSWERED], "in words"),
+        ([ASKED, {"role": "assistant", "content": '[{"type": "tool_use", "name": "x"}]'}, ANSWERED], "in words"),
+        ([ASKED, {"role": "assistant", "content": {"tool": TOOL, "args": {}}}, ANSWERED], "in words"),
+        (
+            [ASKED, {"role": "assistant", "content": '```json\n{"action": "x", "action_input": 1}```'}, ANSWERED],
+            "in words",
+        ),
+        ({"messages": [ASKED, ANSWERED], "events": [{"type": "tool_call"}]}, r"\(events\)"),
+        ({"object": "list", "data": [{"model": "m", "choices": [{"message": ANSWERED}]}]}, "without what it was asked"),
         ([*CHAT, {"role": "tool", "tool_call_id": "another", "content": "closed"}, ANSWERED], "without their calls"),
     ],
 )
@@ -169,6 +177,30 @@ def test_tools_that_are_called_in_code_are_not_seen(tmp_path: Path) -> None:
 )
 def test_calls_that_are_texts_are_refused(tmp_path: Path, calls: object, said: str) -> None:
     assert said in refusal(tmp_path, [ASKED, {"role": "assistant", "content": None, "tool_calls": calls}, ANSWERED])
+
+
+def test_the_results_of_several_calls_are_told_apart(tmp_path: Path) -> None:
+    calls = [{**CHAT[2]["tool_calls"][0], "id": key} for key in ("a", "b")]
+    results = [{"role": "tool", "tool_call_id": key, "content": f"closed {key}"} for key in ("a", "b")]
+    joined = {"role": "tool", "content": "closed a\n\nclosed b", "tool_responses": results}
+    trace = load(tmp_path, [ASKED, {**CHAT[2], "tool_calls": calls}, joined, ANSWERED])
+    assert trace.notes == ()
+    steps = conversation.read(trace).steps
+    assert [step.text for step in steps if step.role == "tool"] == ["closed a", "closed b"]
+
+
+def test_the_error_of_a_result_without_a_text_is_its_text(tmp_path: Path) -> None:
+    failed = {**CHAT[3], "content": "", "error": {"type": "timeout", "message": "took too long"}}
+    trace = load(tmp_path, [*CHAT[:3], failed, ANSWERED])
+    (verdict,) = run_checks([Check.model_validate({"errors": "none"})], trace)
+    assert (verdict.passed, "took too long" in verdict.actual) == (False, True)
+
+
+def test_a_call_of_a_model_is_known_by_its_request(tmp_path: Path) -> None:
+    inputs = {"model": "m", "messages": CHAT[:4]}
+    call = {"id": "w", "trace_id": "t", "op_name": "weave:///a/b/op/create:x", "started_at": opening_hours.TIMES[0]}
+    trace = load(tmp_path, [{**call, "inputs": inputs, "output": {"choices": [{"message": ANSWERED}]}}])
+    assert ([run.kind for run in trace.runs], len(tool_calls.of(trace))) == (["llm"], 1)
 
 
 def test_a_call_in_words_is_refused(tmp_path: Path) -> None:
