@@ -330,8 +330,7 @@ def _error_text(error: object) -> str | None:
 def _from_calling_role(value: Mapping[str, Any]) -> Message:
     """Return the message of a role that says that it is a call; a call in words is none that is understood."""
     written = value.get("content")
-    parsed = json_values.parsed(written) if isinstance(written, str) else written
-    calls = _calls_in([value] if "arguments" in value else parsed if isinstance(parsed, list) else [parsed])
+    calls = _calls_in([value] if "arguments" in value else _list(written))
     is_read = bool(calls) and all(call.name for call in calls)
     return Message("assistant", "", tool_calls=tuple(calls), unknown=() if is_read else ("a call of a tool in words",))
 

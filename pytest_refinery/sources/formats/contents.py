@@ -68,7 +68,7 @@ def checked(trace: Trace) -> Trace:
 
 def _orphans(found: Sequence[Message], given: Sequence[Sequence[Message]]) -> list[Message]:
     """Return the results without a call: in a conversation, or in what each model was given before it spoke."""
-    conversations = [[*told, *found] for told in given] or [found]
+    conversations = [[*told, *found] for told in given] or [[*found]]
     orphans = [message for each in conversations for message in _without_calls(each)]
     return [*{(message.tool_call_id, message.text): message for message in orphans}.values()]
 

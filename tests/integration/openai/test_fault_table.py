@@ -91,7 +91,7 @@ def one_bad_finding(text: str) -> str:
 def ignoring_the_schema(path: str) -> tuple[Fault, ...]:
     """Return prose until the schema stands in the question."""
     said = {"choices": [{"message": {"role": "assistant", "content": "Certainly!"}, "finish_reason": "stop"}]}
-    prose = faults.body(said, 200, CHAT) if path == CHAT else faults.not_the_schema()  # type: ignore[arg-type]
+    prose = faults.body(said, 200, CHAT) if path == CHAT else faults.not_the_schema()
     return (replace(prose, befalls=lambda sent: "JSON Schema, and nothing else" not in json.dumps(sent.body)),)
 
 

@@ -58,11 +58,11 @@ class Scripted(BaseChatModel):
 
     def _stream(self, messages: list[BaseMessage], *_: object, **__: object) -> Iterator[ChatGenerationChunk]:
         if any(isinstance(message, ToolMessage) for message in messages):
-            chunks = [AIMessageChunk(ANSWER[:7]), AIMessageChunk(ANSWER[7:])]
+            chunks = [AIMessageChunk(content=ANSWER[:7]), AIMessageChunk(content=ANSWER[7:])]
         else:
             pieces = ((TOOL, "", "call_7"), (None, WRITTEN[:9], None), (None, WRITTEN[9:], None))
             chunks = [
-                AIMessageChunk("", tool_call_chunks=[{"name": name, "args": args, "id": key, "index": 0}])
+                AIMessageChunk(content="", tool_call_chunks=[{"name": name, "args": args, "id": key, "index": 0}])
                 for name, args, key in pieces
             ]
         yield from (ChatGenerationChunk(message=chunk) for chunk in chunks)

@@ -45,7 +45,7 @@ def scripted(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
 def ran(*, fails: bool, output: type = str, **options: Any) -> Any:  # noqa: ANN401  (what an agent takes and gives)
     agent = Agent(FunctionModel(scripted), output_type=output, **(options or {"system_prompt": SYSTEM}))
 
-    @agent.tool_plain
+    @agent.tool_plain  # type: ignore[untyped-decorator]
     def opening_hours(store: str, day: str) -> str:
         if fails:
             raise ModelRetry(result(fails=True))
