@@ -23,6 +23,8 @@ SAMPLES = (
     "bucket",
     "redis://localhost:6379",
     "package.module:agent",
+    "passed",
+    "any",
 )
 
 
