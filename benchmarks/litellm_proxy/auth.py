@@ -11,6 +11,6 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 
-async def limited(request: Request, api_key: str) -> UserAPIKeyAuth:  # noqa: ARG001, RUF029  (the proxy's signature)
+async def limited(request: Request, api_key: str) -> UserAPIKeyAuth:  # noqa: ARG001  (the proxy's signature)
     """Return the limits of a key."""
     return UserAPIKeyAuth(api_key=api_key, tpm_limit=int(os.environ["BENCHMARK_TPM"]))
