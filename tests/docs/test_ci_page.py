@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ import yaml
 
 from pytest_refinery.options import OPTIONS
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")
-GITHUB, GITLAB = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")
+GITHUB, COMMENT, GITLAB = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_workflow_for_github_keeps_the_folder_that_pytest_writes() -> None:
@@ -37,6 +39,15 @@ def test_zizmor_finds_nothing_in_it(tmp_path: Path) -> None:
     (folder / "expectations.yml").write_text(GITHUB, encoding="utf-8")
     done = subprocess.run([zizmor, "--offline", "."], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_comment_is_made_by_our_action_of_this_version_of_what_the_workflow_writes() -> None:
+    (step,) = yaml.safe_load(COMMENT)
+    action, _, version = step["uses"].removeprefix("pytest-refinery/pytest-refinery/").partition("@")
+    inputs = yaml.safe_load((ROOT / action / "action.yml").read_text(encoding="utf-8"))["inputs"]
+    assert version == f"v{metadata.version('pytest-refinery')}"
+    assert step["with"] == {name: inputs[name]["default"] for name in step["with"]}
+    assert f"--refinery-report {Path(step['with']['report']).parent} " in GITHUB
 
 
 def test_the_job_for_gitlab_keeps_what_pytest_writes() -> None:
