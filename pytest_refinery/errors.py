@@ -143,6 +143,12 @@ def needs_package(what: str, package: str, *, extra: str) -> str:
     return f"{what} needs the package {package}: pip install 'pytest-refinery[{extra}]'."
 
 
+def names_callable(text: str) -> bool:
+    """Tell whether a text has the form ``package.module:callable``."""
+    module, separator, name = text.partition(":")
+    return bool(separator) and all(part.isidentifier() for part in (*module.split("."), *name.split(".")))
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the nearest known word, or an empty string."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)

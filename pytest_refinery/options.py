@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from pytest_refinery.errors import ConfigurationError, did_you_mean
+from pytest_refinery.errors import ConfigurationError, did_you_mean, names_callable
 from pytest_refinery.settings import DEFAULT_MODEL, UNLIMITED, Settings
 
 if TYPE_CHECKING:
@@ -147,8 +147,7 @@ def _patterns(text: str) -> tuple[str, ...]:
 
 
 def _callable(text: str) -> str:
-    module, separator, name = text.partition(":")
-    if separator and all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+    if names_callable(text):
         return text
     msg = "is not of the form package.module:callable"
     raise ValueError(msg)

@@ -28,7 +28,7 @@ def repeated_in(text: str, case: Case) -> str | None:
     """
     known = _folded(" ".join((*(file.text for file in case.prompt_files), *_told(case))))
     found = (each for each in _carried(text, case) if not _stands_in(each, known))
-    said = _padded(text)
+    said = f" {' '.join(_PLAIN.findall(text.casefold()))} "
     return next(found, None) or next((run for each in _sentences(case) for run in _runs(each) if run in said), None)
 
 
@@ -100,10 +100,6 @@ def _runs(sentence: str) -> Iterator[str]:
     size = min(_REPEATED, len(words))
     if size > 1:
         yield from (f" {' '.join(words[start : start + size])} " for start in range(len(words) - size + 1))
-
-
-def _padded(text: str) -> str:
-    return f" {' '.join(_PLAIN.findall(text.casefold()))} "
 
 
 def _folded(text: str) -> str:

@@ -10,12 +10,10 @@ from pytest_refinery.analysis.schemas import Conclusion, Diagnosis, Finding
 from pytest_refinery.expectations.verdicts import EXPECTATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_refinery.analysis.ports import Case
-    from pytest_refinery.analysis.schemas import Evidence
     from pytest_refinery.analysis.stages import Stages
-    from pytest_refinery.traces.model import Run, Trace
 
 
 class Composer:
@@ -37,7 +35,7 @@ class Composer:
         trace, coverage = self._case.trace, stages.coverage
         findings = tuple(map(self._checked, stages.findings))
         conclusion = stages.conclusion or Conclusion()
-        evidence = self._found(conclusion.evidence)
+        evidence = tuple(each for each in self._verifier.verified(conclusion.evidence) if each.verified)
         run = trace.by_id.get(conclusion.responsible_run_id or "")
         unknown = [conclusion.responsible_run_id] if conclusion.responsible_run_id and run is None else []
         # A cause that points at nothing in the trace is a guess.
@@ -51,7 +49,7 @@ class Composer:
             responsible_run_id=run.id if run else None,
             responsible_run_name=run.name if run else None,
             responsible_run_number=trace.numbers[run.id] if run else None,
-            responsible_run_path=_path(trace, run) if run else (),
+            responsible_run_path=tuple(ancestor.name for ancestor in trace.ancestors(run))[::-1] if run else (),
             candidates=candidates.of(conclusion, findings, trace),
             confidence=confidence.of(conclusion, run, evidence=evidence, coverage=coverage),
             confidence_basis=confidence.basis(conclusion, run, evidence=evidence, coverage=coverage),
@@ -86,16 +84,8 @@ class Composer:
         }
         return finding.model_copy(update=known)
 
-    def _found(self, quotes: Iterable[Evidence]) -> tuple[Evidence, ...]:
-        return tuple(each for each in self._verifier.verified(quotes) if each.verified)
-
 
 def _without_cause(conclusion: Conclusion) -> Conclusion:
     """Return a conclusion without its cause and what would rest on one."""
     empty = {"failure_type": None, "cause": "", "root_cause": None, "responsible_run_id": None, "suggested_fix": None}
     return conclusion.model_copy(update=empty)
-
-
-def _path(trace: Trace, run: Run) -> tuple[str, ...]:
-    """Return the names of the runs around ``run``, the outermost first."""
-    return tuple(ancestor.name for ancestor in trace.ancestors(run))[::-1]

@@ -154,12 +154,8 @@ def unified(path: str, before: str, after: str) -> str:
 
     Lines end where git ends them, at line feeds alone, and keep their carriage returns.
     """
-    hunks = difflib.unified_diff(_LINE.findall(before), _LINE.findall(after), *_names(path))
+    hunks = difflib.unified_diff(_LINE.findall(before), _LINE.findall(after), quoted(f"a/{path}"), quoted(f"b/{path}"))
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in hunks)
-
-
-def _names(path: str) -> tuple[str, str]:
-    return quoted(f"a/{path}"), quoted(f"b/{path}")
 
 
 def quoted(name: str) -> str:

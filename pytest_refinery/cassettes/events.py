@@ -25,7 +25,7 @@ def read(content: bytes) -> tuple[Json, Layout] | None:
     plain = text.replace("\r\n", "\n")
     for spacing, of_data in (("", _json), ("spaced", _json), ("ascii", _json), ("spaced ascii", _json), ("", _text)):
         layout = f"{spacing}{breaks}".strip()
-        found = _events(plain, of_data)
+        found = [_fields(block.split("\n"), of_data) for block in plain.removesuffix("\n\n").split("\n\n")]
         if found and written(found, layout) == text:
             return cast("Json", found), layout
     return None
@@ -43,10 +43,6 @@ def _event(event: dict[str, Json], layout: Layout) -> str:
 
 def _lines(value: Json, layout: Layout) -> list[str]:
     return (value if isinstance(value, str) else json_text.written(value, layout)).split("\n")
-
-
-def _events(text: str, of_data: Callable[[str], Json]) -> Events:
-    return [_fields(block.split("\n"), of_data) for block in text.removesuffix("\n\n").split("\n\n")]
 
 
 def _fields(lines: list[str], of_data: Callable[[str], Json]) -> dict[str, Json]:

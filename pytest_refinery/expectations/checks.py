@@ -5,7 +5,6 @@ To add one: a ``Demand`` in a module of its own, and a field of ``Check``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_serializer, model_validator
 
-from pytest_refinery.errors import CheckError, did_you_mean
+from pytest_refinery.errors import CheckError, did_you_mean, names_callable
 from pytest_refinery.expectations import code_check
 from pytest_refinery.expectations.demands import Demand
 from pytest_refinery.expectations.fields import refuse
@@ -35,11 +34,10 @@ CustomChecks: TypeAlias = Mapping[str, Callable[..., object]]
 """Checks by name: functions of the trace and the argument that the file gives."""
 
 NO_CUSTOM_CHECKS: CustomChecks = MappingProxyType({})
-_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def _well_formed(target: str) -> str:
-    if not _TARGET.fullmatch(target):
+    if not names_callable(target):
         refuse(f"'{target}' does not name a function; write module:function, such as my_checks:has_no_gap.")
     return target
 

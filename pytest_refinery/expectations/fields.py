@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from pytest_refinery import timed_regex
-from pytest_refinery.errors import CheckError
+from pytest_refinery.errors import CheckError, names_callable
 from pytest_refinery.timed_regex import PatternTimeoutError
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def _compilable(pattern: str) -> str:
 
 
 def _importable(value: str) -> str:
-    module, separator, name = value.partition(":")
-    if not separator or not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+    if not names_callable(value):
         refuse(f"'{value}' names no callable: write 'package.module:callable'.")
     return value
 
