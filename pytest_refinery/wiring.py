@@ -91,7 +91,7 @@ class Hooks:
         trace_source: Returns the source that a plugin offers for a reference, ``None`` where none does.
         answer_cache: Returns where answers of earlier sessions are kept, given a text that differs wherever they might.
         show: Shows what is being done, and why it takes its time.
-        show_time_left: Shows how long all that waits for the token budget will take, ``""`` where nobody can say it.
+        show_time_left: Shows how long all that waits for the token budget will take, ``""`` where it is not known.
         count_tokens: Counts the tokens of each request of this process.
         trace_folder: Returns the folder where fetched traces are kept, if they are; called when the first is wanted.
         shared_folder: Returns the folder that the workers of one session share, ``None`` in a process alone.
@@ -479,7 +479,7 @@ def _store_index(*, starts_empty: bool = False) -> StoreIndex:
 
 
 def _account(*, model: str) -> str:
-    """Return a name for the account that the environment names, from which nobody can tell the key."""
+    """Return a name for the account that the environment names, which does not show the key."""
     from pytest_refinery.budget import locations
 
     base_url = os.environ.get("OPENAI_BASE_URL") or _OPENAI

@@ -26,13 +26,13 @@ def repeated_in(text: str, case: Case) -> str | None:
 
     What the agent's own prompts say belongs to no case.
     """
-    known = _folded(" ".join((*(file.text for file in case.prompt_files), *_told(case))))
+    known = _folded(" ".join((*(file.text for file in case.prompt_files), *_prompt_texts(case))))
     found = (each for each in _carried(text, case) if not _stands_in(each, known))
     said = f" {' '.join(_PLAIN.findall(text.casefold()))} "
     return next(found, None) or next((run for each in _sentences(case) for run in _runs(each) if run in said), None)
 
 
-def _told(case: Case) -> Iterator[str]:
+def _prompt_texts(case: Case) -> Iterator[str]:
     return (prompt.text for prompt in case.prompts if prompt.kind in {"system", "template"})
 
 

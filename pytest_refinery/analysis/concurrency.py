@@ -70,5 +70,5 @@ def _next(
 def _outcome(call: Callable[[], T]) -> T | Exception:
     try:
         return call()
-    except Exception as error:  # noqa: BLE001  (handed to whoever waits)
+    except Exception as error:  # noqa: BLE001  (handed to the caller)
         return error

@@ -43,7 +43,7 @@ class TimedJob:
         id: Names the work among all that share a budget.
         seconds: How long it may work.
         clock: Seconds that only rise.
-        cancelled: Set when nobody waits for the answer any more.
+        cancelled: Set when the answer is no longer wanted.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class TimedJob:
             self._at_end.append(call)
 
     def finish(self) -> None:
-        """Say that nobody waits for an answer any more; harmless where it was said before."""
+        """Say that no answer is wanted any more; harmless where it was said before."""
         self.cancelled.set()
         with self._lock:
             calls, self._at_end = self._at_end, []

@@ -1,4 +1,4 @@
-"""From a case to a diagnosis, whoever the analyst is."""
+"""From a case to a diagnosis, by any analyst."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Edit:
 
 
 def shown(fix: SuggestedFix | None, case: Case, *, run: Run | None) -> SuggestedFix | None:
-    """Return the fix with its place in a prompt file; ``None`` where nobody should be shown it.
+    """Return the fix with its place in a prompt file; ``None`` where it should not be shown.
 
     What names no file goes into that of the agent that acted in ``run``.
     """
@@ -60,18 +60,20 @@ def leaks(fix: SuggestedFix, case: Case) -> bool:
 
 
 def acting_file(case: Case, run: Run | None) -> PromptFile | None:
-    """Return the one prompt file that the agent acting in ``run`` was told, ``None`` where that is not clear."""
+    """Return the prompt file of the agent that acts in ``run``, ``None`` where it is not clear which it is."""
     if run is None:
         return None
-    told = [prompt for prompt in case.prompts if prompt.kind in {"system", "template"}]
+    prompts = [prompt for prompt in case.prompts if prompt.kind in {"system", "template"}]
     around = (run, *_callers(case.trace, run))
-    own = next((found for each in around if (found := [prompt for prompt in told if each.id in prompt.run_ids])), told)
+    own = next(
+        (found for each in around if (found := [prompt for prompt in prompts if each.id in prompt.run_ids])), prompts
+    )
     files = prompt_versions.written(own, case.prompt_files)
     return files[0] if len(files) == 1 else None
 
 
 def _callers(trace: Trace, run: Run) -> Iterator[Run]:
-    """Yield the runs that may have been told something for ``run``: what it did inside, beside and around it."""
+    """Yield the runs that may have had a prompt for ``run``: what it did inside, beside and around it."""
     for each in (run, *trace.ancestors(run)):
         yield from reversed(trace.children.get(each.id, ()))
         yield each

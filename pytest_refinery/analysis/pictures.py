@@ -107,7 +107,7 @@ def draw(trace: Trace, *, quotes: Iterable[str] = ()) -> Picture:
         steps=steps,
         messages=tuple(cutter.cut_message(message) for message in pool.messages),
         values=tuple(cutter.cut(value) for value in pool.values),
-        cut=cutter.told(),
+        cut=cutter.note(),
     )
 
 
@@ -252,7 +252,7 @@ class _Cutter:
             }
         )
 
-    def told(self) -> str:
+    def note(self) -> str:
         if not self._count:
             return ""
         texts = "1 text was" if self._count == 1 else f"{self._count:,} texts were"

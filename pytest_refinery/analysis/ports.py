@@ -42,10 +42,10 @@ class Case:
     Attributes:
         trace: What the agent did, as recorded.
         expect: What should have happened, in the expert's words.
-        business_context: Why it matters, in the expert's words; ``""`` where nobody says it.
+        business_context: Why it matters, in the expert's words; ``""`` where it is not said.
         failures: What the checks, the judge or the test's own assertion objected to.
-        prompts: What the agent was told, as read out of the trace.
-        prompt_files: What the agent was told, as the repository has it.
+        prompts: The prompts of the agent, as read out of the trace.
+        prompt_files: The prompts of the agent, as the repository has them.
         eval_files: How the agent is judged elsewhere, as the repository has it.
     """
 

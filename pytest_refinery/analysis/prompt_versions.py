@@ -1,4 +1,4 @@
-"""What the agent was told when the trace was recorded, beside the prompt files as the repository has them now."""
+"""The prompts of the agent when the trace was recorded, beside the prompt files as the repository has them now."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 def unwritten(case: Case) -> tuple[Prompt, ...]:
     """Return the system prompts and templates of the trace whose text is in no prompt file."""
     files = [templates.parse(file.text) for file in case.prompt_files]
-    told = (prompt for prompt in case.prompts if prompt.kind in {"system", "template"})
-    return tuple(prompt for prompt in told if not any(file.renders_to(prompt.text) for file in files))
+    prompts = (prompt for prompt in case.prompts if prompt.kind in {"system", "template"})
+    return tuple(prompt for prompt in prompts if not any(file.renders_to(prompt.text) for file in files))
 
 
-def written(told: Iterable[Prompt], files: Sequence[PromptFile]) -> tuple[PromptFile, ...]:
+def written(prompts: Iterable[Prompt], files: Sequence[PromptFile]) -> tuple[PromptFile, ...]:
     """Return the files that system prompts and templates were rendered from, or else those that quote them."""
     found: dict[PromptFile, None] = {}
-    for prompt in told:
+    for prompt in prompts:
         text = templates.fold(prompt.text)
         if prompt.kind in {"system", "template"} and len(text.split()) >= _LEAST_WORDS:
             sources = [file for file in files if _is_source(file, text)]
@@ -56,24 +56,24 @@ def stale(case: Case) -> tuple[StalePrompt, ...]:
 
     A template of which the trace has a rendering is not stale, nor is a file of which the trace has nothing.
     """
-    told = {prompt: templates.fold(prompt.text) for prompt in case.prompts if prompt.kind != "settings"}
-    changed = ((file, _other_version(file, case.prompt_files, told)) for file in case.prompt_files)
+    prompts = {prompt: templates.fold(prompt.text) for prompt in case.prompts if prompt.kind != "settings"}
+    changed = ((file, _other_version(file, case.prompt_files, prompts)) for file in case.prompt_files)
     found = (_compared(case, file, prompt) for file, prompt in changed if prompt)
     return tuple(filter(None, found))
 
 
-def _other_version(file: PromptFile, files: Iterable[PromptFile], told: dict[Prompt, str]) -> Prompt | None:
+def _other_version(file: PromptFile, files: Iterable[PromptFile], prompts: dict[Prompt, str]) -> Prompt | None:
     """Return the prompt that is another version of ``file``; ``None`` where there is none, or the file is current."""
     template = templates.parse(file.text)
     is_text = PurePath(file.path).suffix.lower() not in _DATA | _CODE
-    if not is_text or any(map(template.is_in, told.values())) or len(template.text.split()) < _LEAST_WORDS:
+    if not is_text or any(map(template.is_in, prompts.values())) or len(template.text.split()) < _LEAST_WORDS:
         return None
     siblings = [
         each for each in map(_template, files) if each != template and _share(template.text, each.text) >= _ALIKE
     ]
     shares = {
         prompt: _share(template.text, text)
-        for prompt, text in told.items()
+        for prompt, text in prompts.items()
         if not any(sibling.is_in(text) for sibling in siblings)
     }
     nearest = max(shares, key=lambda prompt: shares[prompt], default=None)

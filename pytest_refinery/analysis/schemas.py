@@ -254,7 +254,7 @@ class StageReport(_Strict):
 
 
 class StalePrompt(_Strict):
-    """A prompt file that is not what the agent was told when the trace was recorded.
+    """A prompt file that has changed since the trace was recorded.
 
     Attributes:
         file: The file, as the repository has it now.

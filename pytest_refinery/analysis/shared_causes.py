@@ -68,15 +68,15 @@ def _problem(answer: FailureSummary | Exception, failures: Sequence[ItemRecord],
     return None if is_about_them else "it named no cause of any of the failures"
 
 
-def checked(told: FailureSummary, failures: Sequence[ItemRecord]) -> GroupedFailures:
-    """Return what was told, each failure in one cause: the first that names it, else one by rules.
+def checked(answer: FailureSummary, failures: Sequence[ItemRecord]) -> GroupedFailures:
+    """Return the answer with each failure in one cause: the first that names it, else one by rules.
 
     Names of items that did not fail are dropped.
     """
     left = {item.nodeid: item for item in failures}
-    causes = [cause for shared in told.causes if (cause := _taken(shared, left)) is not None]
+    causes = [cause for shared in answer.causes if (cause := _taken(shared, left)) is not None]
     rest = session_report.root_causes(left.values())
-    return GroupedFailures(summary=told.summary, causes=session_report.by_frequency((*causes, *rest)))
+    return GroupedFailures(summary=answer.summary, causes=session_report.by_frequency((*causes, *rest)))
 
 
 def _taken(shared: SharedCause, left: dict[str, ItemRecord]) -> RootCause | None:

@@ -33,7 +33,7 @@ _GROUPS_AT_ONCE = 8
 
 
 def no_progress(_: str) -> None:
-    """Tell nobody."""
+    """Show nothing."""
 
 
 class Stages:
@@ -186,7 +186,7 @@ def merged(trace: Trace, answers: Iterable[Iterable[Finding]]) -> tuple[Finding,
     """Return all findings in the order of their runs, each rule once a run.
 
     Of duplicates the weightiest stays, with the evidence of all. Findings about runs that the
-    trace does not have are dropped: nobody could look them up.
+    trace does not have are dropped: they cannot be looked up.
     """
     best: dict[tuple[str, str], Finding] = {}
     for finding in (finding for findings in answers for finding in findings):

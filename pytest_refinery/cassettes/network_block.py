@@ -1,7 +1,7 @@
 """No network for a while, whatever library asks for it.
 
 The interpreter tells what its sockets are about to do (:pep:`578`), so nothing is patched: what other plugins do to
-sockets stays as it is, and there is nothing to restore. A network stack of its own, such as gRPC's, is not heard of.
+sockets stays as it is, and there is nothing to restore. A network stack of its own, such as gRPC's, is not seen.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class NetworkBlock:
     """A stretch of time without network.
 
     Attributes:
-        violations: What the user's own code was told instead of being connected, in order. Libraries that try something
-            in threads of their own, such as telemetry, are refused as well, but nobody waits for what they do.
+        violations: What was raised in the user's own code instead of a connection, in order. Libraries that try to
+            connect in threads of their own, such as telemetry, are refused as well, and not listed.
     """
 
     about: str

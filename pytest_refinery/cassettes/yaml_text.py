@@ -144,7 +144,7 @@ def _text(text: str) -> str:
 def _block(text: str, indent: str) -> str:
     body = text.rstrip("\n")
     # Where the first line cannot show how far the block is indented, the head says it.
-    told = "2" if text[:1] in {" ", "\n", "\t"} else ""
+    indentation = "2" if text[:1] in {" ", "\n", "\t"} else ""
     kept = "-" if body == text else "" if body and text == f"{body}\n" else "+"
     lines = (text if kept == "+" else body).removesuffix("\n").split("\n")
-    return "\n".join([f"|{told}{kept}", *(f"{indent}{line}" if line else "" for line in lines)])
+    return "\n".join([f"|{indentation}{kept}", *(f"{indent}{line}" if line else "" for line in lines)])

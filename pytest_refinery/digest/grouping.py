@@ -201,7 +201,7 @@ class _Writer:
         return [title, *(previewed[number] for number in sorted(previewed))] if wanted else []
 
     def _rank(self, number: int) -> tuple[bool, int]:
-        """What the agent was told comes first, then what is newest."""
+        """System prompts come first, then what is newest."""
         return not self._digest.previews[number - 1].startswith("system"), -number
 
 

@@ -177,9 +177,9 @@ def _pruned(value: object) -> object:
         return [kept for kept in map(_pruned, value) if kept is not None] or None
     if not isinstance(value, Mapping):
         return value
-    told = {key: item for key, item in value.items() if not _is_metadata(key, item)}
+    stated = {key: item for key, item in value.items() if not _is_metadata(key, item)}
     # Only a vendor's own layers: what the model was asked to fill in may have an "id" too.
-    kept = {key: _pruned(item) if key in _LAYERS else item for key, item in told.items()}
+    kept = {key: _pruned(item) if key in _LAYERS else item for key, item in stated.items()}
     return {key: item for key, item in kept.items() if item is not None} or None
 
 

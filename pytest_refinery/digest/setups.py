@@ -67,9 +67,9 @@ def divided(run: Run, rest: object) -> tuple[dict[str, object], object]:
     """Return the settings of a model call, and the rest of its inputs without them."""
     if not isinstance(rest, Mapping):
         return dict(run.settings), rest
-    told = {key: value for key, value in rest.items() if key in _SETTINGS}
+    given = {key: value for key, value in rest.items() if key in _SETTINGS}
     remaining = {key: value for key, value in rest.items() if key not in _SETTINGS}
-    return {**run.settings, **told}, remaining or None
+    return {**run.settings, **given}, remaining or None
 
 
 def _listed(value: object) -> list[object]:

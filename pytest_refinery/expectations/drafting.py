@@ -38,7 +38,7 @@ class Draft:
 
     Attributes:
         trace: As the file refers to it.
-        prompt_files: Globs of files that have what the agent was told.
+        prompt_files: Globs of files that have the agent's prompts.
         trace_prompts: The prompts that the trace has, for the expert to see.
         suggestions: Checks to choose from.
     """
@@ -61,13 +61,13 @@ def next_steps(draft: Draft, *, path: str, runs: int) -> str:
     """Return what to say of the file at ``path``: what is in it, and what to do with it."""
     holding = sum(each.holds for each in draft.suggestions)
     failing = len(draft.suggestions) - holding
-    told = counted(sum(prompt.kind in {"system", "template"} for prompt in draft.trace_prompts), "prompt")
+    prompts = counted(sum(prompt.kind in {"system", "template"} for prompt in draft.trace_prompts), "prompt")
     named = ", ".join(draft.prompt_files)
     number = counted(len(draft.prompt_files), "file")
     found = f"in {number} here: {named}" if named else "in no file here; name it under prompts:"
     about = {
         "trace": f"{draft.trace} ({counted(runs, 'run')})",
-        "prompts": f"{told} in the trace; {found}",
+        "prompts": f"{prompts} in the trace; {found}",
         "checks": f"{failing + holding} to choose from: failing now {failing}, holding {holding}",
     }
     lines = [f"  {title:<9}{what}" for title, what in about.items()]
@@ -80,7 +80,7 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield from _mapping({"trace": draft.trace})
     if draft.prompt_files:
         yield f"prompts: {yaml_document.flow(list(draft.prompt_files))}"
-    yield from _told(draft.trace_prompts)
+    yield from _prompts(draft.trace_prompts)
     yield "expectations:"
     said = {"id": draft.id, "expect": draft.expect, "business_context": draft.business_context}
     yield from _indented(_mapping(said), first="  - ")
@@ -97,15 +97,15 @@ def _indented(lines: Iterable[str], *, first: str) -> Iterator[str]:
         yield f"{' ' * len(first) if number else first}{line}"
 
 
-def _told(prompts: tuple[Prompt, ...]) -> Iterator[str]:
-    told = [prompt for prompt in prompts if prompt.kind != "settings"]
-    if told:
-        yield "# What the agent was told in the trace:"
-    for prompt in told[:_PROMPTS_SHOWN]:
+def _prompts(prompts: tuple[Prompt, ...]) -> Iterator[str]:
+    shown = [prompt for prompt in prompts if prompt.kind != "settings"]
+    if shown:
+        yield "# The prompts in the trace:"
+    for prompt in shown[:_PROMPTS_SHOWN]:
         runs = counted(len(prompt.run_ids), "run")
         yield f"#   {prompt.kind}, {runs}: {_shown(prompt.text)}"
-    if len(told) > _PROMPTS_SHOWN:
-        yield f"#   and {len(told) - _PROMPTS_SHOWN} more"
+    if len(shown) > _PROMPTS_SHOWN:
+        yield f"#   and {len(shown) - _PROMPTS_SHOWN} more"
 
 
 def _shown(words: str) -> str:

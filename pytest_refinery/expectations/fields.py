@@ -41,7 +41,7 @@ def refuse(sentence: str) -> NoReturn:
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Return the compiled pattern; what Python may think of it in the future is nobody's concern here."""
+    """Return the compiled pattern; Python's warnings about future versions do not matter here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return re.compile(pattern)

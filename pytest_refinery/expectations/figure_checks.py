@@ -66,7 +66,7 @@ class _OrTheWordNone:
 
 
 ErrorsOrNone: TypeAlias = Annotated[Errors, _OrTheWordNone]
-"""What editors are told of ``errors``: a mapping, or in short ``none``."""
+"""``errors`` as editors show it: a mapping, or in short ``none``."""
 
 
 def _error(run: Run) -> str | None:

@@ -102,7 +102,7 @@ class ExpectationEntry(Shape):
         default=None, description="What the agent is called with, instead of the inputs of the trace."
     )
     prompts: OneOrMany[TextValue] = Field(
-        default=(), description="Files with what the agent was told, beside the file's; * and ** are allowed."
+        default=(), description="Files with the agent's prompts, beside the file's; * and ** are allowed."
     )
     evals: OneOrMany[TextValue] = Field(
         default=(), description="Files that say how the agent is judged elsewhere, beside the file's."
@@ -134,7 +134,7 @@ class ExpectationFile(Shape):
         default=None, description="What the agent is called with, instead of the inputs of the trace."
     )
     prompts: OneOrMany[TextValue] = Field(
-        default=(), description="Files with what the agent was told; * and ** are allowed."
+        default=(), description="Files with the agent's prompts; * and ** are allowed."
     )
     evals: OneOrMany[TextValue] = Field(
         default=(), description="Files that say how the agent is judged elsewhere; * and ** are allowed."

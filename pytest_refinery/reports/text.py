@@ -298,7 +298,7 @@ def summary(report: Report, *, files: Sequence[str] = (), width: int = 80, is_wh
     left = len(report.root_causes) - len(causes)
     return [
         *_wrapped(outcomes(session), width, first=""),
-        *_field("in short", _told(report), width),
+        *_field("in short", _in_short(report), width),
         *(text for cause in causes for text in _shared_cause(cause, session, width, is_whole=is_whole)),
         *_field("", f"... and {left} more causes; -vv shows all." if left else "", width),
         *(_compared(report.comparison, width) if has_changes(report.comparison) else ()),
@@ -308,7 +308,7 @@ def summary(report: Report, *, files: Sequence[str] = (), width: int = 80, is_wh
     ]
 
 
-def _told(report: Report) -> str:
+def _in_short(report: Report) -> str:
     """Return what a model says of all failures together."""
     summary = report.session.summary
     is_by_rules = summary is None or summary.problem is not None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_refinery.traces.model import Message, Run, Trace
 
-_TOLD = frozenset({"user", "system", "tool"})
+_NOT_THE_AGENT = frozenset({"user", "system", "tool"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ def of(trace: Trace) -> Answer:
 def all_of(trace: Trace) -> tuple[Answer, ...]:
     """Return everything that the agent said to somebody, in order, and as the last one the answer of the trace."""
     last = of(trace)
-    told = _TOLD - {"user"} if _is_group_chat(_spoken(trace)) else _TOLD
-    steps = [step for step in conversation.read(trace).steps if step.text.strip() and step.role not in told]
+    others = _NOT_THE_AGENT - {"user"} if _is_group_chat(_spoken(trace)) else _NOT_THE_AGENT
+    steps = [step for step in conversation.read(trace).steps if step.text.strip() and step.role not in others]
     said = [Answer(step.text, trace.by_id[step.run_id]) for step in steps]
     return (*(each for each in said if each.text != last.text), last)
 
@@ -67,9 +67,9 @@ def _last_of_a_model(trace: Trace) -> Answer:
 
 def _last_message(trace: Trace) -> Answer:
     spoken = [(m, run) for run in trace.runs for m in messages.read([run.outputs]).messages if m.text.strip()]
-    told = frozenset({"system", "tool"}) if _is_group_chat([message for message, _ in spoken]) else _TOLD
+    others = frozenset({"system", "tool"}) if _is_group_chat([message for message, _ in spoken]) else _NOT_THE_AGENT
     for message, run in reversed(spoken):
-        if message.role not in told:
+        if message.role not in others:
             return Answer(message.text, run)
     return Answer(None, trace.root)
 

@@ -135,29 +135,29 @@ class _Reader:
 
     def _take_llm(self, run: Run) -> None:
         reading = messages.read(run.inputs)
-        told = (*_bare_prompts(reading.rest), *reading.messages)
-        for message in self._unheard(told):
-            self._take_told(run, message)
+        prompts = (*_bare_prompts(reading.rest), *reading.messages)
+        for message in self._new_messages(prompts):
+            self._take_input(run, message)
         answers = messages.read(run.outputs).messages or _bare_answer(run)
         for message in answers:
             self._add(run, message, is_error=run.error is not None)
 
-    def _take_told(self, run: Run, message: Message) -> None:
+    def _take_input(self, run: Run, message: Message) -> None:
         if message.role == "system":
             self.system.setdefault(message.text)
         elif message.role != "tool" or message.tool_call_id not in self.answered:
             self._add(self._supplier(run, message), message)
 
-    def _unheard(self, told: Iterable[Message]) -> list[Message]:
+    def _new_messages(self, prompts: Iterable[Message]) -> list[Message]:
         """Return the messages that are more of their kind than the conversation has."""
         seen: Counter[tuple[str, str]] = Counter()
-        unheard = []
-        for message in told:
+        new = []
+        for message in prompts:
             key = _key(message)
             seen[key] += 1
             if seen[key] > self.known[key]:
-                unheard.append(message)
-        return unheard
+                new.append(message)
+        return new
 
     def _supplier(self, run: Run, message: Message) -> Run:
         for index, (supplied, supplier) in enumerate(self.supplied):
@@ -257,7 +257,7 @@ def _texts(rest: object) -> list[str]:
 
 
 def _bare_prompts(rest: object) -> tuple[Message, ...]:
-    """Return what a model was told in other words than messages: a prompt, instructions."""
+    """Return the input of a model that is no message: a prompt, instructions."""
     found = prompts.bare_texts(rest if isinstance(rest, Mapping) else {"prompts": rest})
     return tuple(Message(role, text) for role, text in found)
 

@@ -1,4 +1,4 @@
-"""What the agent was told, read out of its trace.
+"""The agent's prompts, read out of its trace.
 
 System and user prompts, templates with their variables, and model settings; each distinct
 text once, with the runs that it was given to.
@@ -33,7 +33,7 @@ _SETTINGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One distinct thing that the agent was told.
+    """One distinct prompt of the agent.
 
     Attributes:
         kind: ``system``, ``user``, ``template`` or ``settings``.
@@ -52,7 +52,7 @@ def extract(trace: Trace) -> tuple[Prompt, ...]:
     """Return the distinct prompts of a trace in the order of their first use."""
     found: dict[tuple[str, str, tuple[str, ...]], dict[str, None]] = {}
     for run in trace.runs:
-        for kind, text, variables in _told(run):
+        for kind, text, variables in _entries(run):
             found.setdefault((kind, text, variables), {})[run.id] = None
     return tuple(
         Prompt(kind=kind, text=text, variables=variables, run_ids=tuple(run_ids))
@@ -60,10 +60,10 @@ def extract(trace: Trace) -> tuple[Prompt, ...]:
     )
 
 
-_Told = tuple[str, str, tuple[str, ...]]
+_Entry = tuple[str, str, tuple[str, ...]]
 
 
-def _told(run: Run) -> Iterator[_Told]:
+def _entries(run: Run) -> Iterator[_Entry]:
     yield from _templates(run.template)
     yield from _templates(run.inputs)
     if run.kind in {RunKind.LLM, RunKind.MESSAGE, RunKind.PROMPT}:
@@ -72,7 +72,7 @@ def _told(run: Run) -> Iterator[_Told]:
         yield from _settings(run)
 
 
-def _messages(run: Run) -> Iterator[_Told]:
+def _messages(run: Run) -> Iterator[_Entry]:
     source = run.inputs if run.kind == RunKind.LLM else run.outputs
     for message in messages.read(source).messages:
         is_speaker = run.kind == RunKind.MESSAGE and message.name is not None and message.role == "user"
@@ -83,7 +83,7 @@ def _messages(run: Run) -> Iterator[_Told]:
 
 
 def bare_texts(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield role and text of what a model was told outside of messages, as some interfaces have it."""
+    """Yield role and text of a model's prompts outside of messages, as some interfaces have it."""
     for key, role in _BARE_TEXTS.items():
         value = inputs.get(key)
         # Google's instruction is a content with parts.
@@ -94,7 +94,7 @@ def bare_texts(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield role, text
 
 
-def _settings(run: Run) -> Iterator[_Told]:
+def _settings(run: Run) -> Iterator[_Entry]:
     inputs = run.inputs if isinstance(run.inputs, Mapping) else {}
     given = {key: item for key, item in inputs.items() if key in _SETTINGS and item is not None}
     stated = {key: item for key, item in run.settings.items() if key not in {"tools", "functions"}}
@@ -102,7 +102,7 @@ def _settings(run: Run) -> Iterator[_Told]:
         yield "settings", json.dumps({**given, **stated}, ensure_ascii=False, sort_keys=True, default=str), ()
 
 
-def _templates(value: object) -> Iterator[_Told]:
+def _templates(value: object) -> Iterator[_Entry]:
     """Find serialised prompt templates at any depth."""
     if isinstance(value, list):
         for item in value:

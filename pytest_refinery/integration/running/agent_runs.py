@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_refinery.integration.running.item_services import ItemServices
     from pytest_refinery.traces.model import Trace
 
-_NOT_RUN = "Not run: --refinery-plan spends nothing, and nobody knows what the agent would spend."
+_NOT_RUN = "Not run: --refinery-plan spends nothing, and what the agent would spend is not known."
 _WOULD_VERIFY = (
     " If it fails and a fix is suggested, --refinery-verify {trials} would run it {runs} times more, and the other "
     "expectations of its agent at least once."

@@ -31,7 +31,7 @@ NO_TRACE = (
 def read(item: pytest.Item) -> MarkedTest | None:
     """Return the mark of a Python test, ``None`` where it has none.
 
-    Fails the test where the mark has arguments that nobody knows.
+    Fails the test where the mark has unknown arguments.
     """
     mark = item.get_closest_marker("refinery")
     if mark is None:

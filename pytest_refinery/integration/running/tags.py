@@ -43,7 +43,7 @@ class Tags:
         )
 
     def register(self, tags: Iterable[str]) -> None:
-        """Declare tags as marks: --strict-markers would refuse one that nobody has declared."""
+        """Declare tags as marks: --strict-markers would refuse one that is not declared."""
         for tag in sorted(set(tags) - self._ours):
             self._ours.add(tag)
             self._config.addinivalue_line("markers", f"{tag}: a tag of expectation files.")

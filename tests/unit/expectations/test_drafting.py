@@ -39,7 +39,7 @@ def test_the_whole_file_reads_as_an_expert_would_write_it() -> None:
         # What should have happened in one trace. Run it with: pytest --refinery
         trace: traces/cash-sweep.json
         prompts: [../prompts/system.md]
-        # What the agent was told in the trace:
+        # The prompts in the trace:
         #   system, 2 runs: Be brief. Be kind.
         expectations:
           - id: admits-it-cannot-remember
