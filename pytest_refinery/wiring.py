@@ -42,14 +42,12 @@ if TYPE_CHECKING:
     from pytest_refinery.analysts.model.stale_resources import StaleResources
     from pytest_refinery.analysts.model.store_index import Index, StoreIndex
     from pytest_refinery.budget.ledger import Ledger
-    from pytest_refinery.budget.request_pace import RequestPace
     from pytest_refinery.budget.window import Limits
-    from pytest_refinery.cassettes.cassette_file import RecordingMetadata
     from pytest_refinery.cassettes.network_block import NetworkBlock
     from pytest_refinery.cassettes.tape import Tape
     from pytest_refinery.scrubbing.scrubber import Scrubber
     from pytest_refinery.sources.capture import Agent
-    from pytest_refinery.sources.langsmith import Account, HttpTransport, LangSmith
+    from pytest_refinery.sources.langsmith import HttpTransport, LangSmith
     from pytest_refinery.traces.capture import TraceCapture
     from pytest_refinery.traces.model import Message, Trace
     from pytest_refinery.traces.model_calls import ModelCall
@@ -165,7 +163,19 @@ class Services:
         return self._hooks.analyst(self._settings.analyst) or self._own_analyst()
 
     def _own_analyst(self) -> Analyst | PreparingAnalyst:
-        return _build_analyst(self._settings, self._hooks, self._shared_budget, _store_index)
+        settings, name = self._settings, self._settings.analyst
+        if name not in ANALYSTS:
+            msg = f"There is no analyst {name!r}.{did_you_mean(name, ANALYSTS)} There are: {', '.join(ANALYSTS)}."
+            raise ConfigurationError(msg)
+        client = self._hooks.model_client(settings.model) if name in {"openai", "auto"} else None
+        if name == "openai" and client is None and find_spec("openai") is None:
+            raise ConfigurationError(needs_package("--refinery-analyst openai", "openai", extra="openai"))
+        if name == "builtin" or not (name == "openai" or client or os.environ.get("OPENAI_API_KEY")):
+            return _rules()
+        # What a recording asks depends on nothing that was uploaded before.
+        index = _store_index(starts_empty=self.asks_in_order)
+        refills = _refills(settings, os.environ)
+        return _openai(settings, _service(), client, self._shared_budget(), index, refills=refills)
 
     def replayer(self, job: Job) -> Callable[[ModelCall], Message]:
         """Return what makes a recorded call of a model again.
@@ -207,7 +217,20 @@ class Services:
     @cached_property
     def engine(self) -> Engine:
         """What diagnoses, under the limits of the settings."""
-        return _build_engine(self._settings, self.analyst, watch=self._hooks.show)
+        from pytest_refinery.analysis.engine import Engine, Limits
+
+        analyst, settings, rules = self.analyst, self._settings, _rules()
+        limits = Limits(
+            group_tokens=settings.group_tokens,
+            group_size_runs=settings.group_size_runs,
+            disable_chunking=settings.disable_chunking,
+            timeout_seconds=settings.timeout,
+            max_wait_seconds=settings.max_wait,
+            pause_seconds=settings.inter_group_sleep_s,
+        )
+        # Not isinstance: a subclass of the rules may break where they do not.
+        fallback = None if type(analyst) is type(rules) else rules
+        return Engine(analyst, limits, fallback=fallback, watch=self._hooks.show)
 
     @cached_property
     def cache(self) -> AnswerCache | None:
@@ -248,10 +271,21 @@ class Services:
     @cached_property
     def langsmith(self) -> LangSmith:
         """The source of LangSmith's traces."""
-        return self._build_langsmith()
+        from pytest_refinery.budget import locations
+        from pytest_refinery.budget.request_pace import RequestPace
+        from pytest_refinery.sources import langsmith
 
-    def _build_langsmith(self) -> LangSmith:
-        return _build_langsmith(self._settings, keep_in=self._hooks.trace_folder)
+        account = langsmith.from_environment(os.environ)
+        name = locations.account(base_url=account.endpoint, model="", key=account.key)
+        connect = partial(
+            langsmith.Service,
+            wire=_langsmith_transport(),
+            pace=RequestPace(locations.state_file(name, os.environ).with_name(f"langsmith-{name}.json")),
+            patience_seconds=self._settings.fetch_timeout,
+        )
+        folder = self._hooks.trace_folder()
+        cache = langsmith.TraceCache(folder, scrubber=build_scrubber()) if folder else None
+        return langsmith.LangSmith(account, connect, cache=cache)
 
     def open_cassette(
         self, path: Path, mode: str, *, about: str, callables: Iterable[Callable[[str], str | None]]
@@ -284,11 +318,11 @@ class _RecordingServices(Services):
 
     def _describe(self) -> None:
         """Let the cassette say what a replay has to know."""
-        self._tape.metadata = _recording_metadata_of(self.analyst, self._shared_budget)
+        from pytest_refinery.cassettes.cassette_file import RecordingMetadata
 
-    def _own_analyst(self) -> Analyst | PreparingAnalyst:
-        index = partial(_store_index, starts_empty=True)
-        return _build_analyst(self._settings, self._hooks, self._shared_budget, index)
+        analyst, variables = self.analyst.name, {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
+        limit = {"tokens_per_minute": self.tokens_per_minute} if analyst == "openai" else {}
+        self._tape.metadata = RecordingMetadata(analyst, variables=variables, **limit)
 
     def _build_source(self) -> TraceSource:
         from pytest_refinery.cassettes.tape import RecordedTraces
@@ -317,10 +351,35 @@ class _ReplayingServices(_RecordingServices):
         self._settings = replace(self._settings, inter_group_sleep_s=0.0)
 
     def _own_analyst(self) -> Analyst | PreparingAnalyst:
-        return _build_replaying_analyst(self._settings, self._hooks, self._recorded)
+        from pytest_refinery.analysts.model.store_index import NoIndex
+        from pytest_refinery.budget.unmetered import UnmeteredBudget
 
-    def _build_langsmith(self) -> LangSmith:
-        return _build_replaying_langsmith(self._recorded)
+        settings, recorded = self._settings, self._recorded
+        if (recorded.analyst if settings.analyst == "auto" else settings.analyst) != "openai":
+            return _rules()
+        client = self._hooks.model_client(settings.model)
+        if client is None and find_spec("openai") is None:
+            raise CassetteError(needs_package("A replay of a model's answers", "openai", extra="openai"))
+        service = _service(api_key=_NO_KEY, base_url=recorded.variables.get("OPENAI_BASE_URL", _OPENAI))
+        budget = UnmeteredBudget(recorded.tokens_per_minute)
+        refills = _refills(settings, recorded.variables)
+        return _openai(settings, service, client, budget, NoIndex(), refills=refills, sleep=lambda *_: None)
+
+    @cached_property
+    def langsmith(self) -> LangSmith:
+        """The source of LangSmith's traces, without a key and without waiting."""
+        from pytest_refinery.budget.unmetered import NoPacing
+        from pytest_refinery.sources import langsmith
+
+        account = langsmith.from_environment({**self._recorded.variables, "LANGSMITH_API_KEY": _NO_KEY})
+        connect = partial(
+            langsmith.Service,
+            wire=_langsmith_transport(),
+            pace=NoPacing(),
+            patience_seconds=Settings().fetch_timeout,
+            sleep=_ignore,
+        )
+        return langsmith.LangSmith(account, connect)
 
 
 class _OfferedOrOwn:
@@ -335,68 +394,10 @@ class _OfferedOrOwn:
         return source.load(reference, base=base, project=project)
 
 
-def _build_engine(settings: Settings, analyst: Analyst | PreparingAnalyst, *, watch: Callable[[str], None]) -> Engine:
-    from pytest_refinery.analysis.engine import Engine, Limits
-
-    limits = Limits(
-        group_tokens=settings.group_tokens,
-        group_size_runs=settings.group_size_runs,
-        disable_chunking=settings.disable_chunking,
-        timeout_seconds=settings.timeout,
-        max_wait_seconds=settings.max_wait,
-        pause_seconds=settings.inter_group_sleep_s,
-    )
-    rules = _rules()
-    # Not isinstance: a subclass of the rules may break where they do not.
-    return Engine(analyst, limits, fallback=None if type(analyst) is type(rules) else rules, watch=watch)
-
-
-def _build_analyst(
-    settings: Settings, hooks: Hooks, budget: Callable[[], TokenBudget], index: Callable[[], Index]
-) -> Analyst | PreparingAnalyst:
-    name = settings.analyst
-    if name not in ANALYSTS:
-        msg = f"There is no analyst {name!r}.{did_you_mean(name, ANALYSTS)} There are: {', '.join(ANALYSTS)}."
-        raise ConfigurationError(msg)
-    client = hooks.model_client(settings.model) if name in {"openai", "auto"} else None
-    if name == "openai" and client is None and find_spec("openai") is None:
-        raise ConfigurationError(needs_package("--refinery-analyst openai", "openai", extra="openai"))
-    if name == "openai" or (name == "auto" and (client or os.environ.get("OPENAI_API_KEY"))):
-        return _openai(settings, _service(), client, budget(), index(), refills=_refills(settings, os.environ))
-    return _rules()
-
-
 def _rules() -> Analyst:
     from pytest_refinery.analysts.rules.analyst import RulesAnalyst
 
     return RulesAnalyst()
-
-
-def _recording_metadata_of(analyst: Analyst | PreparingAnalyst, budget: Callable[[], TokenBudget]) -> RecordingMetadata:
-    """Return what a replay of what ``analyst`` is about to ask has to know."""
-    from pytest_refinery.cassettes.cassette_file import RecordingMetadata
-
-    variables = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
-    if analyst.name != "openai":
-        return RecordingMetadata(analyst.name, variables=variables)
-    return RecordingMetadata(analyst.name, budget().largest_request, variables)
-
-
-def _build_replaying_analyst(
-    settings: Settings, hooks: Hooks, metadata: RecordingMetadata
-) -> Analyst | PreparingAnalyst:
-    from pytest_refinery.analysts.model.store_index import NoIndex
-    from pytest_refinery.budget.unmetered import UnmeteredBudget
-
-    if (metadata.analyst if settings.analyst == "auto" else settings.analyst) != "openai":
-        return _rules()
-    client = hooks.model_client(settings.model)
-    if client is None and find_spec("openai") is None:
-        raise CassetteError(needs_package("A replay of a model's answers", "openai", extra="openai"))
-    service = _service(api_key=_NO_KEY, base_url=metadata.variables.get("OPENAI_BASE_URL", _OPENAI))
-    budget = UnmeteredBudget(metadata.tokens_per_minute)
-    refills = _refills(settings, metadata.variables)
-    return _openai(settings, service, client, budget, NoIndex(), refills=refills, sleep=lambda *_: None)
 
 
 def _openai(
@@ -504,7 +505,11 @@ def _build_ledger(settings: Settings, *, tell: Callable[[str], None]) -> Ledger:
         return on_this_machine
     from pytest_refinery.budget.fallback_ledger import FallbackLedger
 
-    shared = _build_redis_ledger(settings.budget_url, name, limits, tell)
+    if find_spec("redis") is None:
+        raise ConfigurationError(needs_package("REFINERY_BUDGET_URL", "redis", extra="redis"))
+    from pytest_refinery.budget.redis_ledger import RedisLedger
+
+    shared = RedisLedger(settings.budget_url, name, limits, tell=tell)
     meanwhile = "Until it answers again, this machine keeps a budget of its own."
     return FallbackLedger(shared, on_this_machine, tell=tell, meanwhile=meanwhile)
 
@@ -558,14 +563,6 @@ def _build_file_ledger(name: str, limits: Limits, tell: Callable[[str], None]) -
     return FallbackLedger(file, MemoryLedger(limits), tell=tell, meanwhile=meanwhile)
 
 
-def _build_redis_ledger(url: str, name: str, limits: Limits, tell: Callable[[str], None]) -> Ledger:
-    if find_spec("redis") is None:
-        raise ConfigurationError(needs_package("REFINERY_BUDGET_URL", "redis", extra="redis"))
-    from pytest_refinery.budget.redis_ledger import RedisLedger
-
-    return RedisLedger(url, name, limits, tell=tell)
-
-
 def build_prices() -> Callable[[str, int, int], float | None]:
     """Return what says the price in dollars of a model's input and output tokens, ``None`` where it is unknown."""
     from pytest_refinery.analysts.model import models
@@ -578,36 +575,6 @@ def build_prices() -> Callable[[str, int, int], float | None]:
         return models.dollars(model, input_tokens, output_tokens) if is_known else None
 
     return dollars
-
-
-def _build_langsmith(settings: Settings, *, keep_in: Callable[[], Path | None]) -> LangSmith:
-    from pytest_refinery.sources import langsmith
-
-    account = langsmith.from_environment(os.environ)
-    connect = partial(
-        langsmith.Service,
-        wire=_langsmith_transport(),
-        pace=_build_pace(account),
-        patience_seconds=settings.fetch_timeout,
-    )
-    folder = keep_in()
-    cache = langsmith.TraceCache(folder, scrubber=build_scrubber()) if folder else None
-    return langsmith.LangSmith(account, connect, cache=cache)
-
-
-def _build_replaying_langsmith(metadata: RecordingMetadata) -> LangSmith:
-    from pytest_refinery.budget.unmetered import NoPacing
-    from pytest_refinery.sources import langsmith
-
-    account = langsmith.from_environment({**metadata.variables, "LANGSMITH_API_KEY": _NO_KEY})
-    connect = partial(
-        langsmith.Service,
-        wire=_langsmith_transport(),
-        pace=NoPacing(),
-        patience_seconds=Settings().fetch_timeout,
-        sleep=_ignore,
-    )
-    return langsmith.LangSmith(account, connect)
 
 
 def _langsmith_transport() -> HttpTransport:
@@ -625,14 +592,6 @@ def in_front_of_other_cassettes() -> AbstractContextManager[None]:
     from pytest_refinery.cassettes import recorder
 
     return recorder.in_front()
-
-
-def _build_pace(account: Account) -> RequestPace:
-    from pytest_refinery.budget import locations
-    from pytest_refinery.budget.request_pace import RequestPace
-
-    name = locations.account(base_url=account.endpoint, model="", key=account.key)
-    return RequestPace(locations.state_file(name, os.environ).with_name(f"langsmith-{name}.json"))
 
 
 def build_agent(target: str, *, import_from: Sequence[Path]) -> Agent:
