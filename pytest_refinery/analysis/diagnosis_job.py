@@ -6,8 +6,9 @@ import secrets
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from pytest_refinery.analysis.schemas import StageReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,16 +20,6 @@ _SHORTEST_WAIT = 120.0
 _FORESEEN_TIMES = 2
 # Less than this is no time to work in.
 _LAST_SECOND = 1.0
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What the requests of a stage cost; ``seconds_waited`` is the time in which any of them waited."""
-
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    seconds_waited: float = 0.0
 
 
 class TimedJob:
@@ -61,7 +52,7 @@ class TimedJob:
         self._tokens_ahead = 0
         self._at_end: list[Callable[[], None]] = []
         self._lock = threading.RLock()
-        self._costs: dict[Stage, Costs] = {}
+        self._costs: dict[Stage, tuple[int, int, int]] = {}
         self._waits: dict[Stage, list[tuple[float, float]]] = {}
         self._notes: dict[str, None] = {}
 
@@ -148,24 +139,32 @@ class TimedJob:
     def spent(self, stage: Stage, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
         """Take note of a request and what it cost."""
         with self._lock:
-            known = self._costs.get(stage, Costs())
-            self._costs[stage] = replace(
-                known,
-                calls=known.calls + 1,
-                input_tokens=known.input_tokens + input_tokens,
-                output_tokens=known.output_tokens + output_tokens,
-            )
+            calls, inputs, outputs = self._costs.get(stage, (0, 0, 0))
+            self._costs[stage] = (calls + 1, inputs + input_tokens, outputs + output_tokens)
 
     def note(self, sentence: str) -> None:
         """Keep a sentence for the report, once."""
         with self._lock:
             self._notes[sentence] = None
 
-    def costs(self, stage: Stage) -> Costs:
-        """Return what the requests of a stage cost so far."""
+    def report(self, stage: Stage, *, started: float, calls: int = 0) -> StageReport:
+        """Return what a stage cost so far.
+
+        Args:
+            stage: The stage.
+            started: When it began, by ``clock``.
+            calls: How many calls it took, where no request was counted.
+        """
         with self._lock:
-            known = self._costs.get(stage, Costs())
-            return replace(known, seconds_waited=_covered(self._waits.get(stage, ())))
+            requests, input_tokens, output_tokens = self._costs.get(stage, (0, 0, 0))
+            return StageReport(
+                name=stage,
+                calls=requests or calls,
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                seconds=round(self.clock() - started, 3),
+                seconds_waited=round(_covered(self._waits.get(stage, ())), 3),
+            )
 
     @property
     def notes(self) -> tuple[str, ...]:

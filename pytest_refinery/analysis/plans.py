@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.records import PlanRecord, SessionPlan
@@ -14,12 +15,7 @@ if TYPE_CHECKING:
 
 def of(forecast: Forecast) -> PlanRecord:
     """Return a forecast as a record."""
-    return PlanRecord(
-        calls=forecast.calls,
-        input_tokens=forecast.input_tokens,
-        least_output_tokens=forecast.least_output_tokens,
-        most_output_tokens=forecast.most_output_tokens,
-    )
+    return PlanRecord(**asdict(forecast))
 
 
 def total(plans: Iterable[PlanRecord]) -> PlanRecord:

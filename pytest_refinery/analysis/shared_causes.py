@@ -34,20 +34,8 @@ def ask(summarizer: FailureSummarizer, failures: Sequence[ItemRecord], job: Time
         job.finish()
     problem = _problem(answer, failures, job)
     found = None if problem or isinstance(answer, Exception) else checked(answer, failures)
-    cost = _cost(job, job.clock() - started)
+    cost = job.report(Stage.SUMMARY, started=started)
     return SummaryResult(grouped=found, record=SummaryRecord(model=summarizer.model, cost=cost, problem=problem))
-
-
-def _cost(job: TimedJob, seconds: float) -> StageReport:
-    costs = job.costs(Stage.SUMMARY)
-    return StageReport(
-        name=Stage.SUMMARY,
-        calls=costs.calls,
-        input_tokens=costs.input_tokens,
-        output_tokens=costs.output_tokens,
-        seconds=round(seconds, 3),
-        seconds_waited=round(costs.seconds_waited, 3),
-    )
 
 
 def recalled(model: str, grouped: GroupedFailures) -> SummaryResult:

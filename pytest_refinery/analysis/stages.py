@@ -121,7 +121,7 @@ class Stages:
         for index, error in sorted(failed.items()):
             if index not in self._answers:
                 self._miss(f"group {self._groups[index].name}", error)
-        self._record(Stage.TRACE_ANALYSIS, calls=len(self._groups), started=started)
+        self.reports.append(self._job.report(Stage.TRACE_ANALYSIS, calls=len(self._groups), started=started))
 
     def _ask(self, indices: Sequence[int]) -> dict[int, Exception]:
         calls = [partial(self._read, index, is_first=index == indices[0]) for index in indices]
@@ -148,24 +148,11 @@ class Stages:
         started = self._job.clock()
         self._watch(stage)
         ((_, result),) = run_all([call], workers=1, seconds_left=self._job.seconds_left)
-        self._record(stage, calls=1, started=started)
+        self.reports.append(self._job.report(stage, calls=1, started=started))
         if isinstance(result, Exception):
             self._miss(stage, result)
             return None
         return result
-
-    def _record(self, stage: Stage, *, calls: int, started: float) -> None:
-        costs = self._job.costs(stage)
-        self.reports.append(
-            StageReport(
-                name=stage,
-                calls=costs.calls or calls,
-                input_tokens=costs.input_tokens,
-                output_tokens=costs.output_tokens,
-                seconds=round(self._job.clock() - started, 3),
-                seconds_waited=round(costs.seconds_waited, 3),
-            )
-        )
 
     def _miss(self, what: str, error: Exception) -> None:
         self._failures.setdefault(self._reason(error), []).append(what)

@@ -10,7 +10,6 @@ from pytest_refinery.analysis.concurrency import CutShort, run_all
 from pytest_refinery.analysis.evidence import Verifier
 from pytest_refinery.analysis.ports import Judgement, Stage
 from pytest_refinery.analysis.records import JudgeRecord, JudgeVerdict
-from pytest_refinery.analysis.schemas import StageReport
 from pytest_refinery.digest import render
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def decide(
         pass_rate=pass_rate,
         reasons=tuple(dict.fromkeys(reason for each in spoken for reason in each.reasons))[:_SHOWN],
         quotes=_verified(case, spoken)[:_SHOWN],
-        cost=_cost(job, trials, job.clock() - started),
+        cost=job.report(Stage.JUDGE, calls=trials, started=started),
         notes=job.notes,
     )
 
@@ -95,15 +94,3 @@ def _verified(case: Case, judgements: Sequence[Judgement]) -> tuple[Evidence, ..
         return ()
     shown = {entry.run_id: entry.text for entry in render.digest(case.trace).entries}
     return tuple(each for each in Verifier(case.trace, shown=shown).verified(quotes) if each.verified)
-
-
-def _cost(job: TimedJob, trials: int, seconds: float) -> StageReport:
-    costs = job.costs(Stage.JUDGE)
-    return StageReport(
-        name=Stage.JUDGE,
-        calls=costs.calls or trials,
-        input_tokens=costs.input_tokens,
-        output_tokens=costs.output_tokens,
-        seconds=round(seconds, 3),
-        seconds_waited=round(costs.seconds_waited, 3),
-    )

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_refinery.analysis.diagnosis_job import Costs, TimedJob
+from pytest_refinery.analysis.diagnosis_job import TimedJob
 from pytest_refinery.analysis.ports import Stage
+from pytest_refinery.analysis.schemas import StageReport
 from tests.fakes import FakeClock
 
 
@@ -17,11 +18,14 @@ def test_the_time_runs_out() -> None:
 
 
 def test_costs_add_up_by_stage() -> None:
-    job = TimedJob(30)
+    clock = FakeClock()
+    job = TimedJob(30, clock=clock)
     job.spent(Stage.TRACE_ANALYSIS, input_tokens=100, output_tokens=10)
     job.spent(Stage.TRACE_ANALYSIS, input_tokens=50)
-    assert job.costs(Stage.TRACE_ANALYSIS) == Costs(calls=2, input_tokens=150, output_tokens=10)
-    assert job.costs(Stage.DIAGNOSIS) == Costs()
+    clock.now = 7
+    expected = StageReport(name=Stage.TRACE_ANALYSIS, calls=2, input_tokens=150, output_tokens=10, seconds=7.0)
+    assert job.report(Stage.TRACE_ANALYSIS, started=0.0) == expected
+    assert job.report(Stage.DIAGNOSIS, started=7.0, calls=1) == StageReport(name=Stage.DIAGNOSIS, calls=1)
 
 
 def test_requests_that_wait_side_by_side_wait_once() -> None:
@@ -35,7 +39,7 @@ def test_requests_that_wait_side_by_side_wait_once() -> None:
     clock.now = 20
     with job.waiting(Stage.TRACE_ANALYSIS):
         clock.now = 22
-    assert job.costs(Stage.TRACE_ANALYSIS).seconds_waited == 17
+    assert job.report(Stage.TRACE_ANALYSIS, started=0.0).seconds_waited == 17
 
 
 def test_the_time_stands_still_while_all_that_is_asked_for_waits() -> None:
