@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pytest_refinery.traces import messages
+from pytest_refinery.traces import json_values, messages
 from pytest_refinery.traces.model import RunKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_refinery.analysis.ports import Case
 
 _WORD = re.compile(r"[#$€£]?\w[\w.,:/@-]*\w|\w")
@@ -71,16 +72,9 @@ def _capitals(text: str) -> Iterator[str]:
             yield f"{first} {second.strip('.,;:!?')}"
 
 
-def _leaves(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+def _leaves(value: object) -> Iterator[tuple[str, str]]:
     """Yield the texts and figures in a JSON value, each with the key that it stands under."""
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _leaves(item, str(name))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _leaves(item, key)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield key, str(value)
+    return ((key, str(each)) for key, each in json_values.leaves(value) if not isinstance(each, bool))
 
 
 def _stands_in(value: str, text: str) -> bool:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_refinery.digest.lines import fold
+from pytest_refinery.traces import json_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -67,16 +68,5 @@ def _texts(run: Run) -> Iterator[str]:
         yield run.error
     for value in (run.inputs, run.outputs):
         if value is not None:
-            yield from _leaves(value)
+            yield from (text for _, text in json_values.leaves(value) if isinstance(text, str))
             yield json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _leaves(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _leaves(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _leaves(item)

@@ -80,7 +80,8 @@ class Output(Demand):
         """Yield a verdict for each text, each pattern and the schema; without an answer, each of them fails."""
         found = (answer.of(trace),) if self.where == "last" else answer.all_of(trace)
         for field, decide in _DECISIONS.items():
-            of_one = partial(decide, is_whole=True) if self.whole_words and field in _OF_WORDS else decide
+            is_whole = self.whole_words and field in _OF_WORDS
+            of_one = partial(decide, find=partial(_span, is_whole=True)) if is_whole else decide
             for demanded in _each(getattr(self, field)):
                 yield _decided(field, found, partial(_of_answer, of_one, demanded))
 
@@ -114,40 +115,14 @@ def _undelivered(found: Answer, demanded: object) -> Decision:
     )
 
 
-def _contains(text: str, demanded: str, *, is_whole: bool = False) -> Decision:
-    expected = f"the answer to contain {quoted(demanded)}"
-    span = _span(demanded, text, is_whole=is_whole)
-    return Decision(span is not None, expected, _around(span, text), Facts(argument=demanded))
-
-
-def _not_contains(text: str, unwanted: str, *, is_whole: bool = False) -> Decision:
-    expected = f"the answer not to contain {quoted(unwanted)}"
-    span = _span(unwanted, text, is_whole=is_whole)
-    return Decision(span is None, expected, _around(span, text), Facts(argument=unwanted, text=_words(span, text)))
-
-
-def _matches(text: str, pattern: str) -> Decision:
-    expected = f"the answer to match {quoted(pattern)}"
-    span = _match(pattern, text)
-    return Decision(span is not None, expected, _around(span, text), Facts(argument=pattern))
-
-
-def _not_matches(text: str, pattern: str) -> Decision:
-    expected = f"the answer not to match {quoted(pattern)}"
-    span = _match(pattern, text)
-    return Decision(span is None, expected, _around(span, text), Facts(argument=pattern, text=_words(span, text)))
-
-
-def _match(pattern: str, text: str) -> Span | None:
-    return search(pattern, text)
-
-
-def _around(span: Span | None, text: str) -> str:
-    return quoted(text, at=span[0] if span else 0)
-
-
-def _words(span: Span | None, text: str) -> str | None:
-    return None if span is None else text[slice(*span)]
+def _found(
+    text: str, demanded: str, *, find: Callable[[str, str], Span | None], verb: str, is_prohibition: bool = False
+) -> Decision:
+    """Decide whether what ``find`` looks for is in a text, where it must be or must not be."""
+    span = find(demanded, text)
+    expected = f"the answer {'not to' if is_prohibition else 'to'} {verb} {quoted(demanded)}"
+    facts = Facts(argument=demanded, text=text[slice(*span)] if span and is_prohibition else None)
+    return Decision((span is None) is is_prohibition, expected, quoted(text, at=span[0] if span else 0), facts)
 
 
 def _equals(text: str, demanded: str) -> Decision:
@@ -163,7 +138,7 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", plain).split())
 
 
-def _span(wanted: str, text: str, *, is_whole: bool) -> Span | None:
+def _span(wanted: str, text: str, *, is_whole: bool = False) -> Span | None:
     """Return where ``wanted`` stands in ``text`` as it was written, compared like ``folded``."""
     alone = _ALONE if is_whole else "{}"
     if not re.search(alone.format(re.escape(folded(wanted))), folded(text)):
@@ -198,10 +173,10 @@ def _unfenced(text: str) -> str:
 
 
 _DECISIONS: dict[str, Callable[..., Decision]] = {
-    "contains": _contains,
-    "not_contains": _not_contains,
-    "matches": _matches,
-    "not_matches": _not_matches,
+    "contains": partial(_found, find=_span, verb="contain"),
+    "not_contains": partial(_found, find=_span, verb="contain", is_prohibition=True),
+    "matches": partial(_found, find=search, verb="match"),
+    "not_matches": partial(_found, find=search, verb="match", is_prohibition=True),
     "equals": _equals,
     "json_schema": _meets,
 }

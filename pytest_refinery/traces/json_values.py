@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import to_jsonable_python
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_refinery.traces.model import Json
 
 # Real traces stay below 40 levels; what walks them by recursion must not run out of stack.
@@ -31,6 +34,19 @@ def parsed(text: str) -> Json:
     if is_too_deep(value):
         return None
     return writable(value) if has_lone_surrogate(text, 0, len(text)) else value
+
+
+def leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the plain values in a JSON value but null, in order, each with the key that it stands under."""
+    stack = [(key, value)]
+    while stack:
+        key, item = stack.pop()
+        if isinstance(item, Mapping):
+            stack.extend((str(name), member) for name, member in reversed([*item.items()]))
+        elif isinstance(item, list | tuple):
+            stack.extend((key, member) for member in reversed(item))
+        elif item is not None:
+            yield key, item
 
 
 def is_too_deep(value: Json) -> bool:

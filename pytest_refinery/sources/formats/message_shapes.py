@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.sources.formats.paths import at, each
+from pytest_refinery.sources.formats.paths import at, each, first_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +105,9 @@ class Shape:
 
     def fits(self, entry: Mapping[str, Any]) -> bool:
         """Tell whether an entry is one of this framework's messages."""
+        # Most entries are of another framework, and have none of its keys.
+        if any(first_keys(mark).isdisjoint(entry) for mark in self.marks):
+            return False
         return all(at(entry, mark) is not None for mark in self.marks) and says(entry, self.words)
 
 

@@ -14,16 +14,24 @@ _ALL = "*"
 
 def at(value: object, path: str) -> Any:  # noqa: ANN401  (any JSON value)
     """Return the first value that ``path`` leads to, ``None`` where there is none."""
-    return next(each(value, path), None)
+    for steps in _alternatives(path):
+        if found := _found(value, steps):
+            return found[0]
+    return None
 
 
 def each(value: object, path: str) -> Iterator[Any]:
     """Yield the values of the first alternative of ``path`` that leads to any."""
-    for alternative in _alternatives(path):
-        found = [item for item in _walk(value, alternative) if item is not None]
-        if found:
+    for steps in _alternatives(path):
+        if found := _found(value, steps):
             yield from found
             return
+
+
+@cache
+def first_keys(path: str) -> frozenset[str]:
+    """Return the keys of which a mapping has one, if ``path`` leads anywhere in it."""
+    return frozenset(steps[0] for steps in _alternatives(path) if steps)
 
 
 @cache
@@ -31,15 +39,20 @@ def _alternatives(path: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(alternative.split(".")) if alternative else () for alternative in path.split("|"))
 
 
-def _walk(value: object, steps: tuple[str, ...]) -> Iterator[object]:
-    if not steps:
-        yield value
-        return
-    step, *rest = steps
-    if step == _ALL:
-        for item in value if isinstance(value, list) else ():
-            yield from _walk(item, tuple(rest))
-    elif isinstance(value, Mapping):
-        yield from _walk(value.get(step), tuple(rest))
-    elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
-        yield from _walk(value[int(step)], tuple(rest))
+def _found(value: object, steps: tuple[str, ...]) -> list[object]:
+    found = [value]
+    for step in steps:
+        if step == _ALL:
+            found = [inner for item in found if isinstance(item, list) for inner in item]
+        else:
+            found = [_member(item, step) for item in found]
+    return [item for item in found if item is not None]
+
+
+def _member(value: object, step: str) -> object:
+    # A dict is the usual case, and asking for any other mapping is slow.
+    if isinstance(value, dict):
+        return value.get(step)
+    if isinstance(value, list):
+        return value[int(step)] if step.isdecimal() and int(step) < len(value) else None
+    return value.get(step) if isinstance(value, Mapping) else None

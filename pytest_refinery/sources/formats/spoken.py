@@ -29,21 +29,17 @@ class Spoken:
 
 def format_of(entry: object) -> str | None:
     """Return what the format of an entry is called, ``transcript`` for messages of a chat, ``None`` for no message."""
-    if messages.is_pair(entry):
-        return "transcript"
-    if not isinstance(entry, Mapping):
-        return None
-    shape = shape_of(entry)
+    shape = shape_of(entry) if isinstance(entry, Mapping) else None
     if shape is not None:
         return shape.format
-    return "transcript" if messages.parse(entry) is not None else None
+    return "transcript" if _is_chat_message(entry) else None
 
 
 def read(entry: object) -> list[Spoken] | None:
     """Return what an entry says: nothing where it is known to, ``None`` where no role or no content is found in it."""
     shape = shape_of(entry) if isinstance(entry, Mapping) else None
     if shape is None or not isinstance(entry, Mapping):
-        return [Spoken(entry)] if format_of(entry) is not None else None
+        return [Spoken(entry)] if _is_chat_message(entry) else None
     if _is_skipped(entry, shape):
         return []
     parts = [_spoken(part, shape) for part in _parts(entry, shape)]
@@ -52,6 +48,10 @@ def read(entry: object) -> list[Spoken] | None:
     told = at(entry, shape.instructions) if shape.instructions else None
     led = [Spoken({"role": "system", "content": told})] if told else []
     return [*led, *_merged([spoken for part in parts for spoken in part or ()])]
+
+
+def _is_chat_message(entry: object) -> bool:
+    return messages.is_pair(entry) or (isinstance(entry, Mapping) and messages.parse(entry) is not None)
 
 
 def _parts(entry: Mapping[str, Any], shape: Shape) -> list[Mapping[str, Any]]:

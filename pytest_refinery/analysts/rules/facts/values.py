@@ -6,13 +6,15 @@ Digits inside dates, times and ids are no figures. Every pattern is linear in th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_refinery.analysts.rules.facts.cues import plain
+from pytest_refinery.traces import json_values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from pytest_refinery.analysts.rules.facts.cues import Cues
 
 FIGURE, ID, DATE, TIME, ADDRESS = "figure", "id", "date", "time", "address"
@@ -198,15 +200,7 @@ def _normal(number: str) -> str:
 
 def leaves(value: object) -> Iterator[object]:
     """Yield the plain values in a JSON value."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Mapping):
-            stack.extend(reversed(list(item.values())))
-        elif isinstance(item, list | tuple):
-            stack.extend(reversed(item))
-        elif item is not None:
-            yield item
+    return (each for _, each in json_values.leaves(value))
 
 
 def as_text(value: object) -> str:
