@@ -557,7 +557,7 @@ class AnswerCache(Protocol):
         """Return the diagnosis of a case, marked as cached."""
         ...
 
-    def keep_diagnosis(self, case: Case, found: Diagnosis) -> None:
+    def store_diagnosis(self, case: Case, found: Diagnosis) -> None:
         """Keep a diagnosis if it is whole."""
         ...
 
@@ -565,6 +565,6 @@ class AnswerCache(Protocol):
         """Return the judge's verdict on a case, marked as cached."""
         ...
 
-    def keep_verdict(self, case: Case, found: JudgeRecord) -> None:
+    def store_verdict(self, case: Case, found: JudgeRecord) -> None:
         """Keep a verdict if it is one."""
         ...

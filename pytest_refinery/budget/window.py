@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ASSUMED_TOKENS = 30_000
 # What float arithmetic may get wrong when stamps and minutes are added.
-_DUST = 1e-6
+_EPSILON = 1e-6
 
 
 class WindowAlgorithm(StrEnum):
@@ -115,7 +115,7 @@ class Bucket:
     def earliest(self, amount: float, *, not_before: float) -> float:
         """Return when the bucket holds ``amount`` again."""
         missing = self.debt + min(amount, self._limit) - self._limit
-        return max(not_before, self.at + missing / self._rate + _DUST)
+        return max(not_before, self.at + missing / self._rate + _EPSILON)
 
     def charge(self, amount: float, at: float) -> None:
         """Take ``amount`` out."""

@@ -15,7 +15,7 @@ from pytest_refinery.integration.item_records import ENDS_THE_RUN, find_record, 
 from pytest_refinery.integration.reporting import report_sections
 from pytest_refinery.integration.reporting.failure_summary import Summarizer
 from pytest_refinery.integration.reporting.pictures import PictureCollector
-from pytest_refinery.integration.reporting.progress import Progress, ProgressOfWorkers
+from pytest_refinery.integration.reporting.progress import Progress, WorkerProgress
 from pytest_refinery.integration.reporting.summary import Summary
 from pytest_refinery.integration.running import marked_tests, outcomes
 from pytest_refinery.integration.running.collected import Collected
@@ -55,7 +55,7 @@ def start(config: pytest.Config, settings: Settings) -> None:
         summary = Summary(config, settings, whole, pictures.take_spent, summarizer, partial(_missing, session, workers))
         config.pluginmanager.register(summary, "refinery-summary")
         config.pluginmanager.register(workers, "refinery-workers")
-        config.pluginmanager.register(ProgressOfWorkers(config, workers), "refinery-progress")
+        config.pluginmanager.register(WorkerProgress(config, workers), "refinery-progress")
 
 
 def _services_of_session(services: ItemServices, workers: SharedFolder) -> Services:
@@ -159,7 +159,7 @@ class RefinerySession:
             report.longrepr = item.repr_failure(call.excinfo)
         if report.failed and call.excinfo and _is_undecided(item, call.excinfo):
             _show_as_error(item, call.excinfo, report)
-        record = outcomes.settled(record_of(item), report, call)
+        record = outcomes.with_outcome(record_of(item), report, call)
         if record is None:
             return
         if call.when == "call" and not isinstance(item, ExpectationItem):

@@ -140,7 +140,7 @@ def _standing(counts: str, left: str) -> str:
     return f"refinery: diagnosed {made} of {begun} failures so far" + (f", {left}" if left else "")
 
 
-class ProgressOfWorkers:
+class WorkerProgress:
     """Writes to the controller's terminal what its workers leave in the folder, as plain lines."""
 
     def __init__(self, config: pytest.Config, workers: SharedFolder) -> None:
@@ -164,13 +164,13 @@ class ProgressOfWorkers:
         self._has_ended.set()
         if self._thread is not None:
             self._thread.join()
-            self.tell(self._say)
+            self.report_new(self._say)
 
     def _watch(self) -> None:
         while not self._has_ended.wait(_LOOK_SECONDS):
-            self.tell(self._say)
+            self.report_new(self._say)
 
-    def tell(self, say: Callable[[str], None]) -> None:
+    def report_new(self, say: Callable[[str], None]) -> None:
         """Call ``say`` with each line that is new, behind the name of its worker, and with where all of them stand."""
         for path, words in self._new_lines(_SUFFIX):
             say(f"[{path.name.removesuffix(_SUFFIX)}] {words}")

@@ -58,7 +58,7 @@ class AgentRun:
     raised: list[BaseException] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
 
-    def decide(self, record: ItemRecord, services: ItemServices) -> tuple[ItemRecord, Case | None]:
+    def evaluate(self, record: ItemRecord, services: ItemServices) -> tuple[ItemRecord, Case | None]:
         """Run the agent as often as the expectation says; return the record, and the case of the trial to diagnose.
 
         Raises:

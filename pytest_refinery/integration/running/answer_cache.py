@@ -45,7 +45,7 @@ class AnswerCache:
         found = self._find(Diagnosis, f"diagnosis\n{_content(case)}")
         return found and found.model_copy(update={"cached": True})
 
-    def keep_diagnosis(self, case: Case, found: Diagnosis) -> None:
+    def store_diagnosis(self, case: Case, found: Diagnosis) -> None:
         """Keep a diagnosis if it is whole."""
         if not found.partial:
             self._keep(found, f"diagnosis\n{_content(case)}")
@@ -55,7 +55,7 @@ class AnswerCache:
         found = self._find(JudgeRecord, f"verdict {trials} {pass_rate}\n{_content(case)}")
         return found and found.model_copy(update={"cached": True})
 
-    def keep_verdict(self, case: Case, found: JudgeRecord) -> None:
+    def store_verdict(self, case: Case, found: JudgeRecord) -> None:
         """Keep a verdict if it is one."""
         if found.verdict != JudgeVerdict.UNDECIDED:
             self._keep(found, f"verdict {found.trials} {found.pass_rate}\n{_content(case)}")

@@ -81,7 +81,7 @@ class Diagnoses:
             return record.model_copy(update={"error": error})
         self._display.count_made()
         if services.cache:
-            services.cache.keep_diagnosis(case, found)
+            services.cache.store_diagnosis(case, found)
         return _with_diagnosis(item, record, found)
 
 

@@ -206,7 +206,7 @@ class ItemServices:
             at_once = 1 if self._services.asks_in_order else verdicts.TRIALS_AT_ONCE
             found = verdicts.decide(judge, case, job, trials=trials, pass_rate=pass_rate, at_once=at_once)
         if cache:
-            cache.keep_verdict(case, found)
+            cache.store_verdict(case, found)
         return found
 
     def plan_judge(self, record: ItemRecord, case: Case, *, trials: int) -> ItemRecord:

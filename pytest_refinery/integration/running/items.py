@@ -141,7 +141,7 @@ class ExpectationItem(pytest.Item):
         """
         if self._agent is not None:
             with self._services.cassette.undecided_on_miss():
-                record, self._case = self._agent.decide(record_of(self), self._services)
+                record, self._case = self._agent.evaluate(record_of(self), self._services)
             if record.agent is not None:
                 self._services.keep_trace(record.nodeid, self._agent.traces[record.agent.shown - 1])
             self._settle(record)

@@ -18,7 +18,7 @@ _FAILURE_CHARACTERS = 2_000
 _MOST_LEAVES = 20
 
 
-def settled(record: ItemRecord, report: pytest.TestReport, call: pytest.CallInfo[None]) -> ItemRecord | None:
+def with_outcome(record: ItemRecord, report: pytest.TestReport, call: pytest.CallInfo[None]) -> ItemRecord | None:
     """Return the record with the outcome of the report, ``None`` where the report changes nothing about it."""
     if report.skipped:
         return _with(record, Outcome.SKIPPED, record.error or _reason(report))

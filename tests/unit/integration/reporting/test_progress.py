@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 # All of the package, or runs inside this process would mix what is loaded here with what they load and forget.
 from pytest_refinery.integration import session  # noqa: F401
-from pytest_refinery.integration.reporting.progress import Progress, ProgressOfWorkers
+from pytest_refinery.integration.reporting.progress import Progress, WorkerProgress
 from pytest_refinery.integration.running import answer_cache, evaluation  # noqa: F401
 
 if TYPE_CHECKING:
@@ -113,23 +113,23 @@ class Workers:
     path: Path | None
 
 
-def told(listener: ProgressOfWorkers) -> list[str]:
+def told(progress: WorkerProgress) -> list[str]:
     said: list[str] = []
-    listener.tell(said.append)
+    progress.report_new(said.append)
     return said
 
 
 def test_the_controller_tells_each_line_of_its_workers_once(tmp_path: Path) -> None:
-    listener = ProgressOfWorkers(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
+    progress = WorkerProgress(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
     for worker in ("gw1", "gw0"):
         terminal = Terminal(isatty=False)
         shown(Config(terminal, workerinput={"refinery_folder": str(tmp_path), "workerid": worker}))
         assert terminal.written == []
     lines = ["refinery: admits: gap analysis", r"refinery: admits: diag\x1bnosis"]
-    assert told(listener) == [f"[{worker}] {line}" for worker in ("gw0", "gw1") for line in lines]
-    assert told(listener) == []
+    assert told(progress) == [f"[{worker}] {line}" for worker in ("gw0", "gw1") for line in lines]
+    assert told(progress) == []
     shown(Config(None, workerinput={"refinery_folder": str(tmp_path), "workerid": "gw1"}))
-    assert told(listener) == [f"[gw1] {line}" for line in lines]
+    assert told(progress) == [f"[gw1] {line}" for line in lines]
 
 
 LEFT = "about 4 min left at 30,000 tokens per minute"
@@ -149,7 +149,7 @@ def test_a_run_alone_shows_where_it_stands() -> None:
 
 
 def test_the_controller_says_once_where_all_workers_stand(tmp_path: Path) -> None:
-    listener = ProgressOfWorkers(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
+    progress = WorkerProgress(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
     one, other = (
         Progress(Config(None, workerinput={"refinery_folder": str(tmp_path), "workerid": worker}))  # type: ignore[arg-type]
         for worker in ("gw0", "gw1")
@@ -157,27 +157,27 @@ def test_the_controller_says_once_where_all_workers_stand(tmp_path: Path) -> Non
     for each in (one, one, other):
         each.count_begun()
     one.count_made()
-    assert told(listener) == []
+    assert told(progress) == []
     one.show_time_left(LEFT)
     other.show_time_left(LEFT)
-    assert told(listener) == [f"refinery: diagnosed 1 of 3 failures so far, {LEFT}"]
+    assert told(progress) == [f"refinery: diagnosed 1 of 3 failures so far, {LEFT}"]
     one.show_time_left(LEFT)
-    assert told(listener) == []
+    assert told(progress) == []
     one.count_made()
     other.show_time_left("about 90 s left at 30,000 tokens per minute")
-    assert told(listener) == ["refinery: diagnosed 2 of 3 failures so far, about 90 s left at 30,000 tokens per minute"]
+    assert told(progress) == ["refinery: diagnosed 2 of 3 failures so far, about 90 s left at 30,000 tokens per minute"]
     other.count_made()
     one.show_time_left(LEFT)
-    assert told(listener) == []
+    assert told(progress) == []
 
 
 def test_a_line_is_told_when_it_is_whole(tmp_path: Path) -> None:
-    listener = ProgressOfWorkers(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
+    progress = WorkerProgress(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
     left = tmp_path / "gw0.progress"
     left.write_text("one\ntw")
-    assert told(listener) == ["[gw0] one"]
+    assert told(progress) == ["[gw0] one"]
     left.write_text("one\ntwo\n")
-    assert told(listener) == ["[gw0] two"]
+    assert told(progress) == ["[gw0] two"]
 
 
 def test_a_quiet_worker_and_one_on_another_machine_leave_nothing(tmp_path: Path) -> None:
@@ -187,4 +187,4 @@ def test_a_quiet_worker_and_one_on_another_machine_leave_nothing(tmp_path: Path)
     Progress(quiet).show_time_left(LEFT)  # type: ignore[arg-type]
     shown(Config(None, workerinput={"refinery_folder": str(tmp_path / "elsewhere")}))
     assert list(tmp_path.iterdir()) == []
-    assert told(ProgressOfWorkers(Config(None), Workers(None))) == []  # type: ignore[arg-type]
+    assert told(WorkerProgress(Config(None), Workers(None))) == []  # type: ignore[arg-type]
