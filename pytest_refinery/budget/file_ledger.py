@@ -12,8 +12,7 @@ from io import FileIO
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_refinery import shared_file
-from pytest_refinery.budget import crash_safe_file, owners
-from pytest_refinery.budget.file_lock import FileLock
+from pytest_refinery.budget import crash_safe_file, file_lock, owners
 from pytest_refinery.budget.ledger import LedgerUnavailableError
 from pytest_refinery.budget.ledger_state import OldVersionError, State, StateError
 from pytest_refinery.budget.state_ledger import StateLedger
@@ -67,7 +66,6 @@ class FileLedger(StateLedger):
     ) -> None:
         super().__init__(limits, clock=clock, tell=tell)
         self._path = path
-        self._lock = FileLock(path.with_suffix(".lock"))
         self._looks: dict[str, _Look] = {}
 
     @property
@@ -147,7 +145,7 @@ class FileLedger(StateLedger):
     @contextmanager
     def _held(self) -> Iterator[None]:
         shared_file.private_folder(self._path.parent)
-        with self._lock.held():
+        with file_lock.held(self._path.with_suffix(".lock")):
             yield
 
     def _read(self) -> State:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_refinery import shared_file
-from pytest_refinery.budget import owners
-from pytest_refinery.budget.file_lock import FileLock
+from pytest_refinery.budget import file_lock, owners
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +71,7 @@ class RequestPace:
     def _changed(self, name: str, change: Callable[[Lane, float], float]) -> float:
         try:
             shared_file.private_folder(self._path.parent)
-            with FileLock(self._path.with_suffix(".lock")).held():
+            with file_lock.held(self._path.with_suffix(".lock")):
                 lanes = self._read()
                 result = change(lanes.setdefault(name, Lane()), self._clock())
                 self._write(lanes)

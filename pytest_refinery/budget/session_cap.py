@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from pytest_refinery import shared_file
-from pytest_refinery.budget.file_lock import FileLock
+from pytest_refinery.budget import file_lock
 from pytest_refinery.errors import CeilingReachedError
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class _Used:
         if self._path is None:
             return nullcontext()
         self._path.parent.mkdir(mode=0o700, exist_ok=True)
-        return FileLock(self._path.with_suffix(".lock")).held()
+        return file_lock.held(self._path.with_suffix(".lock"))
 
     def _read(self) -> int:
         text = shared_file.read_text(self._path) if self._path else None

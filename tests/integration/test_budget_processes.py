@@ -100,9 +100,9 @@ def test_a_lock_that_a_fork_has_copied_is_free_when_its_holder_dies(tmp_path: Pa
     script = f"""
 import os, signal, sys, time
 from pathlib import Path
-from pytest_refinery.budget.file_lock import FileLock
+from pytest_refinery.budget import file_lock
 
-with FileLock(Path({str(tmp_path / "lock")!r})).held():
+with file_lock.held(Path({str(tmp_path / "lock")!r})):
     if os.fork() == 0:
         print("forked", flush=True)
         sys.stdin.read()
@@ -114,9 +114,9 @@ with FileLock(Path({str(tmp_path / "lock")!r})).held():
         assert holder.stdout.readline() == b"forked\n"
         ledger = FileLedger(tmp_path / "lock", Limits(tokens=10), tell=pytest.fail)
         # The ledger's lock is another file; what is tried here is the lock that the dead process held.
-        from pytest_refinery.budget.file_lock import FileLock
+        from pytest_refinery.budget import file_lock
 
-        with FileLock(tmp_path / "lock").held():
+        with file_lock.held(tmp_path / "lock"):
             assert ledger is not None
 
 
