@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.digest.references import spans
 from pytest_refinery.digest.tool_schemas import signature
+from pytest_refinery.traces.json_values import items
 
 if TYPE_CHECKING:
     from pytest_refinery.digest.message_store import MessageStore
@@ -49,7 +50,7 @@ class Setups:
     def add(self, settings: Mapping[str, object]) -> Setup:
         """Return the setup for ``settings``, which may hold tools."""
         known = len(self._tools)
-        tools = self._numbers([tool for key in _TOOLS for tool in _listed(settings.get(key))])
+        tools = self._numbers([tool for key in _TOOLS for tool in items(settings.get(key))])
         plain = {key: value for key, value in settings.items() if key not in _TOOLS and value is not None}
         key = (self._store.compact(plain) if plain else "", tools)
         if not any(key) or key in self._names:
@@ -70,7 +71,3 @@ def divided(run: Run, rest: object) -> tuple[dict[str, object], object]:
     given = {key: value for key, value in rest.items() if key in _SETTINGS}
     remaining = {key: value for key, value in rest.items() if key not in _SETTINGS}
     return {**run.settings, **given}, remaining or None
-
-
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else []

@@ -36,6 +36,21 @@ def parsed(text: str) -> Json:
     return writable(value) if has_lone_surrogate(text, 0, len(text)) else value
 
 
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return ``value`` if it is an object of JSON, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> list[Any]:
+    """Return ``value`` if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return the objects in a list of JSON; of anything else, none."""
+    return [item for item in items(value) if isinstance(item, dict)]
+
+
 def leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
     """Yield the plain values in a JSON value but null, in order, each with the key that it stands under."""
     stack = [(key, value)]

@@ -11,6 +11,7 @@ from pytest_refinery.sources.formats.otel import Attributes, contents_of
 from pytest_refinery.sources.formats.tally import Tally, described, tree_notes
 from pytest_refinery.sources.formats.values import decoded, timestamp, token_counts
 from pytest_refinery.traces import messages
+from pytest_refinery.traces.json_values import mapping
 from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
 
 if TYPE_CHECKING:
@@ -143,8 +144,8 @@ class Observations:
             yield from tally.notes()
 
     def _run(self, run_id: str, record: Mapping[str, Any]) -> Run:
-        about = _mapping(decoded(record.get("metadata")))
-        attributes = Attributes({**_mapping(decoded(about.get("attributes"))), **_spelt(record)})
+        about = mapping(decoded(record.get("metadata")))
+        attributes = Attributes({**mapping(decoded(about.get("attributes"))), **_spelt(record)})
         beside = {key: value for key, value in about.items() if key != "attributes" and value not in _NOTHING}
         total = len(attributes.left) + len(beside.keys() - _BOOKKEEPING)
         fields = {key for key, value in record.items() if value not in _NOTHING and key not in _BOOKKEEPING}
@@ -184,7 +185,7 @@ def _completed(runs: tuple[Run, ...], about: Mapping[str, Any]) -> tuple[Run, ..
 
 def _spelt(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an observation says of its values as the attributes that Langfuse's own tracer writes."""
-    parameters = _mapping(decoded(record.get("modelParameters")))
+    parameters = mapping(decoded(record.get("modelParameters")))
     spelt = {
         "langfuse.observation.input": _with_tool_roles(decoded(record.get("input"))),
         "langfuse.observation.output": record.get("output"),
@@ -230,7 +231,7 @@ def _usage(record: Mapping[str, Any]) -> dict[str, int]:
     flat = {name: record.get(f"{name}Usage") for name in ("input", "output", "total")}
     # In an observation itself, input and output are no counts.
     older = {**record, "input": None, "output": None}
-    sources = (_mapping(decoded(record.get("usageDetails"))), _mapping(decoded(record.get("usage"))), flat, older)
+    sources = (mapping(decoded(record.get("usageDetails"))), mapping(decoded(record.get("usage"))), flat, older)
     counts = (token_counts(source) for source in sources)
     return next((found for found in counts if any(found.values())), {})
 
@@ -252,7 +253,3 @@ def _camel(key: object) -> str:
 def _listed(value: Json) -> list[Json]:
     found = decoded(value)
     return found if isinstance(found, list) else []
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -13,6 +13,7 @@ from uuid import UUID
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources.formats.tally import Tally, described, kind_of
 from pytest_refinery.traces import json_values
+from pytest_refinery.traces.json_values import mapping
 from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _is_event(value: object) -> TypeGuard[Mapping[str, Any]]:
 def _run_of_event(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an event of a graph's run (``astream_events``) says of it, as a record of a run."""
     kind, phase = str(event["event"]).removeprefix("on_").rsplit("_", 1)
-    data, parents = _mapping(event.get("data")), event.get("parent_ids")
+    data, parents = mapping(event.get("data")), event.get("parent_ids")
     has_ended = phase in {"end", "error"}
     return {
         "id": event["run_id"],
@@ -222,8 +223,8 @@ def _is_offloaded(record: Mapping[str, Any]) -> bool:
 
 
 def _run(run_id: str, record: Mapping[str, Any]) -> Run:
-    extra = _mapping(record.get("extra"))
-    metadata = {**_mapping(extra.get("metadata")), **_mapping(record.get("metadata"))}
+    extra = mapping(record.get("extra"))
+    metadata = {**mapping(extra.get("metadata")), **mapping(record.get("metadata"))}
     kind = str(record.get("run_type") or RunKind.CHAIN)
     started = _time(record.get("start_time"))
     return Run(
@@ -289,7 +290,7 @@ def _value(value: object) -> object:
 
 
 def _settings(extra: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, object]:
-    params = _mapping(extra.get("invocation_params"))
+    params = mapping(extra.get("invocation_params"))
     found = {key: item for key, item in params.items() if item is not None and key not in _NO_SETTINGS}
     model = metadata.get("ls_model_name")
     if model and not {"model", "model_name"} & found.keys():
@@ -302,8 +303,8 @@ def _settings(extra: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
 
 def _usage(record: Mapping[str, Any]) -> dict[str, int]:
     """Return the first token counts found; in a record itself, 0 stands for unknown."""
-    outputs = _mapping(record.get("outputs"))
-    llm_output = _mapping(outputs.get("llm_output"))
+    outputs = mapping(record.get("outputs"))
+    llm_output = mapping(outputs.get("llm_output"))
     reported = (
         outputs.get("usage_metadata"),
         outputs.get("usage"),
@@ -320,8 +321,8 @@ def _generated(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
     value = outputs.get("generations")
     while isinstance(value, list) and value:
         value = value[0]
-    message = _mapping(_mapping(value).get("message"))
-    return _mapping(message.get("kwargs"))
+    message = mapping(mapping(value).get("message"))
+    return mapping(message.get("kwargs"))
 
 
 _USAGE_NAMES = {
@@ -362,10 +363,6 @@ def _later(moment: datetime | None, seconds: object) -> datetime | None:
         return moment + timedelta(seconds=seconds) if moment and isinstance(seconds, int | float) else None
     except (OverflowError, ValueError):
         return None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _shown(name: object) -> str:

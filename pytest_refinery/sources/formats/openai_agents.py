@@ -9,6 +9,7 @@ from pytest_refinery.errors import TraceError
 from pytest_refinery.sources.formats.otel import known_settings
 from pytest_refinery.sources.formats.tally import Tally, described, tree_notes
 from pytest_refinery.sources.formats.values import decoded, timestamp, token_counts
+from pytest_refinery.traces.json_values import mapping
 from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
 
 if TYPE_CHECKING:
@@ -132,13 +133,13 @@ def _instructed(inputs: Json, response: Json) -> Json:
 
 def _settings(data: Mapping[str, Any]) -> dict[str, object]:
     response = data.get("response")
-    asked = {**(response if isinstance(response, Mapping) else {}), **_mapping(data.get("model_config")), **data}
+    asked = {**(response if isinstance(response, Mapping) else {}), **mapping(data.get("model_config")), **data}
     stated = {key: asked[key] for key in _SETTINGS if asked.get(key)}
     return {**stated, **known_settings(asked)}
 
 
 def _usage(data: Mapping[str, Any]) -> dict[str, int]:
-    usage = _mapping(data.get("usage")) or _mapping(_mapping(data.get("response")).get("usage"))
+    usage = mapping(data.get("usage")) or mapping(mapping(data.get("response")).get("usage"))
     return token_counts(usage)
 
 
@@ -149,7 +150,3 @@ def _error(error: Json) -> str | None:
         return str(error)
     said, data = str(error.get("message") or "The span has failed."), error.get("data")
     return f"{said} {data}" if data else said
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -12,7 +12,7 @@ from pytest_refinery.sources.langsmith.client import OTHER
 from pytest_refinery.sources.langsmith.transport import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_refinery.sources.langsmith.client import Service
     from pytest_refinery.traces.model import Json
@@ -36,16 +36,6 @@ class _Part(NamedTuple):
     side: str
     name: str
     url: str
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """Return ``value`` if it is an object of JSON, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def objects(value: object) -> list[Record]:
-    """Return the objects in a list of JSON; of anything else, none."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def fill_in(records: Sequence[Record], service: Service) -> None:

@@ -15,7 +15,7 @@ from pytest_refinery.errors import TraceError, did_you_mean
 from pytest_refinery.sources.formats import is_pending
 from pytest_refinery.sources.langsmith import payloads
 from pytest_refinery.sources.langsmith.client import OTHER, V1_QUERY, V2, Refused
-from pytest_refinery.sources.langsmith.payloads import mapping, objects
+from pytest_refinery.traces.json_values import mapping, objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

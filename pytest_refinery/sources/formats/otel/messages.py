@@ -6,10 +6,11 @@ ones as events, frameworks as they like; all become lists of messages that ``tra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from pytest_refinery.sources.formats.values import decoded
 from pytest_refinery.traces import messages
+from pytest_refinery.traces.json_values import items, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,20 +58,20 @@ def _first(sides: Iterable[list[Json]]) -> list[Json]:
 
 def _told(attributes: Attributes) -> Iterator[list[Json]]:
     instructions = _instructions(attributes.value("gen_ai.system_instructions"))
-    written = _list(attributes.value("gen_ai.input.messages"))
+    written = items(attributes.value("gen_ai.input.messages"))
     is_led = bool(written) and _role(written[0]) == "system"
     yield written if is_led else [*instructions, *written]
     yield _numbered(attributes, "llm.input_messages")
-    yield [decoded_content(item) for item in _list(attributes.family("gen_ai.prompt"))]
+    yield [decoded_content(item) for item in items(attributes.family("gen_ai.prompt"))]
     yield _spoken(attributes.value("gen_ai.prompt"), "user")
-    yield _list(attributes.value("ai.prompt.messages"))
-    yield [message for text in _list(attributes.value("llm.prompts")) for message in _spoken(text, "user")]
+    yield items(attributes.value("ai.prompt.messages"))
+    yield [message for text in items(attributes.value("llm.prompts")) for message in _spoken(text, "user")]
 
 
 def _said(attributes: Attributes) -> Iterator[list[Json]]:
-    yield _list(attributes.value("gen_ai.output.messages"))
+    yield items(attributes.value("gen_ai.output.messages"))
     yield _pieces_joined(attributes) or _numbered(attributes, "llm.output_messages")
-    yield [decoded_content(item) for item in _list(attributes.family("gen_ai.completion"))]
+    yield [decoded_content(item) for item in items(attributes.family("gen_ai.completion"))]
     yield _spoken(attributes.value("gen_ai.completion"), "assistant")
     yield _vercel(attributes)
     yield _any_agent(attributes)
@@ -91,7 +92,7 @@ def _spoken(value: Json, role: str) -> list[Json]:
         return [{"role": role, "content": value}]
     if isinstance(value, dict):
         return [value]
-    return _list(value)
+    return items(value)
 
 
 def decoded_content(message: Json) -> Json:
@@ -106,17 +107,17 @@ def decoded_content(message: Json) -> Json:
 def _numbered(attributes: Attributes, name: str) -> list[Json]:
     """Take OpenInference's messages (``llm.input_messages.0.message.role``) as messages of a chat."""
     found = attributes.family(name) or attributes.value(name)
-    return [_chat_message(item.get("message", item)) if isinstance(item, dict) else item for item in _list(found)]
+    return [_chat_message(item.get("message", item)) if isinstance(item, dict) else item for item in items(found)]
 
 
 def _chat_message(fields: Json) -> Json:
     if not isinstance(fields, dict):
         return fields
     message = {name: value for name, value in fields.items() if name not in {"contents", "tool_calls"}}
-    blocks = [_block(item.get("message_content", item)) for item in _dicts(fields.get("contents"))]
+    blocks = [_block(item.get("message_content", item)) for item in objects(fields.get("contents"))]
     if blocks and not message.get("content"):
         message["content"] = blocks
-    calls = [item.get("tool_call", item) for item in _dicts(fields.get("tool_calls"))]
+    calls = [item.get("tool_call", item) for item in objects(fields.get("tool_calls"))]
     if calls:
         message["tool_calls"] = calls
     message.setdefault("content", "")
@@ -135,7 +136,7 @@ def _pieces_joined(attributes: Attributes) -> list[Json]:
     }
     if not is_end_of_stream:
         return []
-    pieces = _dicts(_numbered(attributes, "llm.output_messages"))
+    pieces = objects(_numbered(attributes, "llm.output_messages"))
     return [{"role": "assistant", "content": "".join(str(piece.get("content", "")) for piece in pieces)}]
 
 
@@ -145,7 +146,7 @@ def _vercel(attributes: Attributes) -> list[Json]:
         return []
     asked = [
         {"id": call.get("toolCallId"), "name": call.get("toolName"), "arguments": call.get("args", call.get("input"))}
-        for call in _dicts(calls)
+        for call in objects(calls)
     ]
     return [cast("Json", {"role": "assistant", "content": text or "", "tool_calls": asked})]
 
@@ -153,7 +154,7 @@ def _vercel(attributes: Attributes) -> list[Json]:
 def _any_agent(attributes: Attributes) -> list[Json]:
     """Take the calls that any-agent writes as an output: ``[{"tool.name": ..., "tool.args": ...}]``."""
     found = decoded(attributes.left.get("gen_ai.output"))
-    calls = [item for item in _dicts(found) if "tool.name" in item]
+    calls = [item for item in objects(found) if "tool.name" in item]
     if not calls:
         return []
     attributes.take("gen_ai.output")
@@ -184,12 +185,12 @@ def _asked_of_google(request: Json) -> list[Json]:
     asked = request if isinstance(request, dict) else {}
     config = asked.get("config")
     instruction = config.get("system_instruction") if isinstance(config, dict) else None
-    return [*_spoken(instruction, "system"), *_list(asked.get("contents"))]
+    return [*_spoken(instruction, "system"), *items(asked.get("contents"))]
 
 
 def _divided(whole: Json, attributes: Attributes) -> Sides:
     """Return a whole conversation as what the agent was told and what it said then."""
-    spoken = _list(whole)
+    spoken = items(whole)
     start = attributes.value("pydantic_ai.new_message_index")
     if not isinstance(start, int):
         start = next((index for index, item in enumerate(spoken) if _is_said(item)), len(spoken))
@@ -228,11 +229,3 @@ def _of_event(event: Event, role: str) -> Json:
     said = {key: fields[key] for key in _EVENT_FIELDS if key in fields}
     answered = {"tool_call_id": fields["id"]} if role == "tool" and "id" in fields else {}
     return {"role": role, **said, **answered, "content": fields.get("content", "") if inner is None else inner}
-
-
-def _dicts(value: Json) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.sources.formats.values import decoded, token_counts
 from pytest_refinery.traces import json_values
+from pytest_refinery.traces.json_values import items
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_refinery.sources.formats.otel.attributes import Attributes
     from pytest_refinery.traces.model import Json
 
@@ -89,14 +88,14 @@ def _tools(attributes: Attributes) -> list[Json]:
 def _declared(parameters: Json) -> Json:
     """Return the tools in Pydantic AI's parameters of a request."""
     given = parameters if isinstance(parameters, dict) else {}
-    return [tool for key in ("function_tools", "output_tools") for tool in _list(given.get(key))]
+    return [tool for key in ("function_tools", "output_tools") for tool in items(given.get(key))]
 
 
 def _declared_to_google(request: Json) -> Json:
     """Return the tools in the request that Google's ADK records, whose messages are left to others."""
     config = request.get("config") if isinstance(request, dict) else None
-    offered = _list(config.get("tools")) if isinstance(config, dict) else ()
-    return [tool for each in offered if isinstance(each, dict) for tool in _list(each.get("function_declarations"))]
+    offered = items(config.get("tools")) if isinstance(config, dict) else ()
+    return [tool for each in offered if isinstance(each, dict) for tool in items(each.get("function_declarations"))]
 
 
 def _schema(tool: Json) -> Json:
@@ -109,7 +108,3 @@ def _schema(tool: Json) -> Json:
     if "parameters_json_schema" in named:
         named["parameters"] = named.pop("parameters_json_schema")
     return named
-
-
-def _list(value: Json) -> Iterable[Json]:
-    return value if isinstance(value, list) else ()

@@ -16,6 +16,7 @@ from pytest_refinery.errors import TraceError
 from pytest_refinery.sources.formats.otel.shapes import Shape, shape_of
 from pytest_refinery.sources.formats.paths import at
 from pytest_refinery.sources.formats.values import timestamp
+from pytest_refinery.traces.json_values import items, mapping
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -90,7 +91,7 @@ def spans_in(export: Mapping[str, Any]) -> Iterator[tuple[Span | Event, str]]:
     for resource in _listed(named, _RESOURCES):
         yield from spans_in(resource)
     for scope in _listed(named, _SCOPES):
-        name = _mapping(scope.get("scope") or scope.get("instrumentationLibrary")).get("name")
+        name = mapping(scope.get("scope") or scope.get("instrumentationLibrary")).get("name")
         for record in _listed(_named(scope), _RECORDS):
             found = span(record) if "logRecords" not in scope and is_span(record) else _logged(record)
             yield (replace(found, scope=str(name or "")) if isinstance(found, Span) else found), _id(record)
@@ -123,7 +124,7 @@ def span(record: Mapping[str, Any]) -> Span:
         status=_words(error) or str(at(named, shape.message) or attributes.pop("otel.status_description", "")),
         started_at=started,
         ended_at=timestamp(at(named, shape.end)) or _later(started, at(named, shape.duration), at(named, shape.start)),
-        scope=str(_mapping(named.get("scope") or named.get("instrumentation_scope")).get("name") or ""),
+        scope=str(mapping(named.get("scope") or named.get("instrumentation_scope")).get("name") or ""),
         links=len(_listed(named, ("links",))),
         format=shape.format,
     )
@@ -190,7 +191,7 @@ def _attributes(value: object) -> dict[str, Any]:
     """Return attributes as a mapping; OTLP has a list of keys and typed values."""
     if isinstance(value, Mapping):
         return dict(value)
-    pairs = [pair for pair in _items(value) if isinstance(pair, Mapping) and "key" in pair]
+    pairs = [pair for pair in items(value) if isinstance(pair, Mapping) and "key" in pair]
     return {str(pair["key"]): _value(pair.get("value")) for pair in pairs}
 
 
@@ -206,8 +207,8 @@ def _value(value: object) -> object:
         if key in named:
             return named[key]
     if "array_value" in named:
-        return [_value(item) for item in _items(_mapping(named["array_value"]).get("values"))]
-    return _attributes(_mapping(named["kvlist_value"]).get("values")) if "kvlist_value" in named else value
+        return [_value(item) for item in items(mapping(named["array_value"]).get("values"))]
+    return _attributes(mapping(named["kvlist_value"]).get("values")) if "kvlist_value" in named else value
 
 
 def _named(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,7 +222,7 @@ def _named(record: Mapping[str, Any]) -> dict[str, Any]:
     for prefix in _COLUMNS:
         fields = {key: named.pop(key) for key in [*named] if key.startswith(prefix)}
         inner = {key[len(prefix) :]: _grown(item) for key, item in fields.items() if item is not None}
-        named[prefix[:-1]] = {**_mapping(named.get(prefix[:-1])), **inner}
+        named[prefix[:-1]] = {**mapping(named.get(prefix[:-1])), **inner}
     return named
 
 
@@ -249,11 +250,3 @@ def _grown(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
 def _listed(named: Mapping[str, Any], keys: tuple[str, ...]) -> list[Mapping[str, Any]]:
     found: list[Any] = next((named[key] for key in keys if isinstance(named.get(key), list)), [])
     return [item for item in found if isinstance(item, Mapping)]
-
-
-def _items(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
