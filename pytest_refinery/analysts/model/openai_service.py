@@ -183,6 +183,9 @@ class OpenAIService:
 
     def _about_connection(self, error: openai.APIConnectionError) -> ServiceError:
         cause = error.__cause__ or error
+        if isinstance(cause, CassetteError):
+            # Older releases of the SDK wrap our own refusal to let the request out.
+            return RequestRejected(str(cause))
         # The HTTP library is the SDK's choice; the names of these exceptions are the same in all of them.
         kind = type(cause).__name__
         if kind in {"UnsupportedProtocol", "InvalidURL"}:
