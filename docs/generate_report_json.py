@@ -19,7 +19,8 @@ diagnosis of what failed. It is UTF-8 JSON; [report.schema.json](report.schema.j
 `schema_version` counts up when a field changes its meaning or goes away; new fields may come at any time. Files of
 version 1 are still read wherever reports are read. Version 2 leaves `failure_type` and `root_cause` of a diagnosis null
 where the cause was not determined; its `candidates` are then what there is. Since version 3 `is_known` and
-`comparison` go by how expectations came out, no longer by the words of their causes.
+`comparison` go by how expectations came out, no longer by the words of their causes, and `trace.is_rerun` is what was
+`is_anew` before.
 Expectations stand in the order of their files and lines, whatever order they ran in.
 
 `responsible_run_id` and `run_id` are ids as the trace has them; in a chat transcript the 0-based index of the message,
