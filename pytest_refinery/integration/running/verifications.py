@@ -108,9 +108,10 @@ class Verifications:
         changed = replay.with_fix(call, fix, step.case.prompt_files)
         failed = replay.failed_by(run, trace, step.checks, custom=step.custom, import_from=step.import_from)
         job = TimedJob(self._settings.timeout, max_wait=self._settings.max_wait)
+        started = job.clock()
         self._display.show("asking the decisive step again")
         found = replay.made_again(services.replayer(job), call, changed, self._settings.replay)
-        costs = job.costs(Stage.REPLAY)
+        costs = job.report(Stage.REPLAY, started=started)
         return found.verdict(failed, tokens=costs.input_tokens + costs.output_tokens)
 
     def _suite(self) -> Suite:
