@@ -438,7 +438,7 @@ def _other_calls_for_it(facts: TraceFacts, tool: str, label: str, demanded: Mapp
     for call in facts.calls:
         own = set(map(values.identifier_key, call.leaves()))
         if call.name != tool and call.effect.is_change and call.result is not None and (own & wanted or not wanted):
-            if _is_handover(facts, call):
+            if is_handover(facts, call):
                 continue
             end = f" It fails: “{texts.shown(results.message(call.result.text), 100)}”." if call.failed else ""
             yield Found(
@@ -487,10 +487,6 @@ def speaks_of(facts: TraceFacts, tool: str, stems: frozenset[str]) -> bool:
     own = texts.content(" ".join(calls.words_of_name(tool)), facts.cues)
     total = sum(1 / spread[word] for word in own)
     return bool(own) and sum(1 / spread[word] for word in own & stems) >= _SHARE_OF_A_NAME * total
-
-
-def _is_handover(facts: TraceFacts, call: Call) -> bool:
-    return is_handover(facts, call)
 
 
 def is_handover(facts: TraceFacts, call: Call) -> bool:
