@@ -51,6 +51,7 @@ sdist: $(VENV)/.tests ## build the sdist, and run the test suite from it
 docs: $(VENV)/.package ## write the generated pages again
 	$(BIN)/python docs/generate_options.py
 	$(BIN)/python docs/generate_report_json.py
+	$(BIN)/python docs/generate_how_sure.py
 
 docs-site: $(VENV)/.site ## build the site of the documentation in build/site
 	$(BIN)/python -m sphinx --fail-on-warning --nitpicky --keep-going --quiet --builder html docs build/site

@@ -127,10 +127,15 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_replay)
 
 
+def _add_why(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--why", default="", metavar="SENTENCE", help="why that matters to the business")
+    parser.add_argument("--because", dest="why", help=argparse.SUPPRESS)
+
+
 def _add_new(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("trace", metavar="TRACE", help="a trace file, or an id, address or public link of LangSmith")
     parser.add_argument("--expect", required=True, metavar="SENTENCE", help="what the agent should have done")
-    parser.add_argument("--because", default="", metavar="SENTENCE", help="why that matters to the business")
+    _add_why(parser)
     parser.add_argument("--folder", default="expectations", metavar="DIR", help="where the file goes (%(default)s)")
     parser.add_argument("--name", metavar="NAME", help="the name of the file and the id; made of SENTENCE by default")
     parser.add_argument("--project", metavar="PROJECT", help="the project it is in, if not that of LANGSMITH_PROJECT")
@@ -157,14 +162,14 @@ def _add_diagnose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "subject",
         metavar="TRACE | FILE::ID",
-        help="a trace file, or the id or address of a trace in LangSmith; or an expectation as pytest names it, "
-        "with all that its file says",
+        help="a trace (file, LangSmith id or address), or an expectation's node id",
     )
     parser.add_argument("--expect", default="", metavar="SENTENCE", help="what the agent should have done with a TRACE")
-    parser.add_argument("--because", default="", metavar="SENTENCE", help="why that matters to the business")
+    _add_why(parser)
     parser.add_argument(
-        "--was", action="append", default=[], metavar="SENTENCE", help="what was wrong (may be repeated)"
+        "--actual", action="append", default=[], metavar="SENTENCE", help="what happened instead (may be repeated)"
     )
+    parser.add_argument("--was", dest="actual", action="append", help=argparse.SUPPRESS)
     parser.add_argument("--prompts", action="append", default=[], metavar="GLOB", help="prompt files (may be repeated)")
     parser.add_argument("--json", action="store_true", help="print the diagnosis as JSON, as in report.json")
     parser.set_defaults(run=_diagnose)
@@ -227,7 +232,7 @@ def _new(given: argparse.Namespace) -> None:
     draft = drafting.Draft(
         id=name,
         expect=given.expect,
-        business_context=given.because,
+        business_context=given.why,
         trace=_relative(file, folder),
         prompt_files=tuple(_relative(here / prompt.path, folder) for prompt in with_prompts),
         trace_prompts=found,
@@ -351,7 +356,7 @@ def _diagnose(given: argparse.Namespace) -> None:
         print("The expectation is met: there is nothing to diagnose.")
         return
     found = services.engine.diagnose(services.as_sent(case))
-    print(found.model_dump_json(indent=2) if given.json else text.diagnosis(found, width=_WIDTH, is_whole=True))
+    print(found.model_dump_json(indent=2) if given.json else text.diagnosis(found, width=_WIDTH))
 
 
 def _case_of_trace(given: argparse.Namespace, services: wiring.Services) -> Case:
@@ -367,8 +372,8 @@ def _case_of_trace(given: argparse.Namespace, services: wiring.Services) -> Case
     return Case(
         trace=trace,
         expect=given.expect,
-        business_context=given.because,
-        failures=tuple(CheckFailure(check="assertion", expected=given.expect, actual=was) for was in given.was),
+        business_context=given.why,
+        failures=tuple(CheckFailure(check="assertion", expected=given.expect, actual=each) for each in given.actual),
         prompts=prompts.extract(trace),
         prompt_files=wiring.read_prompt_files(given.prompts, base=here, root=here),
     )
@@ -380,8 +385,8 @@ def _case_of_expectation(given: argparse.Namespace, services: wiring.Services) -
     from pytest_refinery.analysis.ports import Judge
     from pytest_refinery.expectations import checks
 
-    if given.expect or given.because or given.was or given.prompts:
-        msg = "--expect, --because, --was and --prompts are for a TRACE; an expectation has its own in its file."
+    if given.expect or given.why or given.actual or given.prompts:
+        msg = "--expect, --why, --actual and --prompts are for a TRACE; an expectation has its own in its file."
         raise ConfigurationError(msg)
     path, expectation = _expectation(given.subject)
     if expectation.trace is None:
@@ -634,6 +639,6 @@ def _prompt(name: str) -> str:
         msg = f"--prompt {name} cannot be read ({error})."
         raise ConfigurationError(msg) from error
     if templates.has_variables(text):
-        msg = f"--prompt {name} has variables, and nobody knows their values here. Write the text with the values."
+        msg = f"--prompt {name} has variables, and no one knows their values here. Write the text with the values."
         raise ConfigurationError(msg)
     return text

@@ -37,6 +37,7 @@ class Option(NamedTuple):
         default: What holds where nothing is given, in words.
         metavar: What the flag's argument is called, if there is a flag and it takes one.
         says: What the flag means where it takes no argument.
+        flag_help: What the flag does, where that is the opposite of ``help``.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Option(NamedTuple):
     metavar: str | None = None
     says: str | None = None
     has_variable: bool = True
+    flag_help: str = ""
 
     @property
     def flag(self) -> str | None:
@@ -157,8 +159,7 @@ OPTIONS = (
     Option("refinery", "Run *.refinery.yaml files as tests and diagnose what fails.", _switch, "off", says="true"),
     Option(
         "analyst",
-        "Who answers the stages of a diagnosis: openai (a model), builtin (rules, no network, no key), or one that "
-        "a plugin offers.",
+        "Who diagnoses: openai (a model), builtin (rules), or a plugin's analyst.",
         _text,
         "auto: openai with a key or a cassette, else builtin",
         metavar="NAME",
@@ -166,30 +167,28 @@ OPTIONS = (
     Option("model", "The model that diagnoses and judges.", _text, DEFAULT_MODEL, metavar="NAME"),
     Option(
         "api",
-        "The protocol in which the model is asked: responses, chat (Chat Completions, as most services and local "
-        "servers have it) or auto.",
+        "The API for the model: responses, chat (Chat Completions), or auto.",
         _one_of("auto", "responses", "chat"),
         "auto: responses, and chat where the service does not have it",
         metavar="API",
     ),
     Option(
         "effort",
-        "How hard a model that can think shall think: none, low, medium or high.",
+        "Reasoning effort of the model: none, low, medium or high.",
         _one_of("none", "low", "medium", "high"),
         "low for the diagnosis stage and the judge, else as little as the model can",
         metavar="EFFORT",
     ),
     Option(
         "context",
-        "How the model gets the trace: file_search (a hosted vector store), inline (in the prompt) or auto.",
+        "How the model gets the trace: file_search, inline, or auto.",
         _one_of("auto", "file_search", "inline"),
         "auto: inline what fits one call, else file_search where the service has it",
         metavar="WAY",
     ),
     Option(
         "record",
-        "What becomes of an item's HTTP requests, in VCR's words: auto (replay where there is a cassette, else go "
-        "live and record nothing), none (replay only, no network), once, new_episodes or all.",
+        "Cassette mode: auto, none (replay, no network), once, new_episodes, or all.",
         _one_of("auto", "none", "once", "new_episodes", "all"),
         "auto",
         metavar="MODE",
@@ -203,14 +202,14 @@ OPTIONS = (
     ),
     Option(
         "strict_cassettes",
-        "Make an item an error that leaves a recorded request of its cassette unused.",
+        "Report an item as an error when its cassette has unused requests.",
         _switch,
         "off: they are reported",
         says="true",
     ),
     Option(
         "scrub",
-        "Regular expressions, one a line, of what no cassette may hold beside secrets, which are always removed.",
+        "Regular expressions, one a line, of text to remove from cassettes.",
         _patterns,
         "none",
         has_variable=False,
@@ -218,7 +217,7 @@ OPTIONS = (
     Option("scrub_personal", "Replace e-mail addresses, card numbers and phone numbers in cassettes.", _switch, "off"),
     Option(
         "allowed_hosts",
-        "Hosts, one a line, that may be reached while an item replays without network, such as 127.0.0.1.",
+        "Hosts, one a line, that a replay without network may reach.",
         _lines,
         "none",
         has_variable=False,
@@ -232,7 +231,7 @@ OPTIONS = (
     ),
     Option(
         "update",
-        "Write what a re-run agent did into the trace file of its expectation: where it passed, or in all cases.",
+        "Write re-run traces into their files: where they passed, or all.",
         _one_of("passed", "all"),
         "none: recordings stay as they are",
         metavar="WHEN",
@@ -261,14 +260,14 @@ OPTIONS = (
     ),
     Option(
         "junit_properties",
-        "Give each item of pytest's JUnit file our properties; off where the file must fit the schema of xunit2.",
+        "Add refinery properties to JUnit files; the schema of xunit2 forbids them.",
         _switch,
         "on",
         has_variable=False,
     ),
     Option(
         "plan",
-        "Say what the diagnoses of this run would cost in calls, tokens, minutes and money; spend nothing.",
+        "Print calls, tokens, minutes and cost of this run; spend nothing.",
         _switch,
         "off",
         says="true",
@@ -276,67 +275,64 @@ OPTIONS = (
     ),
     Option(
         "verify",
-        "Try each suggested change of a file in a copy of the project: run what failed so many times without and with "
-        "it, and the other expectations of the agent with it.",
+        "Try each suggested fix N times in a copy of the project.",
         _count,
         "off",
         metavar="RUNS",
     ),
     Option(
         "replay",
-        "Where no agent can be run, ask the decisive model call of the trace again, so many times without and with the "
-        "suggested change of its prompt.",
+        "Without an agent, ask the decisive model call again N times.",
         _count,
         "off",
         metavar="TIMES",
     ),
     Option(
         "diagnose",
-        "Diagnose what fails; with --refinery-no-diagnose expectations are only checked.",
+        "Diagnose failures.",
         _switch,
         "on",
         says="false",
+        flag_help="Only check expectations; do not diagnose failures.",
     ),
     Option(
         "diagnose_xfail",
-        "Diagnose also what was expected to fail; it stays an expected failure.",
+        "Also diagnose expected failures; they stay expected failures.",
         _switch,
         "off",
         says="true",
     ),
     Option(
         "max_diagnoses",
-        "Diagnose at most this many failures of a session, over all workers.",
+        "Diagnose at most N failures in a session, over all workers.",
         _count,
         "no limit",
         metavar="N",
     ),
-    Option("max_tokens", "Tokens that a session may use at most, over all workers.", _count, "no limit", metavar="N"),
+    Option("max_tokens", "Use at most N tokens in a session, over all workers.", _count, "no limit", metavar="N"),
     Option(
         "timeout",
-        "Seconds that one diagnosis may work, without the time that it waits for others; what was found until then "
-        "is shown.",
+        "Seconds that one diagnosis may work, without waiting for the limit.",
         partial(_seconds, above=0),
         "300",
         metavar="SECONDS",
     ),
     Option(
         "max_wait",
-        "Seconds that one diagnosis may wait for others, which use the same limit; then what is missing is left to "
-        "the rules.",
+        "Seconds that one diagnosis may wait for the token limit.",
         partial(_seconds, above=0),
         "twice of what is foreseen when it begins to wait, 120 at least",
         metavar="SECONDS",
     ),
     Option(
         "fetch_timeout",
-        "Seconds to go on asking LangSmith for a trace while it is down, or says that it is asked too often.",
+        "Seconds to retry LangSmith while it is down or limits requests.",
         partial(_seconds, above=0),
         "120",
     ),
     Option(
         "max_trace_mb",
-        "Megabytes that a trace file may hold, unpacked; one value of it may have a quarter of that.",
+        "Largest trace file to read, in megabytes, unpacked.",
         _count,
         "256",
         metavar="MB",
@@ -353,49 +349,47 @@ OPTIONS = (
     ),
     Option(
         "tpm_model",
-        "How the service counts: bucket (refilled continuously, as OpenAI), sliding (safe everywhere) or auto.",
+        "How the service counts tokens: bucket, sliding, or auto.",
         _one_of("auto", "sliding", "bucket"),
         "auto",
     ),
     Option(
         "budget_url",
-        "Where the budget is kept: file (one machine), or redis://... for several; see share-the-budget.",
+        "Where the budget is kept: file, or redis://... for several machines.",
         _budget_url,
         "file",
     ),
     Option(
         "reserves_output",
-        "Whether the service counts the whole permitted output when a request arrives: true, false or auto.",
+        "Whether the service counts permitted output on arrival: true, false, auto.",
         lambda text: None if text == "auto" else _switch(text),
         "auto",
     ),
     Option("disable_chunking", "Read the whole trace in one stage-1 call, whatever its size.", _switch, "off"),
     Option("group_size_runs", "Runs in a group, instead of groups by tokens.", _count, "by tokens"),
-    Option("group_tokens", "Tokens in a group at most.", _count, "what fits the limit, 20000 at most", metavar="N"),
+    Option("group_tokens", "Most tokens in a group.", _count, "what fits the limit, 20000 at most", metavar="N"),
     Option(
         "max_num_results",
-        "Results of a file search at most, 1 to 50; a stage after the first takes no more than 3.",
+        "Most results of a file search, 1 to 50.",
         partial(_bounded, least=1, most=50),
         "what covers the group",
     ),
     Option(
         "max_output_tokens_stage1",
-        "Output tokens of a stage-1 answer at most.",
+        "Most output tokens of a stage-1 answer.",
         partial(_bounded, least=16),
         "sized to the group",
     ),
-    Option(
-        "max_output_tokens_other", "Output tokens of any other answer at most.", partial(_bounded, least=16), "1200"
-    ),
+    Option("max_output_tokens_other", "Most output tokens of any other answer.", partial(_bounded, least=16), "1200"),
     Option(
         "inter_group_sleep_s",
-        "Seconds between two groups, which are then read one after the other.",
+        "Seconds between two groups, which are then read in turn.",
         _seconds,
         "0: the budget paces",
     ),
     Option(
         "temperature",
-        "How freely the model answers, 0 to 2; not sent to models that refuse it.",
+        "Sampling temperature, 0 to 2; not sent to models that refuse it.",
         partial(_bounded, kind=float, what="number", most=2),
         "0.2",
     ),
@@ -406,12 +400,12 @@ def add_to(parser: pytest.Parser) -> None:
     """Declare the flags and ini keys to pytest."""
     group = parser.getgroup("refinery", "expectations of LLM agents (pytest-refinery)")
     for option in OPTIONS:
-        explained = _help(option)
+        explained = _help(option, option.flag_help or option.help)
         if option.flag and option.says:
             group.addoption(option.flag, dest=option.dest, action="store_const", const=option.says, help=explained)
         elif option.flag:
             group.addoption(option.flag, dest=option.dest, metavar=option.metavar, help=explained)
-        parser.addini(option.ini, explained, type=_KINDS.get(option.parse, "string"), default=None)
+        parser.addini(option.ini, _help(option, option.help), type=_KINDS.get(option.parse, "string"), default=None)
 
 
 # How pytest is to read a value; where a file has native numbers and lists, ``_ini`` reads them.
@@ -422,9 +416,9 @@ _KINDS: dict[Callable[[str], object], Literal["bool", "linelist"]] = {
 }
 
 
-def _help(option: Option) -> str:
+def _help(option: Option, what: str) -> str:
     also = f"variable {option.variable}, " if option.variable else ""
-    return f"{option.help} ({also}ini key {option.ini}; default: {option.default})"
+    return f"{what} ({also}ini key {option.ini}; default: {option.default})"
 
 
 def is_asked_for(config: pytest.Config) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_refinery.integration.fixture import UsedTrace
 
 _MARKER = (
-    "refinery(expect, business_context, prompts): diagnose a failure of this test "
+    "refinery(expect, why, severity, prompts): diagnose a failure of this test "
     "from the trace in its fixture refinery_trace."
 )
 

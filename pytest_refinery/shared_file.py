@@ -1,4 +1,4 @@
-"""Small files that several processes of one user read and replace: locked, whole or absent, and nobody else's."""
+"""Small files that several processes of one user read and replace: locked, whole or absent, and no one else's."""
 
 from __future__ import annotations
 

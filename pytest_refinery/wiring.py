@@ -524,7 +524,7 @@ def _limits(settings: Settings) -> Limits:
 
 
 def _is_local(variables: Mapping[str, str]) -> bool:
-    """Tell whether the service is on this machine or in a private network: nobody limits it who does not say so."""
+    """Tell whether the service is on this machine or in a private network: no one limits it who does not say so."""
     from ipaddress import ip_address
     from urllib.parse import urlsplit
 

@@ -49,7 +49,7 @@ HOSTILE = (
     "https://example.com/tracker.gif ::error::no | `tick` http://example.com",
     "x" * 1_000_000,
 )
-_WORDS_OF_OURS = frozenset({"outcome", "failure_type", "confidence", "verdict"})
+_WORDS_OF_OURS = frozenset({"outcome", "failure_type", "confidence", "verdict", "severity"})
 
 
 def trace(runs: int = 6, *, is_timed: bool = True) -> Trace:
@@ -95,6 +95,7 @@ def diagnosis(**other: Any) -> Diagnosis:  # noqa: ANN401  (any field)
         "responsible_run_id": "r-3",
         "responsible_run_name": "llm 3",
         "responsible_run_number": 3,
+        "responsible_run_kind": "llm",
         "responsible_run_path": ("desk",),
         "confidence": Confidence.HIGH,
         "evidence": (Evidence(run_id="r-3", run_number=3, quote=PROMISE, why="A promise.", verified=True),),

@@ -39,7 +39,7 @@ def agent_with(refinery_trace: UsedTrace) -> Callable[..., SupportAgent]:
 
 @pytest.mark.refinery(
     expect="Asked what closing an account would mean, the agent explains it and closes nothing.",
-    business_context="A closed account cannot be opened again; what was in it is sold, and taxed.",
+    why="A closed account cannot be opened again; what was in it is sold, and taxed.",
     prompts=["prompts/*.md"],
 )
 def test_a_question_about_closing_closes_nothing(agent_with: Callable[..., SupportAgent]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import candidates, confidence, fixes, prompt_versions
+from pytest_refinery.analysis import candidates, confidence, exchange, fixes, prompt_versions
 from pytest_refinery.analysis.evidence import Verifier
 from pytest_refinery.analysis.schemas import Conclusion, Diagnosis, Finding
 from pytest_refinery.expectations.verdicts import EXPECTATION
@@ -41,6 +41,7 @@ class Composer:
         # A cause that points at nothing in the trace is a guess.
         if not (conclusion.root_cause or "").strip() or not (run or evidence):
             conclusion, run = _without_cause(conclusion), None
+        call, result = exchange.call_of(trace, run, words=conclusion.root_cause or "") if run else ("", "")
         missing = [*missing, *(f"the analyst named a run that the trace does not have ({each})" for each in unknown)]
         return Diagnosis(
             failure_type=conclusion.failure_type,
@@ -50,6 +51,9 @@ class Composer:
             responsible_run_name=run.name if run else None,
             responsible_run_number=trace.numbers[run.id] if run else None,
             responsible_run_path=tuple(ancestor.name for ancestor in trace.ancestors(run))[::-1] if run else (),
+            responsible_run_kind=run.kind if run else "",
+            call=call,
+            result=result,
             candidates=candidates.of(conclusion, findings, trace),
             confidence=confidence.of(conclusion, run, evidence=evidence, coverage=coverage),
             confidence_basis=confidence.basis(conclusion, run, evidence=evidence, coverage=coverage),

@@ -46,7 +46,7 @@ class Engine:
     """Diagnoses failed expectations with one analyst, and with another where that one gives no usable answer.
 
     Args:
-        fallback: Diagnoses what ``analyst`` cannot; it needs nothing from outside. ``None`` for nobody.
+        fallback: Diagnoses what ``analyst`` cannot; it needs nothing from outside. ``None`` for no one.
         watch: Called with a few words about what an analyst that takes its time is doing.
     """
 

@@ -82,7 +82,7 @@ def _callers(trace: Trace, run: Run) -> Iterator[Run]:
 def located(fix: SuggestedFix, files: Sequence[PromptFile]) -> SuggestedFix:
     """Return the fix with the prompt file that it changes and a unified diff, where its text is found in one.
 
-    A file that is none of ``files`` is not named: nobody but the suite says which files there are.
+    A file that is none of ``files`` is not named: no one but the suite says which files there are.
     """
     named = _named(fix.file, files)
     first = [named] if named else []

@@ -14,6 +14,7 @@ from pydantic import Field
 from pytest_refinery.analysis.divergence import Divergence
 from pytest_refinery.analysis.frozen import Frozen
 from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Diagnosis, Evidence, StageReport
+from pytest_refinery.expectations.severity import Severity
 
 
 class Outcome(StrEnum):
@@ -44,13 +45,20 @@ class ExpectationRecord(Frozen):
     id: str
     expect: str
     business_context: str = ""
+    severity: Severity = Severity.MEDIUM
     file: str
     line: int
     tags: tuple[str, ...] = ()
 
 
 class TraceRecord(Frozen):
-    """The trace that was judged; ``is_rerun`` where an agent was run for it, instead of one recorded before."""
+    """The trace that was judged; ``is_rerun`` where an agent was re-run for it, instead of one recorded before.
+
+    Attributes:
+        asked: What the agent was asked last, of a trace that does not meet its expectation.
+        answered: What it answered in the end.
+        url: The address of its page, where the expectation names it by one.
+    """
 
     id: str
     name: str
@@ -59,15 +67,25 @@ class TraceRecord(Frozen):
     runs: int
     notes: tuple[str, ...] = ()
     is_rerun: bool = False
+    asked: str = ""
+    answered: str = ""
+    url: str | None = None
 
 
 class CheckRecord(Frozen):
-    """One check and how it came out."""
+    """One check and its result.
+
+    Attributes:
+        text: The words of the trace that it objects to.
+        label: The check with its argument, in short.
+    """
 
     name: str
     passed: bool
     expected: str
     actual: str
+    text: str | None = None
+    label: str = ""
     run_id: str | None = None
     run_name: str | None = None
 
@@ -145,9 +163,9 @@ class ItemRecord(Frozen):
 
     Where an agent was re-run, trace, checks, judge and diagnosis are those of one of its trials.
 
-    ``change`` says how it stands beside the baseline, ``None`` where it passes as there or nothing is compared;
-    ``is_known`` whether a failure was there too; ``divergence`` where the trace of a re-run agent parts from the one
-    that passed there.
+    ``is_replayed`` says that its answers came from a cassette; ``change`` how it stands compared with the baseline,
+    ``None`` where it passes as there or nothing is compared; ``is_known`` whether a failure was there too;
+    ``divergence`` where the trace of a re-run agent parts from the one that passed there.
     """
 
     nodeid: str
@@ -160,6 +178,7 @@ class ItemRecord(Frozen):
     error: str | None = None
     plan: PlanRecord | None = None
     agent: AgentRecord | None = None
+    is_replayed: bool = False
     is_known: bool | None = None
     change: Change | None = None
     divergence: Divergence | None = None
@@ -174,7 +193,8 @@ class RootCause(Frozen):
     """Failures of one cause.
 
     Attributes:
-        advice: What to do about it, empty where nobody said.
+        advice: What to do about it, empty where it is not known.
+        severity: The worst of its failures.
         is_known: Whether an earlier run had it too, ``None`` where there is none to compare with.
     """
 
@@ -182,6 +202,7 @@ class RootCause(Frozen):
     failure_type: str
     nodeids: tuple[str, ...]
     advice: str = ""
+    severity: Severity = Severity.MEDIUM
     is_known: bool | None = None
 
 

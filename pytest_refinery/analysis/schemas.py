@@ -279,6 +279,9 @@ class Diagnosis(_Strict):
         candidates: The runs that may be decisive, the likeliest first, three at most.
         confidence_basis: What the confidence rests on, in a sentence.
         responsible_run_path: The names of the runs around the responsible one, the outermost first.
+        responsible_run_kind: What it is: ``llm``, ``tool``, ``message``, ...
+        call: The tool call that it made or is, as ``name(argument: value)``; empty where there is none.
+        result: What that call returned.
         model: The model that the analyst asked, ``""`` where there was none.
         cached: Whether it was made in an earlier session; then ``stages`` says what it cost then.
         stale_prompts: Prompt files that have changed since the trace was recorded.
@@ -294,6 +297,9 @@ class Diagnosis(_Strict):
     responsible_run_name: str | None
     responsible_run_number: int | None = None
     responsible_run_path: tuple[str, ...] = ()
+    responsible_run_kind: str = ""
+    call: str = ""
+    result: str = ""
     candidates: tuple[Candidate, ...] = ()
     confidence: Confidence
     confidence_basis: str = ""

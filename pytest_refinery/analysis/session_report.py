@@ -38,10 +38,11 @@ def compile_report(
         baseline: An earlier run to compare with.
         replayed: The ids of items whose answers came from a cassette: nothing was spent on them.
     """
-    items = ordered(records)
+    marked = (each.model_copy(update={"is_replayed": True}) if each.nodeid in replayed else each for each in records)
+    items = ordered(marked)
     items = gate.changes(items, baseline) if baseline else items
     grouped = summary_result.grouped if summary_result else None
-    causes = grouped.causes if grouped else root_causes(items)
+    causes = _by_severity(grouped.causes if grouped else root_causes(items), items)
     if baseline is not None:
         causes = tuple(_with_history(cause, items) for cause in causes)
     session = _session(items, plugin_version, dollars, plan, summary_result, replayed)
@@ -73,6 +74,30 @@ def root_causes(items: Iterable[ItemRecord]) -> tuple[RootCause, ...]:
         for (kind, _), members in groups.items()
     ]
     return by_frequency(found)
+
+
+def _by_severity(causes: Iterable[RootCause], items: Iterable[ItemRecord]) -> tuple[RootCause, ...]:
+    """Return the causes with their severity, the worst first."""
+    known = {item.nodeid: item.expectation.severity for item in items}
+    rated = [
+        cause.model_copy(
+            update={
+                "severity": min(
+                    (known[each] for each in cause.nodeids if each in known),
+                    key=lambda severity: severity.rank,
+                    default=cause.severity,
+                )
+            }
+        )
+        for cause in causes
+    ]
+    return tuple(sorted(rated, key=lambda cause: cause.severity.rank))
+
+
+def failures_first(items: Iterable[ItemRecord]) -> tuple[ItemRecord, ...]:
+    """Return the items for people: what failed before what could not be decided, the most severe first."""
+    order = [Outcome.FAILED, Outcome.UNDECIDED, Outcome.SKIPPED, Outcome.PASSED]
+    return tuple(sorted(items, key=lambda item: (order.index(item.outcome), item.expectation.severity.rank)))
 
 
 def by_frequency(causes: Iterable[RootCause]) -> tuple[RootCause, ...]:
@@ -160,24 +185,15 @@ def _dollars(spent: Iterable[tuple[str, StageReport]], dollars: Dollars) -> floa
 
 
 def outcomes(session: SessionRecord) -> str:
-    """Return in one sentence how many expectations hold and how many do not; what was skipped is not counted."""
-    counted = session.expectations - session.skipped
-    if not counted:
-        return (
-            f"No expectation was decided, {_were_skipped(session)}." if session.skipped else "No expectation was run."
-        )
-    parts = [f"{session.passed} of {counted} expectations {'holds' if session.passed == 1 else 'hold'}"]
-    if session.failed:
-        parts.append(f"{session.failed} {'does' if session.failed == 1 else 'do'} not")
-    if session.undecided:
-        parts.append(f"{session.undecided} could not be decided")
-    if session.skipped:
-        parts.append(_were_skipped(session))
-    return ", ".join(parts) + "."
-
-
-def _were_skipped(session: SessionRecord) -> str:
-    return f"{session.skipped} {'was' if session.skipped == 1 else 'were'} skipped"
+    """Return how many expectations there are of each outcome."""
+    counts = {
+        "failed": session.failed,
+        "undecided": session.undecided,
+        "passed": session.passed,
+        "skipped": session.skipped,
+    }
+    found = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{found or 'No expectation was run'}."
 
 
 def _in_common(causes: Sequence[RootCause], session: SessionRecord) -> str:

@@ -67,7 +67,7 @@ def newest_number(file: BinaryIO) -> int:
 
 
 def write(file: BinaryIO, version: Version) -> None:
-    """Write a text; nobody else may write at the same time.
+    """Write a text; no one else may write at the same time.
 
     Raises:
         OSError: The disk is full, or the text too long.

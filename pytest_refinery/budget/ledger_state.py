@@ -250,7 +250,7 @@ class State:
         # Before its own ticket is looked for: if it comes too late to be waited for, it takes its place again.
         self._drop_dead(owner, is_alive, limits, now)
         ticket = self._ticket_of(request, owner, limits, now)
-        # A limit that is only assumed refuses nobody: the service knows better.
+        # A limit that is only assumed refuses no one: the service knows better.
         limit = limits.tokens or self.learned[0]
         if limit and request.tokens > limit:
             return QueuePosition(ticket.place, is_granted=False, too_large_for=limit)
@@ -637,7 +637,7 @@ class State:
 
 
 def _told_to_wait(place: int, start_in: float, *, ahead: int, queue: int, is_quiet: bool) -> QueuePosition:
-    """Return what a waiting ticket is told.
+    """Return the answer to a waiting ticket.
 
     While it is quiet, no request is under way that could turn out cheaper than booked.
     """

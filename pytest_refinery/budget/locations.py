@@ -20,7 +20,7 @@ _NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "fuse.sshfs", 
 
 
 def account(*, base_url: str, model: str, key: str) -> str:
-    """Return a name for the account, from which nobody can tell the key.
+    """Return a name for the account, from which no one can tell the key.
 
     Spellings of one address are one account, and so are a model and its dated versions, which share a limit.
     """

@@ -19,7 +19,7 @@ _JITTER_SECONDS = 0.25
 
 @dataclass
 class Lane:
-    """One limit: when requests were sent or will be, in order, and until when nobody may send.
+    """One limit: when requests were sent or will be, in order, and until when no one may send.
 
     Times are seconds since the machine was started.
     """
@@ -60,7 +60,7 @@ class RequestPace:
         return self._changed(lane, booked)
 
     def hold(self, lane: str, seconds: float) -> None:
-        """Let nobody send on a lane for so many seconds."""
+        """Let no one send on a lane for so many seconds."""
 
         def held(kept: Lane, now: float) -> float:
             kept.held_until = max(kept.held_until, now + seconds)

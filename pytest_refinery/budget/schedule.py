@@ -132,7 +132,7 @@ class Admission:
     """Says which work may begin, so that what has begun can be finished.
 
     A work may begin if all that has begun, and itself, can be finished within a minute from now; or if there is room
-    now for its request beside all that the works with a request under way need still: nobody else would use that room.
+    now for its request beside all that the works with a request under way need still: no one else would use that room.
     Those who wait already are protected by the plan.
 
     Args:

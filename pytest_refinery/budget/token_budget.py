@@ -131,7 +131,7 @@ class SharedBudget:
             if not position.is_granted:
                 self._queue_up(wait, replace(request, place=position.place), position)
         except BaseException:
-            # Also for Ctrl-C and for the timeouts of test runners: nobody waits behind a ticket that is given up.
+            # Also for Ctrl-C and for the timeouts of test runners: no one waits behind a ticket that is given up.
             self._ledger.withdraw(request.id)
             raise
         finally:

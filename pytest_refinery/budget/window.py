@@ -29,7 +29,7 @@ class WindowAlgorithm(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one process was told to keep to.
+    """The limits of one process.
 
     Attributes:
         tokens: Tokens per minute; ``None`` for what the service says, and 30,000 until it has.

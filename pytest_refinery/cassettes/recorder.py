@@ -206,7 +206,7 @@ class _Patched(Cassette):  # type: ignore[misc]  # a library without types
     write_protected = False
 
     def can_play_response_for(self, request: VcrRequest) -> bool:
-        """Take the answer of a request from the tape, for ``play_response``: nobody else can be given the same."""
+        """Take the answer of a request from the tape, for ``play_response``: no one else can be given the same."""
         if is_an_upload(request.method, request.uri) or is_mocked(self._core):
             return False
         asked = self._scrubber.request(replace(_request(request), trial=self._tape.trial))

@@ -1,4 +1,4 @@
-"""Takes out of requests and answers what nobody may read in a cassette, and refuses where that is not possible."""
+"""Takes out of requests and answers what no one may read in a cassette, and refuses where that is not possible."""
 
 from __future__ import annotations
 

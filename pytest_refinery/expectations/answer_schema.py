@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def fault(schema: dict[str, Any]) -> str | None:
-    """Return what makes ``schema`` no JSON Schema; ``None`` where it is one, or nobody here can tell."""
+    """Return what makes ``schema`` no JSON Schema; ``None`` where it is one, or no one here can tell."""
     try:
         import jsonschema
     except ImportError:

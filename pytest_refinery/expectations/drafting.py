@@ -82,7 +82,7 @@ def _lines(draft: Draft) -> Iterator[str]:
         yield f"prompts: {yaml_document.flow(list(draft.prompt_files))}"
     yield from _prompts(draft.trace_prompts)
     yield "expectations:"
-    said = {"id": draft.id, "expect": draft.expect, "business_context": draft.business_context}
+    said = {"id": draft.id, "expect": draft.expect, "why": draft.business_context}
     yield from _indented(_mapping(said), first="  - ")
     if draft.suggestions:
         yield from _indented(_checks(draft.suggestions), first="    ")

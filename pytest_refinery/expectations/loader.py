@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pytest_refinery.errors import ExpectationFileError, Problem
 from pytest_refinery.expectations import sentences, yaml_document
 from pytest_refinery.expectations.model import Expectation, ExpectationFile
+from pytest_refinery.expectations.severity import Severity
 from pytest_refinery.expectations.verdicts import visible
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def _expectations(file: ExpectationFile, document: Document) -> Iterator[Expecta
         yield Expectation(
             id=id_,
             expect=entry.expect,
-            business_context=entry.business_context or "",
+            business_context=entry.why or "",
+            severity=entry.severity or Severity.MEDIUM,
             trace=entry.trace or file.trace,
             project=entry.project or file.project,
             agent=entry.agent or file.agent,
@@ -178,7 +180,7 @@ def _joined(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _ids(entries: tuple[ExpectationEntry, ...]) -> Iterator[str]:
-    """Yield the id of each entry: the explicit one, or one made of its sentence that nobody else has."""
+    """Yield the id of each entry: the explicit one, or one made of its sentence that no one else has."""
     taken = {entry.id.casefold() for entry in entries if entry.id is not None}
     for entry in entries:
         yield entry.id or _free(slug(entry.expect), taken)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from pytest_refinery.errors import did_you_mean
 from pytest_refinery.expectations.checks import Check
 from pytest_refinery.expectations.fields import Callable, Omittable, OneOrMany, Shape, Share, TextValue, Trials, refuse
+from pytest_refinery.expectations.severity import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +46,19 @@ _EDITOR_NAME: dict[str, Any] = {"pattern": r"^[^\s!-,/:-@\[-^`{-~]+$"}
 Id = Annotated[TextValue, AfterValidator(_fit_for_node_ids), Field(json_schema_extra=_EDITOR_NAME)]
 Tag = Annotated[TextValue, AfterValidator(_fit_for_marks), Field(json_schema_extra=_EDITOR_NAME)]
 
+FORMER_NAMES = ("business_context", "because")
+"""Names that `why` had before; files that have them stay readable."""
+
+
+def _severity(value: object) -> Severity:
+    if value not in list(Severity):
+        words = [each.value for each in Severity]
+        refuse(f"The severity {value!r} is none of {', '.join(words)}.{did_you_mean(str(value), words)}")
+    return Severity(str(value))
+
+
+SeverityWord = Annotated[Severity, BeforeValidator(_severity)]
+
 
 class Expectation(BaseModel):
     """What the expert expects of one trace, complete with what the file says for all of them.
@@ -67,6 +82,7 @@ class Expectation(BaseModel):
     id: str
     expect: str
     business_context: str = ""
+    severity: Severity = Severity.MEDIUM
     trace: str | None
     project: str | None = None
     agent: str | None = None
@@ -88,8 +104,13 @@ class ExpectationEntry(Shape):
         description="The name in reports, for -k: letters, digits, '_', '.' and '-'. By default made of 'expect'.",
     )
     expect: TextValue = Field(description="One sentence: what should have happened.")
-    business_context: Omittable[TextValue] = Field(
-        default=None, description="Why it matters; for the diagnosis and the people who read it."
+    why: Omittable[TextValue] = Field(
+        default=None,
+        validation_alias=AliasChoices("why", *FORMER_NAMES),
+        description="Why it matters; for the diagnosis and the people who read it.",
+    )
+    severity: Omittable[SeverityWord] = Field(
+        default=None, description="How much harm a failure does: low, medium (by default), high or critical."
     )
     trace: Omittable[TextValue] = Field(
         default=None, description="The trace it is about, instead of the file's: a file, or a LangSmith id or URL."
@@ -150,6 +171,9 @@ def json_schema(*, custom: Iterable[str] = ()) -> dict[str, Any]:
     """
     schema = ExpectationFile.model_json_schema(schema_generator=_EditorSchema)
     schema["$defs"]["Check"]["properties"] |= {name: {} for name in custom}
+    why = schema["$defs"]["ExpectationEntry"]["properties"]["why"]
+    former = {name: {**why, "title": name, "deprecated": True, "description": "Now `why`."} for name in FORMER_NAMES}
+    schema["$defs"]["ExpectationEntry"]["properties"] |= former
     return {"$schema": GenerateJsonSchema.schema_dialect, **schema}
 
 

@@ -94,7 +94,7 @@ def _about_answer(said: str, expect: str, known: _Known) -> Iterator[Mapping[str
 
 @dataclass(frozen=True)
 class _Known:
-    """The figures that the agent could know: of what it was told, and of what its tools gave."""
+    """The figures that the agent could know: of its input, and of what its tools gave."""
 
     told: frozenset[str]
     given: tuple[str, ...]

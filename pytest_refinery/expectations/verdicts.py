@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,6 +86,13 @@ class CheckFailure(Facts):
         """What ``Finding.explains`` calls it: ``output.contains 'x'``, ``tools.called search``, ``judge``."""
         argument = "" if self.argument is None or self.argument == self.tool else _brief(self.argument)
         return " ".join(filter(None, (self.check, self.tool, argument)))
+
+    @property
+    def short(self) -> str:
+        """What failed, for a line of a report: ``output.contains 'x'``, ``tools.arguments search {"query": "x"}``."""
+        argument = "" if self.argument is None or self.argument == self.tool else self.argument
+        shown = quoted(argument) if isinstance(argument, str) else json.dumps(argument, ensure_ascii=False, default=str)
+        return " ".join(filter(None, (self.check, self.tool, shown if argument else "")))
 
 
 def _brief(argument: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 from pytest_refinery import wiring
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.errors import RefineryError, Undecided
-from pytest_refinery.integration.item_records import ENDS_THE_RUN, find_record, record_of, store_record
+from pytest_refinery.integration.item_records import ENDS_THE_RUN, find_record, record_of, stable_nodeid, store_record
 from pytest_refinery.integration.reporting import report_sections
 from pytest_refinery.integration.reporting.failure_summary import Summarizer
 from pytest_refinery.integration.reporting.pictures import PictureCollector
@@ -22,6 +23,7 @@ from pytest_refinery.integration.running.collected import Collected
 from pytest_refinery.integration.running.item_services import ItemServices
 from pytest_refinery.integration.running.items import ExpectationFile, ExpectationItem, plain_repr
 from pytest_refinery.integration.workers import SharedFolder, only_plans
+from pytest_refinery.reports import anchors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterator
@@ -38,7 +40,7 @@ def start(config: pytest.Config, settings: Settings) -> None:
     """Register the hooks of a run that asked for the plugin.
 
     Raises:
-        ConfigurationError: Nobody offers the analyst that was asked for.
+        ConfigurationError: No one offers the analyst that was asked for.
     """
     progress = Progress(config)
     pictures = PictureCollector(is_wanted=settings.report is not None)
@@ -78,6 +80,8 @@ class RefinerySession:
         self._pictures = pictures
         self._diagnoses_expected = settings.diagnose_xfail
         self._has_properties = settings.junit_properties
+        self._report_folder = settings.report
+        self._names: Counter[str] = Counter()
         self._only_plans = only_plans(config)
         self._calling: pytest.Item | None = None
         self._subtests: list[tuple[str, str]] = []
@@ -90,6 +94,7 @@ class RefinerySession:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Keep what was collected and not deselected."""
+        self._names = anchors.counted(map(stable_nodeid, session.items))
         if not self._only_plans:
             self.collected.add(session.items)
 
@@ -167,7 +172,9 @@ class RefinerySession:
         if self._is_to_be_diagnosed(report, record):
             record = self._explain(item, call, report, record)
         store_record(item, record)
-        report_sections.to_report(item, report, record_of(item), has_properties=self._has_properties)
+        folder, anchor = self._report_folder, anchors.of(stable_nodeid(item), self._names)
+        page = f"{folder}/index.html#{anchor}" if folder else ""
+        report_sections.to_report(item, report, record_of(item), page=page, has_properties=self._has_properties)
 
     def _with_trace(
         self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, record: ItemRecord

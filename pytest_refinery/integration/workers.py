@@ -19,7 +19,7 @@ _COLUMNS = "refinery_columns"
 _ARGUMENTS = "refinery_arguments"
 _TRACES = "refinery-traces"
 _FOLDER: pytest.StashKey[Path] = pytest.StashKey()
-_USUAL, _WIDEST = 80, 100
+_USUAL = 80
 
 
 def shared_folder(config: pytest.Config) -> Path | None:
@@ -55,12 +55,12 @@ def invocation(config: pytest.Config) -> list[str]:
 
 
 def columns(config: pytest.Config) -> int:
-    """Return the columns to fill with text: those of the terminal, at most 100; a worker has the controller's."""
+    """Return the columns to fill with text: those of the terminal; a worker has the controller's."""
     worker: dict[str, Any] = getattr(config, "workerinput", {})
     if _COLUMNS in worker:
         return int(worker[_COLUMNS])
     has_terminal = config.pluginmanager.hasplugin("terminalreporter")
-    return min(config.get_terminal_writer().fullwidth if has_terminal else _USUAL, _WIDEST)
+    return config.get_terminal_writer().fullwidth if has_terminal else _USUAL
 
 
 def trace_folder(config: pytest.Config) -> Path | None:

@@ -12,6 +12,10 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
 # GitHub obeys a line that begins with "::", however it is indented, and "##[...]" anywhere; so do others "##vso[".
 _COMMAND = re.compile(r"(?m)^([^\S\n]*):(?=:)|#(?=#\w*\[)")
+# Also inside of JSON, where a backslash is two.
+_HOME = re.compile(
+    r"(?:/home|/Users)/[^/\s'\"\\]+(?=/)|(?<![\w/])/root(?=/)|\b[A-Za-z]:(?:\\{1,2}|/)Users(?:\\{1,2}|/)[^\\/\s'\"]+"
+)
 _AUTOLINK = re.compile(r"(?i)\b(https?|ftp|www)(:|\.)")
 
 
@@ -49,6 +53,11 @@ def line(text: str) -> str:
 def name(text: str) -> str:
     """Return a name from a trace on one line of bearable length."""
     return shortened(line(text), most=_LONGEST_NAME)
+
+
+def without_home(text: str) -> str:
+    """Return ``text`` with ``~`` for the home directories in it: they name people, and no one else has them."""
+    return _HOME.sub("~", text)
 
 
 def shortened(text: str, *, most: int) -> str:

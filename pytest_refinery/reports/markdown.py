@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pytest_refinery.analysis.records import Outcome
-from pytest_refinery.reports import verification
+from pytest_refinery.analysis.session_report import failures_first
+from pytest_refinery.reports import labels, verification
 from pytest_refinery.reports.escape import line, markdown, name, printable, shortened
 from pytest_refinery.reports.text import (
     agent,
     analyst,
+    by,
     by_rules,
     candidate,
+    cause_kind,
     changes,
     compared,
+    counted,
     has_changes,
-    path,
+    judged,
+    kind,
+    last_line,
     stale,
     stale_changes,
+    step,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_refinery.analysis.records import ItemRecord, Report, RootCause
+    from pytest_refinery.analysis.records import ItemRecord, JudgeRecord, Report, RootCause
     from pytest_refinery.analysis.schemas import Diagnosis, SuggestedFix
 
 _QUOTE_CHARACTERS = 500
 _LINE_CHARACTERS = 1_000
 _NAMES_OF_FILES = 2
+_IN_AN_ADDRESS = ":/?#[]@!$&'()*+,;=%-._~"
 _LONGEST_CODE = 300
 _CUT = """
 **Cut off here: the whole is too long for this place.** `--refinery-report DIR` writes all of it to a folder.
@@ -41,8 +50,9 @@ def render(report: Report, *, most_bytes: int | None = None) -> str:
 
     With ``most_bytes`` it ends before the cause, row or item with which it would be longer as UTF-8, and says so.
     """
-    failures = [item for item in report.expectations if item.outcome != Outcome.PASSED]
-    blocks = [*_head(report), *_causes(report), *_table(report), *("\n".join(_item(item)) for item in failures)]
+    items = failures_first(report.expectations)
+    failures = [item for item in items if item.outcome != Outcome.PASSED]
+    blocks = [*_head(report), *_causes(report), *_table(items), *("\n".join(_item(item)) for item in failures)]
     text = "\n".join(blocks)
     if most_bytes is not None and len(text.encode("utf-8", "replace")) > most_bytes:
         text = _cut(blocks, most_bytes)
@@ -65,64 +75,61 @@ def _head(report: Report) -> Iterator[str]:
     yield "# pytest-refinery\n"
     yield f"{markdown(report.executive_summary)}\n"
     if has_changes(report.comparison):
-        yield f"Compared {markdown(compared(report.comparison))}\n"
+        yield f"{markdown(compared(report.comparison))}\n"
     if report.session.summary and report.session.summary.problem:
         yield f"{markdown(by_rules(report.session.summary))}\n"
 
 
 def _causes(report: Report) -> Iterator[str]:
     if report.root_causes:
-        yield "## Causes\n"
-        yield from (_cause(cause, of=report.session.failed) for cause in report.root_causes)
+        yield "## Root causes\n"
+        yield from (_cause(cause) for cause in report.root_causes)
         yield ""
     if report.comparison and report.comparison.gone:
-        yield "## Gone\n"
-        yield from (f"- ({_kind(cause)}) {markdown(cause.cause)}" for cause in report.comparison.gone)
+        yield "## Fixed\n"
+        yield from (f"- {markdown(cause.cause)} ({_kind(cause)})" for cause in report.comparison.gone)
         yield ""
 
 
-def _cause(cause: RootCause, *, of: int) -> str:
-    since = {None: "", True: ", known", False: ", new"}[cause.is_known]
-    lines = [f"- **{len(cause.nodeids)} of {of}** ({_kind(cause)}{since}): {markdown(cause.cause)}"]
+def _cause(cause: RootCause) -> str:
+    lines = [f"- **{counted(len(cause.nodeids))}** ({_kind(cause)}): {markdown(cause.cause)}"]
     if cause.advice:
         lines.append(f"  - **To do:** {markdown(cause.advice)}")
     return "\n".join([*lines, *(f"  - {_code(nodeid)}" for nodeid in cause.nodeids)])
 
 
 def _kind(cause: RootCause) -> str:
-    return markdown(cause.failure_type.replace("_", " "))
+    return markdown(cause_kind(cause))
 
 
-def _table(report: Report) -> Iterator[str]:
-    yield "| expectation | outcome | responsible run |\n|---|---|---|"
-    for item in report.expectations:
+def _table(items: Iterable[ItemRecord]) -> Iterator[str]:
+    yield "| expectation | outcome | severity | step |\n|---|---|---|---|"
+    for item in items:
         run = item.diagnosis.responsible_run_name if item.diagnosis else None
         known = " (known)" if item.is_known else ""
-        yield f"| {_code(item.nodeid)} | {item.outcome.value}{known} | {markdown(name(run or ''))} |"
+        severity = item.expectation.severity.value
+        yield f"| {_code(item.nodeid)} | {item.outcome.value}{known} | {severity} | {markdown(name(run or ''))} |"
     yield ""
 
 
 def _item(item: ItemRecord) -> Iterator[str]:
     yield f"## {markdown(item.nodeid)}"
     yield ""
-    yield f"**Expected:** {markdown(item.expectation.expect)}"
-    yield ""
-    if item.expectation.business_context:
-        yield f"**Because:** {markdown(item.expectation.business_context)}"
-        yield ""
-    if item.agent:
-        yield f"**Agent:** {markdown(agent(item.agent))}"
-        yield ""
+    yield from _labelled(labels.EXPECTED, item.expectation.expect)
+    yield from _labelled(labels.WHY, item.expectation.business_context)
+    yield from _labelled(labels.SEVERITY, item.expectation.severity.value)
+    yield from _labelled(labels.AGENT, agent(item.agent) if item.agent else "")
+    if item.trace:
+        yield from _labelled(labels.ASKED, shortened(item.trace.asked, most=_QUOTE_CHARACTERS))
+        yield from _labelled(labels.ANSWERED, shortened(item.trace.answered, most=_QUOTE_CHARACTERS))
     failed = [check for check in item.checks if not check.passed]
     for check in failed:
-        yield f"- {_code(check.name)}: expected {markdown(check.expected)}; was {markdown(check.actual)}"
+        actual = f"{labels.ACTUAL}: {markdown(check.actual)}"
+        yield f"- **{labels.FAILED}:** {_code(check.name)}: expected {markdown(check.expected)}. {actual}"
     if failed:
         yield ""
     if item.judge:
-        reasons = markdown(" ".join(item.judge.reasons))
-        cached = " (cached)" if item.judge.cached else ""
-        yield f"**Judged** by {markdown(item.judge.model)}: {item.judge.verdict}{cached}. {reasons}"
-        yield ""
+        yield from _labelled(labels.FAILED if item.outcome == Outcome.FAILED else "Judged", _judge(item.judge))
         yield from (f"> {markdown(shortened(quote.quote, most=_QUOTE_CHARACTERS))}" for quote in item.judge.quotes)
         yield ""
     if item.error:
@@ -130,63 +137,77 @@ def _item(item: ItemRecord) -> Iterator[str]:
         yield ""
     if item.diagnosis:
         yield from _diagnosis(item.diagnosis, shown={check.actual for check in failed})
+    if item.trace and item.trace.url:
+        yield f"**{labels.TRACE}:** <{quote(item.trace.url, safe=_IN_AN_ADDRESS)}>"
+        yield ""
+
+
+def _judge(found: JudgeRecord) -> str:
+    return f"{judged(found)}. {' '.join(found.reasons)}"
+
+
+def _labelled(label: str, text: str) -> Iterator[str]:
+    if text:
+        yield f"**{label}:** {markdown(text)}"
+        yield ""
 
 
 def _diagnosis(found: Diagnosis, *, shown: set[str]) -> Iterator[str]:
     yield from _root_cause(found)
     yield ""
-    if found.responsible_run_id is not None:
-        place = f"{found.responsible_run_number} of {found.coverage.runs_total}"
-        named = f"{markdown(name(found.responsible_run_name or ''))} ({_code(found.responsible_run_id)})"
-        yield f"**Responsible run** {place}: {named} {markdown(path(found))}".rstrip()
-        yield ""
-    for quote in found.evidence:
-        yield f"> {markdown(shortened(quote.quote, most=_QUOTE_CHARACTERS))}"
+    if found.is_determined:
+        yield from _labelled(labels.STEP, step(found))
+        yield from (f"**{labels.CALL}:** {_code(found.call)}", "") if found.call else ()
+        yield from _labelled(labels.RESULT, shortened(last_line(found.result), most=_QUOTE_CHARACTERS))
+    for quoted in found.evidence:
+        yield f"> {markdown(shortened(quoted.quote, most=_QUOTE_CHARACTERS))}"
         yield ">"
-        why = "" if quote.why in (found.root_cause or "") else f"{markdown(quote.why)} "
-        yield f"> {why}(run {_code(quote.run_id)})"
+        why = "" if quoted.why in (found.root_cause or "") else f"{markdown(quoted.why)} "
+        yield f"> {why}(step {quoted.run_number})"
         yield ""
     gaps = list(_gaps(found, shown))
     yield from (*gaps, "") if gaps else ()
     for prompt in found.stale_prompts:
-        yield from _changed(f"**Stale prompt:** {markdown(stale(prompt))}", stale_changes(prompt))
+        yield from _changed(f"**{labels.CHANGED}:** {markdown(stale(prompt))}", stale_changes(prompt))
     if found.suggested_fix:
         yield from _fix(found.suggested_fix, verification.sentence(found.verification))
     if found.also_noticed:
-        yield "**Also noticed:**\n"
-        yield from (f"- {markdown(each.what)} (run {each.run_number})" for each in found.also_noticed)
+        yield f"**{labels.NOTICED}:**\n"
+        yield from (f"- {markdown(each.what)} (step {each.run_number})" for each in found.also_noticed)
         yield ""
-    if found.executive_summary:
-        yield f"**In short:** {markdown(found.executive_summary)}"
-        yield ""
+    yield from _labelled(labels.SUMMARY, found.executive_summary)
     yield _cost(found)
     yield ""
 
 
 def _root_cause(found: Diagnosis) -> Iterator[str]:
     if found.root_cause is None:
-        best = " Best candidates:\n" if found.candidates else ""
-        yield f"**Root cause:** not determined.{best}"
-        yield from (f"{place}. {markdown(candidate(each))}" for place, each in enumerate(found.candidates, start=1))
+        yield f"**{labels.ROOT_CAUSE}:** not determined, {markdown(by(found))}."
     else:
-        kind = found.kind.replace("_", " ")
-        yield f"**Root cause** ({kind}, confidence {found.confidence.value}): {markdown(found.root_cause)}"
+        yield f"**{labels.ROOT_CAUSE}** ({markdown(kind(found))}): {markdown(found.root_cause)}"
         yield from ("", markdown(found.confidence_basis)) if found.confidence_basis else ()
+    if found.candidates and (len(found.candidates) > 1 or not found.is_determined):
+        yield f"\n**{labels.CANDIDATES}:**\n"
+        yield from (f"{place}. {markdown(candidate(each))}" for place, each in enumerate(found.candidates, start=1))
 
 
 def _gaps(found: Diagnosis, shown: set[str]) -> Iterator[str]:
     """Yield what separates the expected from what was there, as far as no check has ``shown`` it."""
     for gap in found.gaps:
         if gap.actual not in shown:
-            yield f"- expected {markdown(gap.expected)}; got {markdown(gap.actual)}"
-    yield from (f"- lacked: {markdown(entry)}" for entry in found.missing_context)
-    yield from (f"- assumed: {markdown(entry)}" for entry in found.wrong_assumptions)
+            yield f"- **{labels.EXPECTED}:** {markdown(gap.expected)} **{labels.ACTUAL}:** {markdown(gap.actual)}"
+    for label, entries in (
+        (labels.MISSING, found.missing_context),
+        (labels.ASSUMPTION, found.wrong_assumptions),
+        (labels.AFFECTED, found.affected_components),
+    ):
+        yield from (f"- **{label}:** {markdown(entry)}" for entry in entries)
 
 
 def _fix(fix: SuggestedFix, verified: str) -> Iterator[str]:
     place = f" ({_code(fix.file)})" if fix.file else ""
     yield from _changed(
-        f"**Suggested fix** for {markdown(fix.component)}{place}, {markdown(verified)}: {markdown(fix.why)}",
+        f"**{labels.FIX}:** {markdown(fix.component)}{place}, {markdown(verified)}: {markdown(fix.why)}",
         fix.diff.splitlines()[_NAMES_OF_FILES:] or changes(fix),
     )
 
@@ -204,10 +225,10 @@ def _changed(title: str, signed: Iterable[str]) -> Iterator[str]:
 
 def _cost(found: Diagnosis) -> str:
     tokens = sum(stage.input_tokens + stage.output_tokens for stage in found.stages)
-    covered = f"{found.coverage.runs_read} of {found.coverage.runs_total} runs read"
+    covered = f"{found.coverage.runs_read} of {found.coverage.runs_total} steps read"
     spent = "cached, nothing spent" if found.cached else f"{tokens:,} tokens"
     notes = "".join(f" {markdown(note)}" for note in found.notes)
-    partial = f" Not complete: {markdown(found.partial)}." if found.partial else ""
+    partial = f" Incomplete: {markdown(found.partial)}." if found.partial else ""
     return f"<sub>{markdown(analyst(found))}: {covered}, {spent}.{notes}{partial}</sub>"
 
 

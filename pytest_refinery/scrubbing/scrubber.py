@@ -1,4 +1,4 @@
-"""Takes out of texts and values what nobody may read in them. No file, no network.
+"""Takes out of texts and values what no one may read in them. No file, no network.
 
 What is found is replaced by one word, the same everywhere: a request that was made with another key still finds its
 answer, and what has been scrubbed stays as it is when it is scrubbed again.
@@ -89,7 +89,7 @@ class Scrubber:
         try:
             return _Pass(self, value).result()
         except RecursionError:
-            # Nobody can look into it, and nobody can show it either.
+            # No one can look into it, and no one can show it either.
             return REMOVED
 
     def trace(self, trace: Trace) -> Trace:

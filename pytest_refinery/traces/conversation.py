@@ -37,7 +37,7 @@ class Step:
     Attributes:
         number: The 1-based place in the conversation.
         role: ``system``, ``user``, ``assistant`` or ``tool``.
-        speaker: Who speaks: an agent, a tool, or the role where nobody is named.
+        speaker: Who speaks: an agent, a tool, or the role where no one is named.
         note: What stands in brackets behind a speaker's name, such as ``-> WebSurfer``.
         calls: The tool calls that an assistant asks for.
         answers: The call that a tool's step is the result of.

@@ -51,7 +51,7 @@ class ModelCall:
 
     @property
     def system(self) -> str:
-        """What the model was told, its system messages joined."""
+        """The model's instructions, its system messages joined."""
         return "\n\n".join(message.text for message in self.messages if message.role == "system")
 
     def told(self, text: str) -> ModelCall:

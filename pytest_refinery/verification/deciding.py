@@ -50,7 +50,7 @@ class Others:
     Attributes:
         lost: Those that hold without the fix, and not with it.
         doubtful: Those that hold less often with it, which may be chance.
-        undecided: How many nobody could decide, without or with it.
+        undecided: How many no one could decide, without or with it.
         unchanged: How many come out as without it.
     """
 

@@ -51,7 +51,7 @@ class StepChecks:
         """Tell whether all of them hold where the step has this answer.
 
         Raises:
-            NotPossible: They are about the text of an answer that has none: what comes of its calls, nobody knows.
+            NotPossible: They are about the text of an answer that has none: what comes of its calls, no one knows.
         """
         if not answer.text.strip() and any(check.name == "output" for check in self.checks):
             msg = f"an answer calls {shown(answer)} where the recorded one spoke, so one step alone decides nothing"
@@ -133,7 +133,7 @@ def with_fix(call: ModelCall, fix: SuggestedFix, files: Sequence[PromptFile]) ->
 def forecast(trace: Trace, times: int) -> Forecast:
     """Return what it costs at most to make a call of the trace so many times as it was, and so many times changed.
 
-    Nobody knows yet which is the decisive one: the largest is taken.
+    No one knows yet which is the decisive one: the largest is taken.
     """
     calls = [call for call in map(model_calls.read, trace.runs) if not call.missing]
     texts = (

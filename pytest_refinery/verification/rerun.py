@@ -199,7 +199,7 @@ class _Attempt:
                 "change of it could be seen. Read it by a path relative to the code or to the folder of the run"
             )
             raise NotPossible(msg)
-        # Of a process that ended too early nobody knows.
+        # Of a process that ended too early no one knows.
         self._is_read |= run.is_read or bool(run.problem)
         self.tokens += sum(map(session_cost, run.records))
         return {record.nodeid: _trial(record) for record in run.records}

@@ -48,7 +48,7 @@ def support_agent(question):
     (traces / "test_page.py").write_text(f"{marked}{helpers}{captured}\n\n{recorded}", encoding="utf-8")
     result = pytester.runpytest("--refinery", "-p", "no:randomly")
     result.assert_outcomes(failed=3)
-    assert sum(line.startswith("root cause ") for line in result.outlines) == 3
+    assert sum(line.startswith("Root cause ") for line in result.outlines) == 3
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_an_expectation_that_nothing_decides_is_diagnosed_from_its_sentence(
             "has no expectation 'admits-it-cannot'. Did you mean 'admits-it-cannot-remember'? There are: ",
         ),
         ([FILE], f"Name one of them. There are: {FILE}::admits-it-cannot-remember, "),
-        ([f"{FILE}::a", "--was", "x"], "--expect, --because, --was and --prompts are for a TRACE; "),
+        ([f"{FILE}::a", "--was", "x"], "--expect, --why, --actual and --prompts are for a TRACE; "),
         (["traces/sweep.json"], "Say what was expected, with --expect SENTENCE; "),
         (["gone.refinery.yaml::a"], "gone.refinery.yaml:1:1: The file cannot be read: "),
         (["run.refinery.yaml"], "run.refinery.yaml names no trace: run its agent with pytest --refinery "),

@@ -80,9 +80,9 @@ def test_a_test_timeout_in_the_middle_of_a_diagnosis_shows_what_there_is(run: Ru
     result.assert_outcomes(passed=1, failed=1, errors=1)
     result.stdout.fnmatch_lines(
         [
-            "expected   The agent says*",
-            "root cause *",
-            "partial    The analyst odd gave no usable answer (cut short (Failed: Timeout*",
+            "Expected     The agent says*",
+            "Root cause *",
+            "Incomplete   The analyst odd gave no usable answer (cut short (Failed: Timeout*",
         ]
     )
 
@@ -116,7 +116,7 @@ def test_a_hook_that_raises_does_not_change_the_outcome(run: Run, suite: Path) -
     result = run()
     result.assert_outcomes(passed=1, failed=1, errors=1)
     result.stdout.fnmatch_lines(
-        ["root cause *", "The hook pytest_refinery_diagnosed failed: ValueError: the hook broke"]
+        ["Root cause *", "The hook pytest_refinery_diagnosed failed: ValueError: the hook broke"]
     )
 
 

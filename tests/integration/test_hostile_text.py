@@ -168,7 +168,7 @@ def junit(outputs: Outputs) -> None:
     assert tags == {"testsuites", "testsuite", "testcase", "properties", "property", "failure", "system-out"}
     said = root.findtext(".//system-out") or ""
     assert "<script>alert(1)</script>" in said
-    assert "root cause" in said
+    assert "Root cause" in said
 
 
 def html_report(outputs: Outputs) -> None:

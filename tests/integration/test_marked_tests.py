@@ -43,7 +43,12 @@ def test_a_failing_test_is_diagnosed_from_the_trace_it_loaded(run: Run, bare_sui
     result = run("--refinery-report", "out")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["E       AssertionError: *", "*refinery diagnosis*", "root cause *", "run        3 of 3: assistant (2)"]
+        [
+            "E       AssertionError: *",
+            "*refinery diagnosis*",
+            "Root cause *",
+            "Step         3 of 3, message of assistant",
+        ]
     )
     (item,) = json.loads((bare_suite / "out" / "report.json").read_text("utf-8"))["expectations"]
     assert item["outcome"] == "failed"
@@ -129,7 +134,7 @@ def test_agent(refinery_trace):
     result = run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["E * ConnectionError: the ledger is down", "root cause *", "run        2 of 2: lookup (run-2)"]
+        ["E * ConnectionError: the ledger is down", "Root cause *", "Step         2 of 2, tool call lookup*"]
     )
 
 
@@ -158,7 +163,7 @@ def test_pytest_fail_is_a_failure_like_any_other(run: Run, bare_suite: Path) -> 
         ),
         encoding="utf-8",
     )
-    run().stdout.fnmatch_lines(["*Failed: it promised", "root cause *"])
+    run().stdout.fnmatch_lines(["*Failed: it promised", "Root cause *"])
 
 
 def test_skips_and_expected_failures_stay_what_they_are(run: Run, bare_suite: Path) -> None:
@@ -189,7 +194,7 @@ def test_is_expected_to_fail(refinery_trace):
     ("mark", "said"),
     [
         ("expct='x'", "there is no argument 'expct'. Did you mean 'expect'?"),
-        ("'x'", "takes keyword arguments only (expect, business_context, prompts), got 'x'."),
+        ("'x'", "takes keyword arguments only (expect, why, severity, prompts), got 'x'."),
         ("expect=3", "expect must be a text, got 3."),
         ("prompts='*.md'", "prompts must be a list of globs, got '*.md'."),
     ],

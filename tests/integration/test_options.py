@@ -109,7 +109,7 @@ def test_without_diagnoses_expectations_are_only_checked(
     result = pytester.runpytest("--refinery", "--refinery-no-diagnose", *plugin_args)
     result.assert_outcomes(passed=1, failed=1, errors=1)
     result.stdout.no_fnmatch_line("*refinery diagnosis*")
-    result.stdout.fnmatch_lines(["output.not_contains in run assistant (2)"])
+    result.stdout.fnmatch_lines(["Failed       output.not_contains 'from now on'"])
 
 
 @WITH_WORKERS
@@ -121,7 +121,7 @@ def test_a_limit_of_diagnoses_holds_over_all_workers(
     (suite / "memory.refinery.yaml").write_text(text, encoding="utf-8")
     result = pytester.runpytest("--refinery", "--refinery-max-diagnoses", "2", *plugin_args)
     result.assert_outcomes(failed=6)
-    assert sum(line.startswith("root cause") for line in result.outlines) == 2
+    assert sum(line.startswith("Root cause") for line in result.outlines) == 2
     said = "Not diagnosed: the limit of --refinery-max-diagnoses 2 is reached."
     assert result.outlines.count(said) == 4
 

@@ -47,19 +47,21 @@ def test_a_failure_shows_the_expectation_what_was_there_and_the_diagnosis(run: R
     result = run()
     failure = section(result, "_ admits-it-cannot-remember _", "refinery summary")
     assert failure[:8] == [
-        "expected   The agent says that it cannot keep preferences between conversations.",
-        "because    Clients believed that their exclusions were permanent.",
-        "",
-        "output.not_contains in run assistant (2)",
-        "  expected the answer not to contain 'from now on'",
-        "  was      'Done. I will exclude all cash sweep redemptions from now on.'",
+        "Expected     The agent says that it cannot keep preferences between",
+        "             conversations.",
+        "Why          Clients believed that their exclusions were permanent.",
+        "Asked        \"Exclude all transactions that say 'cash sweep redemption'.\"",
+        'Answered     "Done. I will exclude all cash sweep redemptions from now on."',
+        "Failed       output.not_contains 'from now on'",
         "------------------------------ refinery diagnosis ------------------------------",
         failure[7],
     ]
-    assert failure[7].startswith("root cause ")
-    assert any(line.startswith("run        3 of 3: assistant (2)") for line in failure)
-    assert any(line.startswith("evidence   ") and "from now on" in line for line in failure)
-    assert any("3 of 3 runs read (100 %)" in line for line in failure)
+    assert failure[7].startswith("Root cause ")
+    assert "Step         3 of 3, message of assistant" in failure
+    assert len(failure) + 1 <= 16
+    verbose = section(run("-vv"), "_ admits-it-cannot-remember _", "refinery summary")
+    assert any(line.startswith("Evidence   ") and "from now on" in line for line in verbose)
+    assert any("3 of 3 steps read (100 %)" in line for line in verbose)
 
 
 @pytest.mark.usefixtures("suite")
@@ -72,10 +74,11 @@ def test_an_undecided_expectation_is_an_error_with_its_reason_and_no_traceback(r
 @pytest.mark.usefixtures("suite")
 def test_the_summary_groups_the_failures_by_cause(run: Run) -> None:
     summary = section(run(), "refinery summary", "short test summary info")
-    assert summary[0] == "1 of 3 expectations holds, 1 does not, 1 could not be decided."
-    assert summary[1].startswith("1 of 1 failures: ")
-    assert any(line.strip() == "memory.refinery.yaml::admits-it-cannot-remember" for line in summary)
-    assert summary[-1] == "diagnosed  by builtin: 0 tokens"
+    assert summary[0] == "1 failed, 1 undecided, 1 passed."
+    assert summary[1:] == [
+        "Diagnosed    by rules: 0 tokens",
+        "More         -v: evidence and candidates; --refinery-report DIR: a page",
+    ]
 
 
 def test_report_files_hold_the_same_however_the_suite_runs(pytester: pytest.Pytester, suite: Path) -> None:
@@ -100,6 +103,7 @@ def test_report_json_has_an_entry_for_every_expectation(run: Run, suite: Path) -
         "id": "admits-it-cannot-remember",
         "expect": "The agent says that it cannot keep preferences between conversations.",
         "business_context": "Clients believed that their exclusions were permanent.",
+        "severity": "medium",
         "file": "memory.refinery.yaml",
         "line": 5,
         "tags": ["memory"],
@@ -124,7 +128,7 @@ def test_junit_carries_text_properties_and_the_place(run: Run, suite: Path) -> N
     failure = case.find("failure")
     assert failure is not None
     assert failure.get("message") == "not met: The agent says that it cannot keep preferences between conversations."
-    assert "root cause" in (failure.text or "")
+    assert "Root cause" in (failure.text or "")
     undecided = {item.get("name"): item.get("value") for item in cases["cannot-be-read"].iter("property")}
     assert undecided["refinery.outcome"] == "undecided"
 
@@ -133,8 +137,8 @@ def test_junit_carries_text_properties_and_the_place(run: Run, suite: Path) -> N
 @pytest.mark.parametrize("style", ["long", "short", "native", "auto"])
 def test_every_traceback_style_shows_the_same(pytester: pytest.Pytester, style: str) -> None:
     result = pytester.runpytest("--refinery", f"--tb={style}", "--show-capture=no")
-    result.stdout.fnmatch_lines(["expected   The agent says*", "root cause *"])
-    assert result.outlines.count("because    Clients believed that their exclusions were permanent.") == 1
+    result.stdout.fnmatch_lines(["Expected     The agent says*", "Root cause *"])
+    assert result.outlines.count("Why          Clients believed that their exclusions were permanent.") == 1
 
 
 @pytest.mark.usefixtures("suite")
@@ -149,7 +153,7 @@ def test_on_ci_the_text_is_whole_and_stands_once(run: Run, monkeypatch: pytest.M
     monkeypatch.setenv("CI", "true")
     result = run()
     result.assert_outcomes(**OUTCOMES)
-    assert result.outlines.count("because    Clients believed that their exclusions were permanent.") == 1
+    assert result.outlines.count("Why          Clients believed that their exclusions were permanent.") == 1
     result.stdout.fnmatch_lines(
         ["FAILED *::admits-it-cannot-remember - not met: The agent says that it cannot keep preferences between*"]
     )
@@ -178,8 +182,8 @@ def test_very_verbose_shows_what_was_also_noticed(pytester: pytest.Pytester) -> 
     """)
     arguments = ("--refinery", "--refinery-analyst", "noticing")
     brief, whole = (pytester.runpytest(*arguments, *more) for more in ((), ("-vv",)))
-    assert [line for line in brief.outlines if line.startswith("noticed ")] == []
-    assert [line for line in whole.outlines if line.startswith("noticed ")] == ["noticed    Odd in 0. (run 1)"]
+    assert [line for line in brief.outlines if line.startswith("Also noticed ")] == []
+    assert [line for line in whole.outlines if line.startswith("Also noticed ")] == ["Also noticed Odd in 0. (step 1)"]
 
 
 @pytest.mark.usefixtures("suite")
@@ -250,7 +254,7 @@ def test_the_html_report_shows_the_diagnosis(run: Run, suite: Path) -> None:
     run("--html", "page.html", "--self-contained-html")
     page = (suite / "page.html").read_text(encoding="utf-8")
     assert "refinery diagnosis" in page
-    assert "root cause" in page
+    assert "Root cause" in page
 
 
 @pytest.mark.usefixtures("suite")

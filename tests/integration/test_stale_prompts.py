@@ -14,21 +14,22 @@ if TYPE_CHECKING:
     import pytest
 
 ADDED = "You keep nothing between conversations."
-SHOWN = "prompts/system.md has changed since the trace was recorded: run 1 has another text of it."
+SHOWN = "prompts/system.md (step 1 had another text)"
 
 
 def test_a_changed_prompt_is_named_in_every_report(suite: Path, run: Callable[..., pytest.RunResult]) -> None:
     (suite / "prompts" / "system.md").write_text(f"{SYSTEM}\n{ADDED}\n", encoding="utf-8")
-    result = run("--refinery-report", "out", "-k", "admits")
+    result = run("--refinery-report", "out", "-k", "admits", "-v")
     result.assert_outcomes(failed=1)
     told = " ".join(str(result.stdout).split())
-    assert f"stale {SHOWN} + {ADDED} fix " in told
+    assert f"Prompt changed since recording: {SHOWN} + {ADDED} " in told
     (item,) = json.loads((suite / "out" / "report.json").read_text("utf-8"))["expectations"]
     assert item["diagnosis"]["stale_prompts"] == [
         {"file": "prompts/system.md", "run_id": "0", "run_number": 1, "only_in_trace": [], "only_in_file": [ADDED]}
     ]
     page = (suite / "out" / "report.md").read_text("utf-8")
-    assert f"**Stale prompt:** {SHOWN}" in page
+    escaped = SHOWN.replace("(", r"\(").replace(")", r"\)")
+    assert f"**Prompt changed since recording:** {escaped}" in page
     assert f"+{ADDED}" in page.replace("+ ", "+")
 
 
@@ -37,4 +38,4 @@ def test_a_prompt_that_is_as_it_was_is_not(suite: Path, run: Callable[..., pytes
     (suite / "prompts" / "system.md").write_text(template, encoding="utf-8")
     result = run("-k", "admits")
     result.assert_outcomes(failed=1)
-    result.stdout.no_fnmatch_line("stale *")
+    result.stdout.no_fnmatch_line("Prompt changed *")

@@ -102,7 +102,7 @@ def test_a_character_that_an_encoding_has_not_costs_itself_alone(suite: Path, en
     printed = done.stdout.decode(encoding)
     lines = printed.splitlines()
     expected = {"cp1252": "conversations ? caf\u00e9.", "ascii": "conversations ? caf?.", "utf-8": "\u4e00 caf\u00e9."}
-    begun = next(number for number, line in enumerate(lines) if line.startswith("expected"))
+    begun = next(number for number, line in enumerate(lines) if line.startswith("Expected"))
     assert expected[encoding] in " ".join(" ".join(lines[begun : begun + 2]).split())
-    assert any(line.startswith("root cause") for line in lines)
+    assert any(line.startswith("Root cause") for line in lines)
     assert "\\n" not in printed

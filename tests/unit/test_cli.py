@@ -42,9 +42,9 @@ def test_schema_prints_a_valid_json_schema(capsys: pytest.CaptureFixture[str]) -
 def test_diagnose_prints_the_diagnosis(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["diagnose", "sweep.json", "--expect", EXPECT, "--prompts", "*.md", "--was", "It promised."]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("root cause ")
-    assert "run        2 of 2: assistant (1)" in shown
-    assert "Was: It promised." in " ".join(shown.split())
+    assert shown.startswith("Root cause ")
+    assert "Step         2 of 2, message of assistant (id 1)" in shown
+    assert "Actual It promised." in " ".join(shown.split())
 
 
 def test_diagnose_as_json_is_a_diagnosis(capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,7 +154,7 @@ class OfferedClient:
         return Response(Reply(answer.text, cut_off_by=cut_off_by, usage=usage), {})
 
     def models(self) -> list[str]:
-        """Return no names: nobody knows them."""
+        """Return no names: no one knows them."""
         return []
 
 

@@ -69,7 +69,7 @@ class Reply:
         cut_off_by: Why the answer ended before its end: ``max_output_tokens``, ``content_filter``.
         usage: ``None`` where the service does not say it.
         calls: The tools that the model called.
-        fills_its_room: Whether it is as long as it may be: then it may be cut off where nobody says so.
+        fills_its_room: Whether it is as long as it may be: then it may be cut off where no one says so.
     """
 
     text: str

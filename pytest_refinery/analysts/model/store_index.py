@@ -64,7 +64,7 @@ class StoreIndex:
 
     @contextmanager
     def opened(self, identity: str, *, timeout: float) -> Iterator[Entry]:
-        """Yield the entry of a trace, which nobody else has meanwhile; it is kept also after an error.
+        """Yield the entry of a trace, which no one else has meanwhile; it is kept also after an error.
 
         Where the folder cannot be used, or somebody holds the entry for longer than ``timeout`` seconds, the entry
         is a new one that is forgotten.

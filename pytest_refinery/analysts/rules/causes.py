@@ -21,13 +21,13 @@ def of(rule: str) -> Cause:
 _OTHER = Cause("The agent made a mistake.", "The agent did not do what was expected.")
 _CAUSES = {
     "said_first": Cause(
-        "The agent says something that no source has.", "The agent told the user something that no system confirms."
+        "The agent says something that no source has.", "The agent said something to the user that no system confirms."
     ),
     "said_instead": Cause(
-        "The agent says something that no source has.", "The agent told the user something that no system confirms."
+        "The agent says something that no source has.", "The agent said something to the user that no system confirms."
     ),
     "invented_value": Cause(
-        "The agent says something that no source has.", "The agent told the user something that no system confirms."
+        "The agent says something that no source has.", "The agent said something to the user that no system confirms."
     ),
     "passed_on": Cause(
         "The agent passes on a value that does not belong in the answer.",
@@ -45,7 +45,7 @@ _CAUSES = {
         "The agent may have been right: the records say something else than the expectation.",
     ),
     "left_out": Cause(
-        "The agent leaves out what a result said.", "The agent did not tell the user what its systems had told it."
+        "The agent leaves out what a result said.", "The agent did not tell the user what its systems had returned."
     ),
     "answered_from_wrong_source": Cause(
         "The agent answers from a source that is about something else.",
@@ -71,10 +71,10 @@ _CAUSES = {
         "The request changed during the conversation, and the agent followed.",
     ),
     "wrong_argument": Cause(
-        "The agent calls a tool with a value that nobody gave.", "The agent worked with a value that it had made up."
+        "The agent calls a tool with a value that no one gave.", "The agent worked with a value that it had made up."
     ),
     "invented_argument": Cause(
-        "The agent calls a tool with a value that nobody gave.", "The agent worked with a value that it had made up."
+        "The agent calls a tool with a value that no one gave.", "The agent worked with a value that it had made up."
     ),
     "wrong_choice": Cause(
         "The agent takes the wrong one of several known values.", "The agent picked the wrong one of several entries."
@@ -146,7 +146,7 @@ _CAUSES = {
         "The agent looks up another record than the user named.", "The agent looked at the wrong record."
     ),
     "stale_record": Cause(
-        "The agent relies on a record that has changed since.", "The agent told the user what was no longer true."
+        "The agent relies on a record that has changed since.", "The agent said to the user what was no longer true."
     ),
     "duplicate_change": Cause("The agent makes the same change twice.", "The agent did the same thing twice."),
     "unconfirmed_change": Cause(

@@ -68,7 +68,7 @@ def suggest(facts: TraceFacts, found: Found) -> SuggestedFix | None:
 
 
 def _prompt_file(facts: TraceFacts, found: Found) -> PromptFile | None:
-    """Return the file that is nearest to what the agent that acted was told."""
+    """Return the file that is nearest to the instructions of the agent that acted."""
     told = _system_prompt(facts, found) or "\n".join(facts.prompts)
     stems = texts.content(told, facts.cues)
     files = facts.case.prompt_files

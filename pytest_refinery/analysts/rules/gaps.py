@@ -17,7 +17,7 @@ _MISSING = {
     "lasting_promise": "The prompt does not say that nothing is kept between conversations, and no tool could keep it.",
 }
 _ASSUMED = {
-    "lasting_promise": "The agent assumed that it can remember what it is told.",
+    "lasting_promise": "The agent assumed that it can remember what users ask.",
     "claimed_without_call": "The agent assumed that saying so makes it done.",
     "unasked_choice": "The agent assumed which choice the user would make.",
     "unavailable_choice": "The agent assumed that what it chose was available.",

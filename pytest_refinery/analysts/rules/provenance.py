@@ -568,7 +568,7 @@ def _names_it(facts: TraceFacts, asked: Step, call: Call) -> bool:
 
 
 def _never_asked(facts: TraceFacts, tool: str, label: str) -> Iterator[Found]:
-    """Yield the change that the user did ask for, where nobody ever speaks of what the missing call does."""
+    """Yield the change that the user did ask for, where no one ever speaks of what the missing call does."""
     spoken = [step for step in facts.steps if facts.is_person(step) or facts.is_agent(step)]
     if not facts.has_cues or any(speaks_of(facts, tool, _spoken_stems(facts, step)) for step in spoken):
         return

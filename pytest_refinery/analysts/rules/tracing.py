@@ -1,7 +1,7 @@
 """From each failed check back to the step where what it objects to entered, or what it misses was lost.
 
 A forbidden text leads to the first step that has it, and to the call that brought it; a missing one to where
-it was known and left out, or to what stands in its place; a wrong argument to whoever had the wrong value first; an
+it was known and left out, or to what stands in its place; a wrong argument to the step that had the value first; an
 unwanted call to the person who asked for it or to the agent that made it; a missing call to the step that refused,
 failed or closed the way; an error to the first run that failed.
 """

@@ -5,24 +5,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from pytest_refinery.reports import labels
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     import pytest
 
 _BOLD = {"bold": True}
-_LABELS = dict.fromkeys(
-    "expected because was run evidence gap lacked assumed stale fix finding analyst stages compared diagnosed spent "
-    "plan written".split(),
-    _BOLD,
-) | {
-    "in short": _BOLD,
-    "root cause": {"red": True, "bold": True},
-    "gone": {"green": True, "bold": True},
-    "partial": {"yellow": True, "bold": True},
-    "note": {"yellow": True, "bold": True},
+_LABELS = dict.fromkeys((*labels.LABELS, "Plan", "Report", "Diagnosed", "Spent"), _BOLD) | {
+    labels.ROOT_CAUSE: {"red": True, "bold": True},
+    labels.FAILED: {"red": True, "bold": True},
+    "Fixed": {"green": True, "bold": True},
+    labels.INCOMPLETE: {"yellow": True, "bold": True},
+    labels.NOTE: {"yellow": True, "bold": True},
 }
-_WIDTH = 11
+_WIDTH = 13
 # What our own texts have beside ASCII.
 _IN_ASCII = {
     "\u201c": '"',
@@ -36,9 +34,10 @@ _IN_ASCII = {
     "\u00b7": "-",
     "\u00d7": "x",
 }
-_COUNT = re.compile(r"\d+ of \d+ failures?: ")
-_CHANGE = re.compile(r" {11}(?P<sign>[+-]) ")
-_REST_OF_A_CHANGE = re.compile(r" {13}\S")
+_COUNT = re.compile(r"\d+ failures? +")
+_LONG_LABEL = re.compile(r"[A-Z][a-z ]{12,}(?=: )")
+_CHANGE = re.compile(r" {13}(?P<sign>[+-]) ")
+_REST_OF_A_CHANGE = re.compile(r" {15}\S")
 _ADDED, _TAKEN_AWAY = {"green": True}, {"red": True}
 
 
@@ -76,9 +75,10 @@ def write(writer: Any, lines: Iterable[str]) -> None:  # noqa: ANN401  (pytest's
 
 def _write_labelled(writer: Any, line: str) -> None:  # noqa: ANN401
     count = _COUNT.match(line)
-    label = count[0] if count else line[:_WIDTH]
-    markup = _LABELS["root cause"] if count else _LABELS.get(label.strip())
-    if markup is not None and label.endswith(" "):
+    found = count or _LONG_LABEL.match(line)
+    label = found[0] if found else line[:_WIDTH]
+    markup = _LABELS[labels.ROOT_CAUSE] if count else _LABELS.get(label.strip())
+    if markup is not None and (found or label.endswith(" ")):
         writer.write(label, **markup)
         line = line[len(label) :]
     writer.line(line)

@@ -33,8 +33,8 @@ _LOOK_SECONDS = 0.5
 class Progress:
     """Writes to the terminal in the middle of a test; may be called from any thread.
 
-    A worker has no terminal of its own: it leaves its words in the folder that it shares with the controller. With
-    ``-q`` nothing is written.
+    A worker has no terminal of its own: it leaves its words in the folder that it shares with the controller. Where
+    lines stay, as in a log, those about a single stage are written with ``-v`` only; with ``-q`` nothing is.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -61,9 +61,9 @@ class Progress:
     def show(self, words: str) -> None:
         """Show what is being done now."""
         reporter, said = self._reporter(), line(f"refinery: {self._subject}: {words}")
-        if reporter is not None:
+        if reporter is not None and (_can_move(reporter) or self._is_verbose):
             self._write(reporter, said)
-        else:
+        elif reporter is None and self._is_verbose:
             self._leave(_SUFFIX, said + "\n")
 
     def show_time_left(self, left: str) -> None:
@@ -97,7 +97,7 @@ class Progress:
     def _write(self, reporter: pytest.TerminalReporter, words: str) -> None:
         with self._lock, self._uncaptured():
             writer = self._config.get_terminal_writer()
-            if reporter.isatty and os.environ.get("TERM") != "dumb":
+            if _can_move(reporter):
                 begun = "" if self._column is not None else "\n"
                 self._column = self._column if self._column is not None else writer.width_of_current_line
                 self._draw(f"{begun}{_ERASE}{encodable(words, writer)[: writer.fullwidth - 1]}")
@@ -109,6 +109,10 @@ class Progress:
         # Below pytest's line, and past its writer: it knows nothing of what is gone again.
         sys.stdout.write(text)
         sys.stdout.flush()
+
+    @property
+    def _is_verbose(self) -> bool:
+        return self._config.get_verbosity() > 0
 
     @property
     def _is_quiet(self) -> bool:
@@ -125,6 +129,11 @@ class Progress:
         capture = self._config.pluginmanager.get_plugin("capturemanager")
         found: AbstractContextManager[None] = capture.global_and_fixture_disabled() if capture else nullcontext()
         return found
+
+
+def _can_move(reporter: pytest.TerminalReporter) -> bool:
+    """Tell whether a line can be shown on the terminal and taken away again."""
+    return bool(reporter.isatty) and os.environ.get("TERM") != "dumb"
 
 
 def _worker(config: pytest.Config) -> str:

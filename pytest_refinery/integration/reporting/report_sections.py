@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.integration.item_records import scrubber_of, take_cassette_record
 from pytest_refinery.integration.workers import columns
-from pytest_refinery.reports import text, verification
+from pytest_refinery.reports import labels, text, verification
 from pytest_refinery.reports.escape import printable
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_refinery.scrubbing.scrubber import Scrubber
 
 _PREFIX = "refinery."
+_FEWEST_LINES = 7
 TITLE = "refinery diagnosis"
 NOTES_TITLE = "refinery notes on the trace"
 # What a loader says of what it could not read; that a field is kept as metadata matters less.
@@ -30,8 +31,13 @@ _UNREAD = (
 )
 
 
-def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord, *, has_properties: bool = True) -> None:
-    """Put the record on a report that settles the item: of its call, of a setup or a teardown that ended it."""
+def to_report(
+    item: pytest.Item, report: pytest.TestReport, record: ItemRecord, *, page: str = "", has_properties: bool = True
+) -> None:
+    """Put the record on a report that settles the item: of its call, of a setup or a teardown that ended it.
+
+    ``page`` is the address of the item on the page of the run, where there will be one.
+    """
     _hide_secrets(report.longrepr, scrubber_of(item.config))
     # On the item: JUnit reads the properties of the teardown's report.
     for properties in (item.user_properties, report.user_properties):
@@ -43,7 +49,7 @@ def to_report(item: pytest.Item, report: pytest.TestReport, record: ItemRecord, 
     if notes:
         # pytest shows it of failed tests, and of passed ones where -rA asks for it.
         report.sections.append((NOTES_TITLE, notes))
-    section = "\n".join(_section(item, record))
+    section = "\n".join(_section(item, record, page=page, taken=len(notes.splitlines()) + 1 if notes else 0))
     if section and report.failed:
         _add_section(report, section)
     if report.failed and item.config.getoption("htmlpath", None):
@@ -85,13 +91,29 @@ def _encodable(data: object) -> object:
     return json.loads(json.dumps(data, ensure_ascii=False).encode("utf-8", errors="replace"))
 
 
-def _section(item: pytest.Item, record: ItemRecord) -> Iterator[str]:
+def _section(item: pytest.Item, record: ItemRecord, *, page: str, taken: int) -> Iterator[str]:
     if record.diagnosis is not None:
-        is_whole = item.config.get_verbosity() > 1
-        width = columns(item.config)
-        yield text.diagnosis(record.diagnosis, checks=record.checks, width=width, is_whole=is_whole)
+        detail, width = text.Detail.of(item.config.get_verbosity()), columns(item.config)
+        # Of a Python test pytest shows the failure, however long that is.
+        above = text.verdict(record, width=width, detail=detail).count("\n") + 1
+        yield text.diagnosis(
+            record.diagnosis,
+            checks=record.checks,
+            width=width,
+            detail=detail,
+            lines=None if detail else max(_FEWEST_LINES, text.MOST_LINES - above - taken),
+            links=list(_links(record, page)),
+        )
     if record.error and record.outcome == Outcome.FAILED:
         yield text.sentence(record.error, width=columns(item.config))
+
+
+def _links(record: ItemRecord, page: str) -> Iterator[tuple[str, str]]:
+    """Yield where to read on: the page of the run, and the trace where it has a page of its own."""
+    if page:
+        yield labels.MORE, page
+    if record.trace is not None and record.trace.url:
+        yield labels.TRACE, record.trace.url
 
 
 def unread(record: ItemRecord) -> list[str]:
@@ -123,6 +145,7 @@ def _add_extra(report: pytest.TestReport, whole: str) -> None:
 
 def _properties(record: ItemRecord) -> Iterator[tuple[str, object]]:
     yield f"{_PREFIX}outcome", record.outcome.value
+    yield f"{_PREFIX}severity", record.expectation.severity.value
     if record.error:
         yield f"{_PREFIX}error", printable(record.error)
     found = record.diagnosis

@@ -250,7 +250,9 @@ class Summary:
         """Print the summary."""
         if self._report is None:
             return
-        failing = [item for item in self._report.expectations if item.nodeid in self._failing]
+        failing = [
+            item for item in session_report.failures_first(self._report.expectations) if item.nodeid in self._failing
+        ]
         for command in github.annotate(self._config, failing):
             terminalreporter.ensure_newline()
             terminalreporter.write_line(command)
@@ -258,9 +260,9 @@ class Summary:
             return
         terminalreporter.section("refinery summary", sep="=")
         width = columns(self._config)
-        is_whole = self._config.get_verbosity() > 1
-        files = [str(path) for path in self._written]
-        lines = text.summary(self._report, files=files, width=width, is_whole=is_whole)
+        detail = text.Detail.of(self._config.get_verbosity())
+        files = [_shown(path, self._config.invocation_params.dir) for path in self._written]
+        lines = text.summary(self._report, files=files, width=width, detail=detail)
         colours.write(self._config.get_terminal_writer(), lines)
         if found := cassette_records.headline(self._tapes.values()):
             terminalreporter.write_line(f"cassettes: {found}")
@@ -272,6 +274,10 @@ class Summary:
         ):
             said = colours.encodable(f"warning: {escape.line(problem)}", self._config.get_terminal_writer())
             terminalreporter.write_line(said, yellow=True)
+
+
+def _shown(path: Path, base: Path) -> str:
+    return str(path.relative_to(base) if path.is_relative_to(base) else path)
 
 
 def _reason_to_stop(session: pytest.Session) -> str:

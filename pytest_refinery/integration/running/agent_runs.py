@@ -124,7 +124,7 @@ class AgentRun:
         )
         failure = CheckFailure(check="agent", expected=_ANSWERS, actual=actual, run_id=root.id, error=raised)
         record = record.model_copy(update={"outcome": Outcome.FAILED, "checks": (check,)})
-        return record, replace(self.evaluation.case(trace), failures=(failure,))
+        return evaluation.with_texts(record, trace), replace(self.evaluation.case(trace), failures=(failure,))
 
 
 def prepared(expectation: Expectation, services: ItemServices, *, base: Path) -> AgentRun:

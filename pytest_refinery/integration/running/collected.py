@@ -58,7 +58,7 @@ def _records(items: Sequence[pytest.Item]) -> Iterator[ItemRecord]:
         if isinstance(item, ExpectationItem):
             yield item.blank_record()
         else:
-            # A mark that nobody can read fails its test, where it runs.
+            # A mark that no one can read fails its test, where it runs.
             with suppress(pytest.fail.Exception):
                 mark = marked_tests.read(item)
                 if mark is not None:

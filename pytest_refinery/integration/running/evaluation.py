@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import cases
+from pytest_refinery.analysis import cases, exchange
 from pytest_refinery.analysis.records import (
     CheckRecord,
     ExpectationRecord,
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.ports import Case, PromptFile
     from pytest_refinery.expectations.model import Expectation
-    from pytest_refinery.expectations.verdicts import CheckFailure
+    from pytest_refinery.expectations.verdicts import CheckFailure, Verdict
     from pytest_refinery.integration.running.item_services import ItemServices
     from pytest_refinery.traces.model import Trace
 
 NO_JUDGE = (
-    "Nothing can decide this expectation: it has no checks, the analyst {analyst} judges no sentence, and there is no "
-    "cassette {cassette} with a judge to replay. Set OPENAI_API_KEY (and leave --refinery-analyst at auto or openai); "
-    "record what it says, to replay it without a key: {command}; or add `checks:` to the expectation."
+    "Add `checks:` to this expectation, or set OPENAI_API_KEY so that a model judges its sentence. Nothing can decide "
+    "this expectation: it has no checks, the analyst {analyst} judges no sentence, and there is no cassette {cassette} "
+    "with a judge to replay. A verdict that is recorded once replays without a key: {command}."
 )
 NO_AGENT = (
     "There is no trace: 'inputs:' are for an agent, and none is named. Add `agent: package.module:callable` to the "
@@ -51,6 +51,7 @@ def blank_record(expectation: Expectation, *, nodeid: str, file: str) -> ItemRec
             id=expectation.id,
             expect=expectation.expect,
             business_context=expectation.business_context,
+            severity=expectation.severity,
             file=file,
             line=expectation.line,
             tags=expectation.tags,
@@ -58,8 +59,9 @@ def blank_record(expectation: Expectation, *, nodeid: str, file: str) -> ItemRec
     )
 
 
-def trace_record(trace: Trace, *, is_rerun: bool = False) -> TraceRecord:
-    """Return what a report says of a trace."""
+def trace_record(trace: Trace, *, is_rerun: bool = False, reference: str | None = None) -> TraceRecord:
+    """Return what a report says of a trace; ``reference`` is how the expectation names it."""
+    is_page = reference is not None and reference.startswith(("https://", "http://")) and "/public/" not in reference
     return TraceRecord(
         id=trace.id,
         name=trace.name,
@@ -68,6 +70,7 @@ def trace_record(trace: Trace, *, is_rerun: bool = False) -> TraceRecord:
         runs=len(trace.runs),
         notes=trace.notes,
         is_rerun=is_rerun,
+        url=reference if is_page else None,
     )
 
 
@@ -134,6 +137,7 @@ class Evaluation:
         """
         case = self.case(trace)
         record, failures = self._checked(record, case) if self.expectation.checks else self._judged(record, case)
+        record = with_texts(record, trace)
         if record.outcome == Outcome.UNDECIDED:
             # A failed one is drawn with its diagnosis.
             self.services.draw(record, case)
@@ -144,8 +148,8 @@ class Evaluation:
             self.expectation.checks, case.trace, custom=self.services.custom_checks, import_from=self.folders
         )
         outcome = Outcome.PASSED if all(result.passed for result in results) else Outcome.FAILED
-        shown = tuple(CheckRecord.model_validate(result, from_attributes=True) for result in results)
         failures = tuple(result.failure for result in results if result.failure is not None)
+        shown = tuple(_check_record(result) for result in results)
         return record.model_copy(update={"outcome": outcome, "checks": shown}), failures
 
     def _judged(self, record: ItemRecord, case: Case) -> tuple[ItemRecord, tuple[CheckFailure, ...]]:
@@ -160,6 +164,20 @@ class Evaluation:
         return record, (cases.judge_failure(found, case),)
 
 
+def with_texts(record: ItemRecord, trace: Trace) -> ItemRecord:
+    """Return the record with what was asked and answered, where somebody will look at it: not of a passed item."""
+    if record.trace is None or record.outcome == Outcome.PASSED:
+        return record
+    return record.model_copy(update={"trace": exchange.with_texts(record.trace, trace)})
+
+
+def _check_record(result: Verdict) -> CheckRecord:
+    found = CheckRecord.model_validate(result, from_attributes=True)
+    if result.failure is None:
+        return found
+    return found.model_copy(update={"text": result.failure.text, "label": result.failure.short})
+
+
 def judge(
     expectation: Expectation, record: ItemRecord, services: ItemServices, *, base: Path
 ) -> tuple[ItemRecord, Case | None]:
@@ -170,4 +188,4 @@ def judge(
     """
     evaluation = begin(expectation, services, base=base)
     trace = evaluation.recorded()
-    return evaluation.run(record.model_copy(update={"trace": trace_record(trace)}), trace)
+    return evaluation.run(record.model_copy(update={"trace": trace_record(trace, reference=expectation.trace)}), trace)

@@ -63,7 +63,7 @@ class ItemServices:
         usual: The services of items whose folder offers nothing of its own.
 
     Raises:
-        ConfigurationError: Nobody offers the analyst that was asked for.
+        ConfigurationError: No one offers the analyst that was asked for.
     """
 
     def __init__(self, config: pytest.Config, settings: Settings, *, display: Display, pictures: Pictures) -> None:

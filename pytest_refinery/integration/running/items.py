@@ -39,7 +39,7 @@ class ExpectationFile(pytest.File):
 
     def collect(self) -> Iterator[ExpectationItem]:
         """Yield an item for each expectation; every problem of the file is one collection error."""
-        # Here, not above: pytest asks for a collector for files that nobody selected.
+        # Here, not above: pytest asks for a collector for files that no one selected.
         from pytest_refinery.expectations import loader
 
         try:
@@ -158,7 +158,10 @@ class ExpectationItem(pytest.Item):
     def _failure(self) -> ExpectationFailed:
         record = record_of(self)
         headline = f"not met: {printable_line(record.expectation.expect)}"
-        return ExpectationFailed(headline, text.verdict(record, width=columns(self.config)))
+        return ExpectationFailed(
+            headline,
+            text.verdict(record, width=columns(self.config), detail=text.Detail.of(self.config.get_verbosity())),
+        )
 
     def teardown(self) -> None:
         """Let go of the trace."""

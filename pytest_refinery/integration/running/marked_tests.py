@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_refinery.analysis.ports import Case
 from pytest_refinery.analysis.records import ExpectationRecord, ItemRecord, Outcome
 from pytest_refinery.errors import RefineryError, did_you_mean
+from pytest_refinery.expectations.severity import Severity
 from pytest_refinery.expectations.verdicts import CheckFailure
 from pytest_refinery.integration.fixture import trace_of
 from pytest_refinery.integration.item_records import stable_nodeid
-from pytest_refinery.integration.running.evaluation import trace_record
+from pytest_refinery.integration.running.evaluation import trace_record, with_texts
 from pytest_refinery.traces import prompts as trace_prompts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_refinery.integration.running.item_services import ItemServices
 
-_ARGUMENTS = ("expect", "business_context", "prompts")
+_ARGUMENTS = ("expect", "why", "severity", "prompts")
+# Names of an argument before it had its present one.
+_FORMER = {"business_context": "why"}
 NO_TRACE = (
     "No diagnosis: the test used no trace. Take the fixture refinery_trace and call "
     ".load(path), .use(trace), .capture() or .run(name, kind) on it."
@@ -36,27 +39,31 @@ def read(item: pytest.Item) -> MarkedTest | None:
     mark = item.get_closest_marker("refinery")
     if mark is None:
         return None
-    problem = _problem(mark)
+    given = {_FORMER.get(name, name): value for name, value in mark.kwargs.items()}
+    problem = _problem(mark.args, given)
     if problem:
         pytest.fail(f"@pytest.mark.refinery: {problem}", pytrace=False)
     return MarkedTest(
         item=item,
-        expect=mark.kwargs.get("expect") or _sentence(item),
-        business_context=mark.kwargs.get("business_context", ""),
-        prompts=tuple(mark.kwargs.get("prompts", ())),
+        expect=given.get("expect") or _sentence(item),
+        why=given.get("why", ""),
+        severity=Severity(given.get("severity", Severity.MEDIUM)),
+        prompts=tuple(given.get("prompts", ())),
     )
 
 
-def _problem(mark: pytest.Mark) -> str | None:
-    if mark.args:
-        return f"takes keyword arguments only ({', '.join(_ARGUMENTS)}), got {mark.args[0]!r}."
-    for name in mark.kwargs:
+def _problem(args: Sequence[object], given: Mapping[str, Any]) -> str | None:
+    if args:
+        return f"takes keyword arguments only ({', '.join(_ARGUMENTS)}), got {args[0]!r}."
+    for name in given:
         if name not in _ARGUMENTS:
             return f"there is no argument {name!r}.{did_you_mean(name, _ARGUMENTS)} There are: {', '.join(_ARGUMENTS)}."
-    for name in ("expect", "business_context"):
-        if not isinstance(mark.kwargs.get(name, ""), str):
-            return f"{name} must be a text, got {mark.kwargs[name]!r}."
-    prompts = mark.kwargs.get("prompts", ())
+    for name in ("expect", "why"):
+        if not isinstance(given.get(name, ""), str):
+            return f"{name} must be a text, got {given[name]!r}."
+    if given.get("severity", Severity.MEDIUM) not in list(Severity):
+        return f"severity must be one of {', '.join(Severity)}, got {given['severity']!r}."
+    prompts = given.get("prompts", ())
     if isinstance(prompts, str) or not all(isinstance(pattern, str) for pattern in prompts):
         return f"prompts must be a list of globs, got {prompts!r}."
     return None
@@ -74,7 +81,8 @@ class MarkedTest:
 
     item: pytest.Item
     expect: str
-    business_context: str
+    why: str
+    severity: Severity
     prompts: tuple[str, ...]
 
     def blank_record(self) -> ItemRecord:
@@ -83,7 +91,8 @@ class MarkedTest:
         expectation = ExpectationRecord(
             id=self.item.name,
             expect=self.expect,
-            business_context=self.business_context,
+            business_context=self.why,
+            severity=self.severity,
             file=file,
             line=(line or 0) + 1,
         )
@@ -107,7 +116,7 @@ class MarkedTest:
         case = Case(
             trace=trace,
             expect=self.expect,
-            business_context=self.business_context,
+            business_context=self.why,
             failures=tuple(
                 CheckFailure(check="assertion", expected=self.expect, actual=actual, error=error)
                 for actual, error in failures
@@ -115,7 +124,7 @@ class MarkedTest:
             prompts=trace_prompts.extract(trace),
             prompt_files=prompt_files,
         )
-        return services.diagnose(self.item, record, case)
+        return services.diagnose(self.item, with_texts(record, trace), case)
 
 
 def with_trace(item: pytest.Item, record: ItemRecord) -> ItemRecord:

@@ -45,7 +45,7 @@ class Reference(NamedTuple):
 
 
 def is_wise(config: pytest.Config) -> bool:
-    """Tell whether the run will reach its next items, and nobody stops it in a debugger before."""
+    """Tell whether the run will reach its next items, and no one stops it in a debugger before."""
     return not any(config.getoption(name, default=False) for name in ("maxfail", "stepwise", "usepdb", "trace"))
 
 

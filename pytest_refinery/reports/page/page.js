@@ -5,7 +5,7 @@
   const SLICE = 250; // rows that are built at once
   const FOLDED = 1600; // characters of a message that are shown before "show all"
   // Maps: a trace may call its kinds and roles whatever it likes, such as "constructor".
-  const KINDS = new Map([["llm", "model"], ["chain", "step"], ["retriever", "search"]]);
+  const KINDS = new Map([["llm", "model call"], ["tool", "tool call"], ["chain", "part"], ["retriever", "search"]]);
   const ROLES = new Map([["assistant", "Agent"], ["user", "User"], ["system", "Instructions"], ["tool", "Tool"]]);
   const COARSE = window.matchMedia("(max-width: 60rem)");
   const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -120,9 +120,12 @@
       .join("\n");
   }
 
+  // What a tool says in the only field of its answer is its answer.
   function readable(json) {
     try {
-      return written(JSON.parse(json));
+      const value = JSON.parse(json);
+      const only = value !== null && typeof value === "object" && !Array.isArray(value) ? Object.values(value) : [];
+      return only.length === 1 && typeof only[0] === "string" ? only[0] : written(value);
     } catch {
       return json;
     }
@@ -158,8 +161,8 @@
     }
 
     build() {
-      this.list = element("ol", { class: this.picture.runs.length > SLICE ? "runs long" : "runs", "aria-label": "Runs of the trace" });
-      this.reader = element("div", { class: "reader", role: "region", "aria-label": "The selected run", tabindex: "0" });
+      this.list = element("ol", { class: this.picture.runs.length > SLICE ? "runs long" : "runs", "aria-label": "Steps of the trace" });
+      this.reader = element("div", { class: "reader", role: "region", "aria-label": "The selected step", tabindex: "0" });
       this.timeline = element("div", { class: "timeline" }, this.axis(), this.list);
       this.talk = element("ol", { class: "talk", "aria-label": "The conversation", hidden: true });
       this.hint = element("p", { class: "small hint" }, this.explanation());
@@ -171,6 +174,8 @@
       this.section.addEventListener("keydown", (event) => this.onKey(event));
       this.grow(Math.max(SLICE, this.first));
       this.growLater();
+      // A chat is read as one.
+      if (this.picture.steps.length && this.picture.runs.every((run) => run.kind === "message")) this.show("talk");
     }
 
     explanation() {
@@ -178,7 +183,7 @@
         ? "Its bar shows when it ran and for how long."
         : "This trace has no times, so the bars show the order only.";
       const cut = this.picture.cut ? ` ${this.picture.cut}` : "";
-      return `Each row is one step of the agent, a run; what it called stands indented below it. ${bars} Select a row to read it.${cut}`;
+      return `Each row is one step of the agent; what it called stands indented below it. ${bars} Select a row to read it.${cut}`;
     }
 
     controls() {
@@ -190,8 +195,8 @@
       this.buttons = views;
       this.filter = element(
         "select",
-        { "aria-label": "Which runs to show" },
-        element("option", { value: "" }, `all ${this.picture.runs.length.toLocaleString("en")} runs`),
+        { "aria-label": "Which steps to show" },
+        element("option", { value: "" }, `all ${this.picture.runs.length.toLocaleString("en")} steps`),
         element("option", { value: "calls" }, "model and tool calls"),
         element("option", { value: "marked" }, "what is marked or failed"),
       );
@@ -238,8 +243,10 @@
     row(run) {
       const isResponsible = run.number === this.marks.responsible;
       const quotes = this.quoted.get(run.number);
+      const candidate = this.marks.candidates.findIndex((each) => each.run === run.number) + 1;
       const flags = [
         isResponsible ? element("span", { class: "flag strong" }, "went wrong here") : null,
+        candidate && !isResponsible ? element("span", { class: "flag candidate" }, `candidate ${candidate}`) : null,
         quotes ? element("span", { class: "flag" }, quotes.length > 1 ? `${quotes.length} quotes` : "quote") : null,
         run.error ? element("span", { class: "flag strong" }, "failed") : null,
       ];
@@ -252,7 +259,7 @@
         element("span", { class: "took" }, duration(this.picture.seconds(run))),
       );
       button.addEventListener("click", () => this.select(run.number, { isAsked: true }));
-      const isMarked = isResponsible || quotes || run.error;
+      const isMarked = isResponsible || candidate || quotes || run.error;
       const kind = ["llm", "tool", "retriever", "message"].includes(run.kind) ? run.kind : "chain";
       return element("li", { "data-kind": kind, class: [isMarked && "marked", isResponsible && "responsible", run.error && "failed"].filter(Boolean).join(" ") }, button);
     }
@@ -325,7 +332,7 @@
     read(run) {
       const why = [
         ...(this.quoted.get(run.number) || []).map((each) => each.why),
-        ...this.marks.findings.filter((each) => each.run === run.number).map((each) => each.what),
+        ...[...this.marks.candidates, ...this.marks.findings].filter((each) => each.run === run.number).map((each) => each.what),
       ].filter(Boolean);
       const notes = [...new Set(why)].map((words) => element("li", {}, words));
       const body = element(
@@ -335,9 +342,9 @@
         this.facts(run),
         run.number === this.marks.responsible ? paragraph("This is where it went wrong.", "verdict") : null,
         run.error ? element("div", { class: "error" }, element("h5", {}, "Error"), this.text(run.error)) : null,
-        ...this.side("Came out", run.writes, run.outputs, 3),
+        ...this.side("Output", run.writes, run.outputs, 3),
         ...(notes.length ? [element("h5", {}, "What was found here"), element("ul", { class: "why" }, ...notes)] : []),
-        ...this.side("Went in", run.reads, run.inputs, 1),
+        ...this.side("Input", run.reads, run.inputs, 1),
       );
       if (!body.querySelector("mark")) this.quoteAlone(run, body);
       this.reader.replaceChildren(body);
@@ -418,6 +425,14 @@
 
     // Long texts are folded, behind the first mark where there is one.
     text(text, kind = "") {
+      const raised = /^Traceback \(most recent call last\)/mu.test(text) ? text.trim().split("\n").at(-1) : "";
+      if (!raised || raised === text.trim()) return this.plain(text, kind);
+      const rest = this.plain(text, kind);
+      const whole = element("details", { open: Boolean(rest.querySelector("mark")) }, element("summary", {}, "Traceback"), rest);
+      return element("div", {}, element("div", { class: `text ${kind}` }, ...marked(raised, this.patterns)), whole);
+    }
+
+    plain(text, kind) {
       const made = element("div", { class: `text ${kind}` });
       const end = Math.max(FOLDED, (spans(text, this.patterns)[0]?.[1] ?? 0) + FOLDED / 4);
       if (text.length <= end + FOLDED / 4) {
@@ -435,7 +450,7 @@
       const run = this.picture.runs[step.run - 1];
       const isOwn = message.role !== "user" || (run.writes || []).includes(step.message);
       const isResponsible = isOwn && step.run === this.marks.responsible;
-      const where = element("a", { href: `#run-${encodeURIComponent(run.id)}@${encodeURI(this.anchor)}` }, `run ${step.run}`);
+      const where = element("a", { href: `#run-${encodeURIComponent(run.id)}@${encodeURI(this.anchor)}` }, `step ${step.run}`);
       where.addEventListener("click", (event) => {
         event.preventDefault();
         this.select(step.run, { isAsked: true });
@@ -449,7 +464,8 @@
 
   // ---- the list and its filters
 
-  const entries = [...document.querySelectorAll(".entries > li")];
+  const entries = [...document.querySelectorAll(".entries > li:not(.of-trace)")];
+  const heads = [...document.querySelectorAll(".entries > .of-trace")];
   const form = document.querySelector(".filters");
 
   function filter() {
@@ -468,6 +484,7 @@
       entry.hidden = !fits;
       count += fits;
     }
+    for (const head of heads) head.hidden = !entries.some((entry) => !entry.hidden && entry.dataset.trace === head.dataset.trace);
     document.querySelector(".found").textContent = count === entries.length ? `${count} shown` : `${count} of ${entries.length} shown`;
   }
 
@@ -503,8 +520,14 @@
   function asked() {
     const hash = location.hash.slice(1);
     const [, run, anchor] = /^run-([^@]*)(?:@(.*))?$/u.exec(hash) || [];
-    if (run === undefined) return { item: document.getElementById(decoded(hash)), run: null };
-    return { item: anchor ? document.getElementById(decoded(anchor)) : itemWith(decoded(run)), run: decoded(run) };
+    if (run === undefined) return { item: itemAt(decoded(hash)), run: null };
+    return { item: anchor ? itemAt(decoded(anchor)) : itemWith(decoded(run)), run: decoded(run) };
+  }
+
+  // An item has its name and its whole node id as addresses.
+  function itemAt(id) {
+    const found = document.getElementById(id);
+    return found?.closest(".item") ?? found;
   }
 
   function itemWith(runId) {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -15,15 +14,26 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pytest_refinery.analysis.records import Outcome
+from pytest_refinery.analysis.session_report import failures_first
 from pytest_refinery.digest.lines import fold
-from pytest_refinery.reports import verification
-from pytest_refinery.reports.escape import line, printable, shortened
+from pytest_refinery.reports import anchors, verification
+from pytest_refinery.reports.escape import line, printable, shortened, without_home
 from pytest_refinery.reports.page.curve import HEIGHT, WIDTH, curve
 from pytest_refinery.reports.page.embed import json_text, source_hash
-from pytest_refinery.reports.text import agent, by_rules, changes, path
+from pytest_refinery.reports.text import (
+    agent,
+    by,
+    by_rules,
+    changes,
+    compared,
+    covered,
+    last_line,
+    shortened_to,
+    step,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_refinery.analysis.ports import Spending
     from pytest_refinery.analysis.records import ItemRecord, Report
@@ -32,9 +42,7 @@ if TYPE_CHECKING:
 # Browsers take minutes over pages much larger than this.
 LARGEST_PAGE = 32_000_000
 LONGEST_TEXT = 20_000
-_LONGEST_ANCHOR = 300
 _PACKAGE = "pytest_refinery.reports.page"
-_UNFIT_FOR_AN_ANCHOR = re.compile(r"[^\w.:/\[\]=,-]+")
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,9 @@ class _Entry:
     """An item as the page shows it.
 
     Attributes:
+        whole_anchor: The one that says its whole node id.
+        trace: The number of its trace among those that several entries share.
+        begins_trace: How many entries share its trace, where it is the first of them; else 0.
         cause: The place of its cause among the report's, from 0.
         picture: The id of the element that holds its trace.
         marks: What to mark in the trace, as JSON, escaped.
@@ -49,6 +60,9 @@ class _Entry:
 
     item: ItemRecord
     anchor: str
+    whole_anchor: str
+    trace: int | None
+    begins_trace: int
     cause: int | None
     picture: str | None
     marks: Markup
@@ -112,23 +126,39 @@ def _placed(report: Report, pictures: Mapping[str, str]) -> tuple[dict[str, str]
             size += len(picture)
         if picture in ids:
             places[item.nodeid] = ids[picture]
-    return places, [(name, Markup(json_text(picture))) for picture, name in ids.items()]  # noqa: S704  (escaped)
+    return places, [(name, Markup(json_text(without_home(picture)))) for picture, name in ids.items()]  # noqa: S704  (escaped)
 
 
 def _entries(report: Report, places: Mapping[str, str]) -> list[_Entry]:
     causes = {nodeid: place for place, cause in enumerate(report.root_causes) for nodeid in cause.nodeids}
-    anchors = _anchors(item.nodeid for item in report.expectations)
+    items, traces = _by_trace(failures_first(report.expectations))
+    names = anchors.counted(item.nodeid for item in items)
+    short = _each_once(anchors.of(item.nodeid, names) for item in items)
+    whole = _each_once(anchors.whole(item.nodeid) for item in items)
     return [
-        _Entry(item, anchor, causes.get(item.nodeid), places.get(item.nodeid), _marks(item))
-        for item, anchor in zip(report.expectations, anchors, strict=True)
+        _Entry(item, anchor, other, *next(traces), causes.get(item.nodeid), places.get(item.nodeid), _marks(item))
+        for item, anchor, other in zip(items, short, whole, strict=True)
     ]
 
 
-def _anchors(nodeids: Iterable[str]) -> Iterator[str]:
-    """Yield an anchor for each node id that can stand in an address; none of them twice."""
+def _by_trace(items: Sequence[ItemRecord]) -> tuple[list[ItemRecord], Iterator[tuple[int | None, int]]]:
+    """Return the items with those of one outcome and trace together, and of each what ``_Entry`` says of that."""
+    groups: dict[tuple[object, ...], list[ItemRecord]] = {}
+    for item in items:
+        trace = (item.trace.source, item.trace.id) if item.trace and not item.trace.is_rerun else (item.nodeid,)
+        groups.setdefault((item.outcome, *trace), []).append(item)
+    places = (
+        (number if len(group) > 1 else None, len(group) if len(group) > 1 and not place else 0)
+        for number, group in enumerate(groups.values())
+        for place in range(len(group))
+    )
+    return [item for group in groups.values() for item in group], places
+
+
+def _each_once(found: Iterable[str]) -> Iterator[str]:
+    """Yield the anchors, those that were there before with a number."""
     seen: Counter[str] = Counter()
-    for nodeid in nodeids:
-        anchor = f"item-{_UNFIT_FOR_AN_ANCHOR.sub('_', nodeid[:_LONGEST_ANCHOR])}"
+    for anchor in found:
         seen[anchor] += 1
         yield anchor if seen[anchor] == 1 else f"{anchor}~{seen[anchor]}"
 
@@ -140,9 +170,13 @@ def _marks(item: ItemRecord) -> Markup:
     marks = {
         "responsible": found.responsible_run_number if found else None,
         "quotes": list({(each.run_number, fold(each.quote)): _quote(each) for each in reversed(quotes)}.values())[::-1],
+        "candidates": [
+            {"run": each.run_number, "what": line(each.reason)}
+            for each in (found.candidates if found and len(found.candidates) > 1 else ())
+        ],
         "findings": [{"run": each.run_number, "what": line(each.what)} for each in found.findings] if found else [],
     }
-    return escape(json.dumps(marks, ensure_ascii=False))
+    return escape(without_home(json.dumps(marks, ensure_ascii=False)))
 
 
 def _quote(evidence: Evidence) -> dict[str, object]:
@@ -168,13 +202,33 @@ def _environment() -> Environment:
         "seconds": _seconds,
         "words": _words,
         "agent": agent,
+        "by": by,
         "by_rules": by_rules,
         "changes": changes,
-        "path": path,
+        "compared": compared,
+        "covered": covered,
+        "last_line": last_line,
+        "shortened_to": shortened_to,
+        "spending": _spending,
+        "step": step,
         "verification": verification.sentence,
         "address": _address,
     }
     return environment
+
+
+def _spending(report: Report) -> str:
+    """Return why no tokens were spent."""
+    cached = report.session.cached + sum(bool(item.judge and item.judge.cached) for item in report.expectations)
+    reasons = [
+        f"{count} {words}"
+        for count, words in (
+            (report.session.replayed, "replayed from a cassette"),
+            (cached, "taken from an earlier run"),
+        )
+        if count
+    ]
+    return f"No tokens were spent: {', '.join(reasons) if reasons else 'no model was asked'}."
 
 
 def _words(name: str) -> str:
@@ -189,7 +243,7 @@ def _shown(value: object) -> object:
     """Return whatever is written into the page so that it steers nothing and has an end: autoescape does the rest."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return printable(shortened(value, most=LONGEST_TEXT))
+    return printable(without_home(shortened(value, most=LONGEST_TEXT)))
 
 
 def _seconds(seconds: float) -> str:

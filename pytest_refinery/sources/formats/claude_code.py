@@ -69,10 +69,10 @@ class ClaudeCodeLines:
         """Return the trace.
 
         Raises:
-            TraceError: Nobody says anything in the session.
+            TraceError: No one says anything in the session.
         """
         if not self._session:
-            msg = f"{self._source}: nobody says anything in this Claude Code session."
+            msg = f"{self._source}: no one says anything in this Claude Code session."
             raise TraceError(msg)
         session_id = self._id or "session"
         return self._session.trace(id=session_id, source=self._source, format="claude-code", notes=self._lines.notes())

@@ -69,10 +69,10 @@ class CodexLines:
         """Return the trace.
 
         Raises:
-            TraceError: Nobody says or does anything in the session.
+            TraceError: No one says or does anything in the session.
         """
         if not self._session:
-            msg = f"{self._source}: nobody says or does anything in this Codex session."
+            msg = f"{self._source}: no one says or does anything in this Codex session."
             raise TraceError(msg)
         return self._session.trace(
             id=self._id or "session", source=self._source, format="codex", notes=self._lines.notes()

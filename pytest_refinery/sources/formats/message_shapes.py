@@ -513,5 +513,5 @@ SHAPES: tuple[Shape, ...] = (
 
 
 def shape_of(entry: Mapping[str, Any]) -> Shape | None:
-    """Return whose message an entry is, ``None`` where it is nobody's."""
+    """Return whose message an entry is, ``None`` where it is no one's."""
     return next((shape for shape in SHAPES if shape.fits(entry)), None)

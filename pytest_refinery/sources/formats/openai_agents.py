@@ -114,7 +114,7 @@ class AgentsSpans:
 
 def _name(data: Mapping[str, Any], word: str) -> str:
     if word == "handoff":
-        return f"handoff to {data.get('to_agent') or 'nobody'}"
+        return f"handoff to {data.get('to_agent') or 'no one'}"
     return str(data.get("name") or word)
 
 

@@ -42,7 +42,7 @@ class _Draft:
 
 
 class Thread:
-    """What one agent was told, said and got from its tools, in order; a sub-agent has a thread of its own."""
+    """What one agent was asked, said and got from its tools, in order; a sub-agent has a thread of its own."""
 
     def __init__(self, session: Session, parent_id: str) -> None:
         self._session = session
@@ -94,11 +94,11 @@ class Thread:
 
     @property
     def is_asked(self) -> bool:
-        """Whether somebody has told the agent something that it has not answered."""
+        """Whether the agent has an input that it has not answered."""
         return self._is_asked
 
     def end(self) -> None:
-        """Keep what the agent was told last and has not answered: as what the model was to be called with."""
+        """Keep the agent's last input and has not answered: as what the model was to be called with."""
         if self._is_asked:
             self._open(None, None).is_pending = True
 

@@ -70,7 +70,7 @@ class Tally:
 
 
 def described(record: object) -> str:
-    """Return a word for a record that nobody knows: its type, or its first keys."""
+    """Return a word for a record that no one knows: its type, or its first keys."""
     if not isinstance(record, Mapping):
         return kind_of(record)
     kind = record.get("type")

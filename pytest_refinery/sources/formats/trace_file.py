@@ -38,7 +38,7 @@ def open_text(path: Path, *, most_mb: int = DEFAULT_MB) -> IO[str]:
 
 
 def _opener(path: str, flags: int) -> int:
-    # A pipe that nobody writes to would never be open.
+    # A pipe that no one writes to would never be open.
     return os.open(path, flags | _NO_WAIT)
 
 

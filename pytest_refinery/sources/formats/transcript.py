@@ -221,7 +221,7 @@ def _calls_unknown(
 
 
 def _unread_fields(message: object) -> Iterator[str]:
-    """Yield the fields of a message of a chat that hold something and that nobody knows."""
+    """Yield the fields of a message of a chat that hold something and that no one knows."""
     for key, item in message.items() if isinstance(message, dict) and "role" in message else ():
         if isinstance(item, list | dict) and item and key not in _FIELDS:
             yield str(key)

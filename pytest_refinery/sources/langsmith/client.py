@@ -110,7 +110,7 @@ class Pace(Protocol):
         ...
 
     def hold(self, lane: str, seconds: float) -> None:
-        """Let nobody send on a lane for so many seconds."""
+        """Let no one send on a lane for so many seconds."""
         ...
 
 
@@ -277,7 +277,7 @@ class _Outage:
             return self._since
 
     def give_up(self, trouble: _Trouble) -> None:
-        """Note that patience has ended: until there is an answer, nobody has any left."""
+        """Note that patience has ended: until there is an answer, no one has any left."""
         with self._lock:
             self._since = -math.inf
             self._given_up = self._clock(), trouble

@@ -25,7 +25,7 @@ _WHOLE = "ROOT"
 # LangSmith takes no run of more than 20 MB.
 _MOST_BYTES = 64 * 1024 * 1024
 _AT_ONCE = 8
-# Who knows them may read the trace, or a part of it; and attachments are nobody's business here.
+# Who knows them may read the trace, or a part of it; and attachments are no one's business here.
 _SECRET = frozenset({"share_token", "share_url", "attachments", "s3_urls", "inputs_s3_urls", "outputs_s3_urls"})
 
 

@@ -106,7 +106,7 @@ class Runs:
     """Reads traces through a service; what it learns about the backend and its projects, it keeps.
 
     Args:
-        project: The name or id of the project to look in where nobody says another.
+        project: The name or id of the project to look in where no one says another.
     """
 
     def __init__(self, service: Service, *, project: str | None = None) -> None:

@@ -117,4 +117,4 @@ def test_an_endpoint_that_is_no_address(
 
 def test_diagnose_takes_an_id_too(kept: Trace, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["diagnose", kept.id, "--expect", "The agent counts."]) == 0
-    assert "root cause" in capsys.readouterr().out
+    assert "Root cause" in capsys.readouterr().out

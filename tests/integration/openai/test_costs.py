@@ -52,7 +52,7 @@ def test_a_price_that_nobody_knows_is_said_to_be_unknown(pytester: pytest.Pytest
 
 
 def test_plain_lines_say_how_far_it_is(diagnose: Diagnose, grouped: Path) -> None:
-    result, _ = diagnose()
+    result, _ = diagnose("-v")
     result.stdout.fnmatch_lines(
         [
             "refinery: admits: trace analysis, 0 of 3 groups",

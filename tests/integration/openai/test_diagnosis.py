@@ -53,7 +53,7 @@ def test_the_report_says_what_the_service_charged(diagnose: Diagnose, server: Op
     assert costs == [("trace analysis", 1), ("gap analysis", 1), ("diagnosis", 1)]
     spent = sum(stage["input_tokens"] + stage["output_tokens"] for stage in found["stages"])
     assert spent == server.tokens_used
-    result.stdout.fnmatch_lines([f"diagnosed  by openai: {spent:,} tokens, $*"])
+    result.stdout.fnmatch_lines([f"Diagnosed    by gpt-6-luna: {spent:,} tokens, $*"])
 
 
 @pytest.mark.usefixtures("grouped")
@@ -205,7 +205,7 @@ def test_a_diagnosis_is_made_once_for_the_same_content(diagnose: Diagnose, serve
     assert len(server.log) == asked
     assert (first["cached"], again["cached"]) == (False, True)
     assert again["root_cause"] == first["root_cause"]
-    result.stdout.fnmatch_lines(["*cached, nothing*", "diagnosed  by openai: 0 tokens, 1 cached*"])
+    result.stdout.fnmatch_lines(["Diagnosed    by gpt-6-luna: 0 tokens, 1 cached*"])
     (suite / "system.md").write_text("You are the assistant of a bank.\n", encoding="utf-8")
     diagnose()
     assert len(server.log) > asked

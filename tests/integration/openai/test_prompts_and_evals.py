@@ -56,4 +56,4 @@ def test_in_a_store_each_is_a_file_with_its_role(diagnose: Diagnose, server: Ope
     roles = sorted(file["attributes"]["role"] for file in attached)
     assert roles == ["eval", "evals", "expectations", "prompt", "prompt", "trace", "trace", "trace"]
     assert found["stale_prompts"]
-    result.stdout.fnmatch_lines(["stale      system.md has changed since *"])
+    result.stdout.fnmatch_lines(["Prompt changed since recording: system.md (step *"])

@@ -58,13 +58,13 @@ def test_one_call_over_all_diagnoses_groups_them(
     assert cause["cause"] == "Customers suffer from a model limitation."
     assert cause["advice"] == "Change what the agent is told."
     assert cause["nodeids"] == ["memory.refinery.yaml::admits", "memory.refinery.yaml::again"]
-    assert report["executive_summary"] == "0 of 2 expectations hold, 2 do not. 1 causes lie behind all of it."
+    assert report["executive_summary"] == "2 failed. 1 causes lie behind all of it."
     result.stdout.fnmatch_lines(
         [
-            "in short   1 causes lie behind all of it.",
-            "2 of 2 failures: Customers suffer from a model limitation. (model limitation)",
-            "           to do: Change what the agent is told.",
-            "           memory.refinery.yaml::admits",
+            "Summary      1 causes lie behind all of it.",
+            "2 failures   Customers suffer from a model limitation. (model limitation)",
+            "             To do: Change what the agent is told.",
+            "             admits, again",
         ]
     )
 
@@ -97,7 +97,7 @@ def test_a_second_run_finds_it_in_the_cache_and_spends_nothing(summarize: Summar
     assert [cause["cause"] for cause in second["root_causes"]] == [cause["cause"] for cause in first["root_causes"]]
     assert second["session"]["summary"]["cached"] is True
     assert second["session"]["tokens"] == 0
-    result.stdout.fnmatch_lines(["diagnosed  by openai: 0 tokens, 2 cached"])
+    result.stdout.fnmatch_lines(["Diagnosed    by gpt-6-luna: 0 tokens, 2 cached"])
 
 
 def test_a_single_failure_speaks_for_itself(pytester: pytest.Pytester, suite: Path, server: OpenAIServer) -> None:
@@ -121,7 +121,7 @@ def test_without_a_usable_answer_rules_group_and_the_summary_says_so(
     assert len(report["root_causes"]) == 2
     assert "is not what it was asked for" in report["session"]["summary"]["problem"]
     result.stdout.fnmatch_lines(["note       The causes are grouped by their words alone: gpt-6-luna gave no*"])
-    result.stdout.no_fnmatch_line("in short   1 causes*")
+    result.stdout.no_fnmatch_line("Summary      1 causes*")
 
 
 def test_it_stays_below_the_ceiling_of_the_session(summarize: Summarize, server: OpenAIServer) -> None:

@@ -44,7 +44,7 @@ def test_four_workers_keep_under_the_limit_of_the_account(
     monkeypatch.setenv("REFINERY_TPM_MODEL", "bucket")
     server.tpm, server.tpm_model = limit, "bucket"
     before = server.tokens_used
-    result = _run(pytester, "together", "-n4")
+    result = _run(pytester, "together", "-n4", "-v")
     assert server.refusals == []
     assert server.tokens_used - before > limit
     assert _report(pytester, "together") == _report(pytester, "alone")

@@ -72,9 +72,7 @@ def test_the_summary_says_what_holds_what_not_and_why() -> None:
     found = report(
         make_item("a", Outcome.PASSED), make_item("b", diagnosis=make_diagnosis()), make_item("c", Outcome.UNDECIDED)
     )
-    assert found.executive_summary == (
-        "1 of 3 expectations holds, 1 does not, 1 could not be decided. Why: The prompt is silent."
-    )
+    assert found.executive_summary == ("1 failed, 1 undecided, 1 passed. Why: The prompt is silent.")
 
 
 def test_the_summary_names_a_cause_that_failures_share_and_no_other() -> None:
@@ -82,7 +80,7 @@ def test_the_summary_names_a_cause_that_failures_share_and_no_other() -> None:
     shared = report(make_item("a", diagnosis=silent), make_item("b", diagnosis=silent), make_item("c", diagnosis=deaf))
     assert "Most frequent cause, 2 of 3 failures: The prompt is silent." in shared.executive_summary
     single = report(make_item("a", diagnosis=silent), make_item("b", diagnosis=deaf))
-    assert single.executive_summary.endswith("2 do not. Each failure has a cause of its own.")
+    assert single.executive_summary.endswith("2 failed. Each failure has a cause of its own.")
 
 
 def test_items_stand_in_the_order_of_their_files_whatever_order_they_ran_in() -> None:

@@ -44,8 +44,8 @@ def test_the_whole_file_reads_as_an_expert_would_write_it() -> None:
         expectations:
           - id: admits-it-cannot-remember
             expect: The agent says that it cannot keep preferences between conversations.
-            business_context: Clients believed that their exclusions were permanent, and later complained
-              about transactions that came back.
+            why: Clients believed that their exclusions were permanent, and later complained about transactions
+              that came back.
             # Without checks a model judges the sentence above. What code can decide, it should: of
             # the checks below, take the '# ' off those that must hold, and off 'checks:'. Each says
             # whether it holds on this trace.

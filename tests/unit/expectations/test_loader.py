@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEYS = (
-    "The keys here are id, expect, business_context, trace, project, agent, inputs, prompts, evals, tags, checks, "
+    "The keys here are id, expect, why, severity, trace, project, agent, inputs, prompts, evals, tags, checks, "
     "trials, pass_rate."
 )
 TAGS = "begin with a letter or digit, then letters, digits, '_', '.' and '-'."
@@ -253,9 +253,12 @@ def test_repeated_ids_are_found_in_one_line_too() -> None:
         ("id: a::b", "4:9: The id 'a::b' cannot be selected with -k: use letters, digits, '_', '.' and '-' only."),
         ("id: ''", "4:9: 'id' is empty; give it a text, or remove it."),
         (f"id: {'x' * 101}", "4:9: The id is 101 characters long; at most 100 are allowed."),
-        ("business_context:", "4:22: 'business_context' is empty; give it a value, or remove it."),
+        ("why:", "4:9: 'why' is empty; give it a value, or remove it."),
         ("trace:", "4:11: 'trace' is empty; give it a value, or remove it."),
-        ("business_context: [a]", "4:23: 'business_context' must be a text, not a list."),
+        ("why: [a]", "4:10: 'why' must be a text, not a list."),
+        ("because: [a]", "4:14: 'because' must be a text, not a list."),
+        ("severity: worst", "4:15: The severity 'worst' is none of low, medium, high, critical."),
+        ("severity: hihg", "4:15: The severity 'hihg' is none of low, medium, high, critical. Did you mean 'high'?"),
         ("trace: {}", "4:12: 'trace' must be a text, not a mapping."),
         ("trace: ' '", "4:12: 'trace' is empty; give it a text, or remove it."),
         ("prompts: {a: b}", "4:14: 'prompts' must be a list, not a mapping."),

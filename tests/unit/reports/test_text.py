@@ -14,12 +14,16 @@ from pytest_refinery.analysis.records import (
     Comparison,
     ExpectationRecord,
     ItemRecord,
+    JudgeRecord,
+    JudgeVerdict,
     Outcome,
     Report,
     RootCause,
+    TraceRecord,
     TrialRecord,
 )
 from pytest_refinery.analysis.schemas import (
+    Candidate,
     Confidence,
     Coverage,
     Diagnosis,
@@ -32,7 +36,9 @@ from pytest_refinery.analysis.schemas import (
     SuggestedFix,
 )
 from pytest_refinery.analysis.session_report import compile_report
-from pytest_refinery.reports import markdown, text
+from pytest_refinery.expectations.severity import Severity
+from pytest_refinery.reports import labels, markdown, text
+from pytest_refinery.reports.text import Detail
 
 CHECK = CheckRecord(
     name="output.not_contains",
@@ -49,6 +55,9 @@ FOUND = Diagnosis(
     responsible_run_id="run-7",
     responsible_run_name="assistant",
     responsible_run_number=7,
+    responsible_run_kind="llm",
+    call='save(note: "no sweeps")',
+    result="Traceback (most recent call last):\n  File \"a.py\"\nKeyError: 'notes'\n",
     confidence=Confidence.HIGH,
     evidence=(
         Evidence(run_id="run-7", run_number=7, quote="from now on", why="A promise.", verified=True),
@@ -102,12 +111,11 @@ def block(lines: str) -> str:
 
 def test_a_verdict_says_what_was_expected_and_what_was_there() -> None:
     assert text.verdict(ITEM) == block("""
-        expected   The agent says that it cannot remember.
-        because    Clients believed it.
-
-        output.not_contains in run assistant (run-7)
-          expected the answer not to contain 'from now on'
-          was      'I will exclude them from now on.'
+        Expected     The agent says that it cannot remember.
+        Why          Clients believed it.
+        Failed       output.not_contains: expected the answer not to contain 'from now
+                     on'; actual: 'I will exclude them from now on.' (in assistant, id
+                     run-7)
     """)
 
 
@@ -120,43 +128,133 @@ def with_agent(*outcomes: Outcome, wanted: int) -> ItemRecord:
 @pytest.mark.parametrize(
     ("item", "line"),
     [
-        (with_agent(Outcome.FAILED, wanted=1), "agent      shop:answer, re-run"),
+        (with_agent(Outcome.FAILED, wanted=1), "Agent        shop:answer, re-run"),
         (
             with_agent(Outcome.PASSED, Outcome.FAILED, Outcome.PASSED, wanted=3),
-            "agent      shop:answer, re-run: 2 of 3 trials met it, all had to; this is trial 2",
+            "Agent        shop:answer, re-run: 2 of 3 trials met, 3 needed; this is trial 2",
         ),
         (
             with_agent(Outcome.PASSED, Outcome.FAILED, Outcome.UNDECIDED, wanted=2),
-            "agent      shop:answer, re-run: 1 of 3 trials met it, 2 had to; this is trial 2",
+            "Agent        shop:answer, re-run: 1 of 3 trials met, 2 needed; this is trial 2",
         ),
     ],
 )
 def test_a_verdict_names_the_agent_that_was_run_and_counts_its_trials(item: ItemRecord, line: str) -> None:
     assert line in text.verdict(item, width=100).splitlines()
-    assert f"**Agent:** {line.removeprefix('agent      ')}" in markdown.render(
+    assert f"**Agent:** {line.removeprefix('Agent        ')}" in markdown.render(
         compile_report([item], plugin_version="1")
     )
 
 
 def test_a_diagnosis_reads_top_down() -> None:
     assert text.diagnosis(FOUND, checks=ITEM.checks) == block("""
-        root cause The prompt never says that nothing is kept between conversations, so
-                   the agent promised it. (prompt issue, confidence high)
-        run        7 of 12: assistant (run-7)
-        evidence   "from now on"
-                   A promise.
-        evidence   "exclude them"
-                   What was asked. (run 2)
-        gap        expected: It says that it has no memory. Was: It promised.
-        lacked     That it has no memory.
-        assumed    That it can remember.
-        fix        system prompt (prompts/system.md) (not verified): Nothing says so.
-                   + You cannot remember anything.
-        in short   Clients rely on a promise that is not kept.
-        analyst    builtin: 11 of 12 runs read (91.7 %), 1,234 tokens, 1.5 s, of which
-                   0.5 s waiting for the limit
-        partial    group g02: busy
+        Root cause   The prompt never says that nothing is kept between conversations,
+                     so the agent promised it.
+                     prompt issue, confidence high, by rules
+        Step         7 of 12, model call assistant (id run-7)
+        Call         save(note: "no sweeps")
+        Result       KeyError: 'notes'
+        Fix          system prompt, prompts/system.md (not verified): Nothing says so.
+                     + You cannot remember anything.
+        Incomplete   group g02: busy
+        Evidence     "from now on"
+                     A promise.
+        Evidence     "exclude them"
+                     What was asked. (step 2)
+        Expected     It says that it has no memory.
+        Actual       It promised.
+        Missing in the prompt: That it has no memory.
+        Wrong assumption: That it can remember.
+        Summary      Clients rely on a promise that is not kept.
+        Also noticed A delay. (step 3)
+        Analyst      rules: 11 of 12 steps read (91.7 %), 1,234 tokens, 1.5 s, of which
+                     0.5 s waiting for the limit
     """)
+
+
+def judged_item(*, trials: int = 1) -> ItemRecord:
+    judge = JudgeRecord(
+        model="a-model",
+        verdict=JudgeVerdict.NOT_MET,
+        trials=trials,
+        reasons=("It promised to remember. " * 6, "It named no way out. " * 6),
+        quotes=FOUND.evidence[:1],
+        cost=StageReport(name="judge"),
+    )
+    return ITEM.model_copy(update={"judge": judge, "checks": ()})
+
+
+LONG = "A sentence of some length that says again what has been said before. " * 5
+TALK = TraceRecord(
+    id="t",
+    name="t",
+    source="t.json",
+    format="langsmith",
+    runs=12,
+    asked=f"What is it? {LONG}",
+    answered=f"{LONG}I will leave them out from now on. {LONG}",
+)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize(
+    "item",
+    [
+        ITEM,
+        ITEM.model_copy(update={"checks": (CHECK,) * 5}),
+        ITEM.model_copy(update={"diagnosis": FOUND.model_copy(update={"stale_prompts": ()})}),
+        judged_item(),
+        judged_item(trials=5),
+        with_agent(Outcome.FAILED, wanted=1),
+        with_agent(Outcome.PASSED, Outcome.FAILED, wanted=2),
+    ],
+)
+def test_a_failure_takes_at_most_16_lines_with_what_pytest_adds(item: ItemRecord, width: int) -> None:
+    wordy = item.expectation.model_copy(
+        update={"expect": LONG, "business_context": LONG, "severity": Severity.CRITICAL}
+    )
+    item = item.model_copy(update={"expectation": wordy, "trace": TALK})
+    assert item.diagnosis is not None
+    found = item.diagnosis.model_copy(update={"root_cause": LONG})
+    above = text.verdict(item, width=width, detail=Detail.SHORT).splitlines()
+    links = [(labels.MORE, "out/index.html#admits"), (labels.TRACE, "https://smith.langchain.com/o/1/p/2/r/3")]
+    below = text.diagnosis(
+        found, width=width, detail=Detail.SHORT, lines=text.MOST_LINES - len(above), links=links
+    ).splitlines()
+    assert len(above) + len(below) <= 14
+    # An address stays whole, so that it can be opened.
+    assert all(len(line) <= width for line in (*above, *below) if not line.startswith((labels.MORE, labels.TRACE)))
+    labels_shown = [line[:13].strip() for line in (*above, *below)]
+    for label in ("Severity", "Expected", "Why", "Asked", "Answered", "Failed", "Root cause", "Step"):
+        assert label in labels_shown
+
+
+def test_the_part_of_a_long_answer_is_shown_that_a_check_objects_to() -> None:
+    item = ITEM.model_copy(update={"trace": TALK, "checks": (CHECK.model_copy(update={"text": "from now on"}),)})
+    assert "from now on" in " ".join(text.verdict(item, detail=Detail.SHORT).split("Failed")[0].split())
+
+
+def test_v_adds_evidence_and_candidates_and_vv_the_rest() -> None:
+    several = tuple(
+        Candidate(run_id=f"run-{number}", run_number=number, run_name="x", reason="It may be.", share=0.5)
+        for number in (7, 2)
+    )
+    found = FOUND.model_copy(update={"candidates": several})
+    short, more, whole = (text.diagnosis(found, detail=detail) for detail in Detail)
+    for label, shown_in in (("Evidence", (more, whole)), ("Candidates", (more, whole)), ("Analyst", (whole,))):
+        assert [label in each for each in (short, more, whole)] == [each in shown_in for each in (short, more, whole)]
+    assert "run-7" not in short + more
+
+
+def test_a_cause_that_was_not_determined_shows_its_candidates_at_once() -> None:
+    several = tuple(
+        Candidate(run_id=f"run-{number}", run_number=number, run_name="search", reason="It failed.", share=0.5)
+        for number in (7, 2)
+    )
+    none = {"failure_type": None, "root_cause": None, "responsible_run_id": None, "candidates": several}
+    shown = text.diagnosis(FOUND.model_copy(update=none), detail=Detail.SHORT, lines=7)
+    assert "Root cause   not determined, by rules" in shown
+    assert "Candidates   step 7, search: It failed.\n             step 2, search: It failed." in shown
 
 
 def test_the_summary_names_causes_costs_and_files() -> None:
@@ -164,25 +262,22 @@ def test_the_summary_names_causes_costs_and_files() -> None:
     assert (
         text.summary(report, files=["out/report.json"])
         == block("""
-        0 of 1 expectations hold, 1 does not.
-        1 of 1 failures: The prompt never says that nothing is kept between
-                   conversations, so the agent promised it. (prompt issue)
-                   memory.refinery.yaml::admits
-        diagnosed  by builtin: 1,234 tokens, cost unknown, 0.5 s waiting for the limit
-        written    out/report.json
+        1 failed.
+        Diagnosed    by rules: 1,234 tokens, cost unknown, 0.5 s waiting for the limit
+        Report       out/report.json
     """).splitlines()
     )
 
 
 def test_a_diagnosis_without_a_run_says_so() -> None:
     nobody = FOUND.model_copy(update={"responsible_run_id": None, "evidence": ()})
-    assert "run        no single run could be named" in text.diagnosis(nobody).splitlines()
+    assert "Step         no single step could be named" in text.diagnosis(nobody).splitlines()
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 120])
 def test_lines_keep_to_the_width_where_words_allow(width: int) -> None:
     longest = max(len(line) for line in text.diagnosis(FOUND, width=width).splitlines())
-    assert longest <= max(width, 33)
+    assert longest <= max(width, 40)
 
 
 @given(st.text(), st.text(), st.integers(20, 200))
@@ -201,42 +296,48 @@ def test_markdown_reads_top_down() -> None:
         == block("""
         # pytest-refinery
 
-        0 of 1 expectations hold, 1 does not. Why: The prompt never says that nothing is kept between conversations, so the agent promised it.
+        1 failed. Why: The prompt never says that nothing is kept between conversations, so the agent promised it.
 
-        ## Causes
+        ## Root causes
 
-        - **1 of 1** (prompt issue): The prompt never says that nothing is kept between conversations, so the agent promised it.
+        - **1 failure** (prompt issue): The prompt never says that nothing is kept between conversations, so the agent promised it.
           - `memory.refinery.yaml::admits`
 
-        | expectation | outcome | responsible run |
-        |---|---|---|
-        | `memory.refinery.yaml::admits` | failed | assistant |
+        | expectation | outcome | severity | step |
+        |---|---|---|---|
+        | `memory.refinery.yaml::admits` | failed | medium | assistant |
 
         ## memory.refinery.yaml::admits
 
         **Expected:** The agent says that it cannot remember.
 
-        **Because:** Clients believed it.
+        **Why:** Clients believed it.
 
-        - `output.not_contains`: expected the answer not to contain 'from now on'; was 'I will exclude them from now on.'
+        **Severity:** medium
 
-        **Root cause** (prompt issue, confidence high): The prompt never says that nothing is kept between conversations, so the agent promised it.
+        - **Failed:** `output.not_contains`: expected the answer not to contain 'from now on'. Actual: 'I will exclude them from now on.'
 
-        **Responsible run** 7 of 12: assistant (`run-7`)
+        **Root cause** (prompt issue, confidence high, by rules): The prompt never says that nothing is kept between conversations, so the agent promised it.
+
+        **Step:** 7 of 12, model call assistant
+
+        **Call:** `save(note: "no sweeps")`
+
+        **Result:** KeyError: 'notes'
 
         > from now on
         >
-        > A promise. (run `run-7`)
+        > A promise. (step 7)
 
         > exclude them
         >
-        > What was asked. (run `run-2`)
+        > What was asked. (step 2)
 
-        - expected It says that it has no memory.; got It promised.
-        - lacked: That it has no memory.
-        - assumed: That it can remember.
+        - **Expected:** It says that it has no memory. **Actual:** It promised.
+        - **Missing in the prompt:** That it has no memory.
+        - **Wrong assumption:** That it can remember.
 
-        **Suggested fix** for system prompt (`prompts/system.md`), not verified: Nothing says so.
+        **Fix:** system prompt (`prompts/system.md`), not verified: Nothing says so.
 
         ```diff
         +You cannot remember anything.
@@ -244,11 +345,11 @@ def test_markdown_reads_top_down() -> None:
 
         **Also noticed:**
 
-        - A delay. (run 3)
+        - A delay. (step 3)
 
-        **In short:** Clients rely on a promise that is not kept.
+        **Summary:** Clients rely on a promise that is not kept.
 
-        <sub>builtin: 11 of 12 runs read, 1,234 tokens. Not complete: group g02: busy.</sub>
+        <sub>rules: 11 of 12 steps read, 1,234 tokens. Incomplete: group g02: busy.</sub>
     """)  # noqa: E501
         + "\n"
     )
@@ -267,16 +368,14 @@ def test_a_prompt_file_that_has_changed_is_told_with_what_differs() -> None:
     shown = text.diagnosis(FOUND.model_copy(update={"stale_prompts": (STALE,)}))
     assert (
         textwrap.dedent("""\
-        stale      prompts/system.md has changed since the trace was recorded: run 2 has
-                   another text of it.
-                   - Be `kind`.
-                   + Rule 0.
-                   + Rule 1.
-                   + Rule 2.
-                   + Rule 3.
-                   + Rule 4.
-                   + ... and 2 more
-        fix """)
+        Prompt changed since recording: prompts/system.md (step 2 had another text)
+                     - Be `kind`.
+                     + Rule 0.
+                     + Rule 1.
+                     + Rule 2.
+                     + Rule 3.
+                     + Rule 4.
+                     + ... and 2 more""")
         in shown
     )
 
@@ -289,7 +388,7 @@ def test_in_markdown_what_differs_is_code() -> None:
         diagnosis=FOUND.model_copy(update={"stale_prompts": (STALE,)}),
     )
     page = markdown.render(compile_report([item], plugin_version="1"))
-    assert "**Stale prompt:** prompts/system.md has changed" in page
+    assert "**Prompt changed since recording:** prompts/system.md \\(step 2" in page
     assert "\n```diff\n-Be `kind`.\n+Rule 0.\n" in page
 
 
@@ -305,20 +404,52 @@ def causes(*sizes: int) -> Report:
 
 def test_of_many_causes_and_items_the_summary_shows_the_first() -> None:
     lines = text.summary(causes(*[7] * 12))
-    assert lines[1:8] == [
-        "7 of 1 failures: Cause 0. (prompt issue)",
-        *(f"           a::{number}" for number in range(5)),
-        "           ... and 2 more",
+    assert lines[1:5] == [
+        "7 failures   Cause 0. (prompt issue)",
+        "             0, 1, 2, ... and 4 more",
+        "7 failures   Cause 1. (prompt issue)",
+        "             0, 1, 2, ... and 4 more",
     ]
-    assert "           ... and 2 more causes; -vv shows all." in lines
-    whole = text.summary(causes(*[7] * 12), is_whole=True)
+    assert "             ... and 2 more causes; -vv shows all." in lines
+    whole = text.summary(causes(*[7] * 12), detail=Detail.WHOLE)
     assert not any("more" in line for line in whole)
+
+
+def test_the_summary_repeats_no_single_failure() -> None:
+    lines = text.summary(causes(2, 1, 1, 1), files=["out/report.json"])
+    assert lines[1:4] == [
+        "2 failures   Cause 0. (prompt issue)",
+        "             0, 1",
+        "3 failures with a cause of their own",
+    ]
+
+
+def test_the_summary_counts_severities_and_lists_the_worst_cause_first() -> None:
+    items = [
+        ITEM.model_copy(
+            update={
+                "nodeid": f"a::{number}",
+                "expectation": ITEM.expectation.model_copy(update={"severity": severity}),
+                "diagnosis": FOUND.model_copy(update={"cause": cause}),
+            }
+        )
+        for number, (severity, cause) in enumerate(
+            [(Severity.LOW, "Slow.")] * 3 + [(Severity.CRITICAL, "Wrong."), (Severity.MEDIUM, "Wrong.")]
+        )
+    ]
+    lines = text.summary(compile_report(items, plugin_version="1"))
+    assert lines[:4] == [
+        "5 failed.",
+        "Severity     1 critical, 1 medium, 3 low",
+        "2 failures   Wrong. (prompt issue, critical)",
+        "             3, 4",
+    ]
 
 
 def test_the_place_of_a_run_is_its_path_in_the_tree() -> None:
     found = FOUND.model_copy(update={"responsible_run_path": ("agent", "turn", "tools")})
     lines = text.diagnosis(found).splitlines()
-    assert "           in agent > turn > tools" in lines
+    assert "Step         7 of 12, model call assistant in agent > turn > tools (id run-7)" in lines
     deep = FOUND.model_copy(update={"responsible_run_path": tuple("abcdefghij")})
     assert text.path(deep) == "in a > b > ... 6 more ... > i > j"
 
@@ -332,13 +463,13 @@ def test_a_new_a_known_and_a_gone_cause_are_told_apart() -> None:
             "comparison": Comparison(earlier="the last run", new=1, known=1, gone=(first,)),
         }
     )
-    assert text.summary(report)[1:7] == [
-        "1 of 1 failures: Cause 0. (prompt issue, known)",
-        "           a::0",
-        "1 of 1 failures: Cause 1. (prompt issue, new)",
-        "           a::0",
-        "compared   with the last run: causes 1 new, 1 known, 1 gone.",
-        "gone       Cause 0. (prompt issue)",
+    assert text.summary(report, detail=Detail.WHOLE)[1:7] == [
+        "1 failure    Cause 0. (prompt issue, known)",
+        "             0",
+        "1 failure    Cause 1. (prompt issue, new)",
+        "             0",
+        "vs last run: 1 new, 1 known, 1 fixed",
+        "Fixed        Cause 0. (prompt issue)",
     ]
 
 
@@ -366,8 +497,8 @@ def test_a_fix_of_long_lines_is_compared_at_once() -> None:
 
 def test_the_whole_of_an_item_is_its_verdict_its_diagnosis_and_what_went_wrong() -> None:
     whole = text.whole(ITEM.model_copy(update={"error": "The hook failed."}))
-    assert whole.startswith("expected   The agent says")
-    assert "noticed    A delay. (run 3)" in whole
+    assert whole.startswith("Expected     The agent says")
+    assert "Also noticed A delay. (step 3)" in whole
     assert whole.endswith("\n\nThe hook failed.")
 
 

@@ -102,7 +102,7 @@ class TraceFacts:
 
     @cached_property
     def given(self) -> str:
-        """All that the agent was told about its work: system prompts and prompt files."""
+        """All instructions of the agent: system prompts and prompt files."""
         return "\n\n".join(dict.fromkeys((*self.prompts, *(file.text for file in self.case.prompt_files))))
 
     @cached_property
@@ -317,7 +317,7 @@ class TraceFacts:
 
     @cached_property
     def holders(self) -> Mapping[tuple[str, str], tuple[int, ...]]:
-        """The numbers of the steps that have a value, in order; 0 stands for what the agent was told."""
+        """The numbers of the steps that have a value, in order; 0 stands for the agent's instructions."""
         found: dict[tuple[str, str], list[int]] = {}
         told = values.find(self.given[:_LONGEST_READ], self.cues)
         for number, held in enumerate((told, *self.values)):

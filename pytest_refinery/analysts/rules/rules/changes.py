@@ -1,4 +1,4 @@
-"""Changes that were made twice, without consent, too widely, or with values that nobody gave."""
+"""Changes that were made twice, without consent, too widely, or with values that no one gave."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def _listed(names: list[str]) -> str:
 
 
 def unasked_choices(facts: TraceFacts) -> Iterator[Found]:
-    """Find a change that picks one of several alternatives of which nobody has spoken."""
+    """Find a change that picks one of several alternatives of which no one has spoken."""
     alternatives: dict[str, str] = {}
     for step in facts.steps:
         if step.number in facts.parsed:
@@ -244,7 +244,7 @@ def _unasked(facts: TraceFacts, call: Call, text: str, other: str) -> Found:
     return Found(
         rule="unasked_choice",
         step=call.step,
-        what=f"The agent calls {shown_call(call)} with {text}; nobody had chosen it, and there was {other} too.",
+        what=f"The agent calls {shown_call(call)} with {text}; no one had chosen it, and there was {other} too.",
         failure_type=FailureType.PROMPT_ISSUE,
         points=0.5,
         quotes=(quoted(facts, call.step, text),),

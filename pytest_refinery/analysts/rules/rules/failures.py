@@ -32,7 +32,7 @@ def answers_after_failures(facts: TraceFacts) -> Iterator[Found]:
 
 
 def _goes_on(facts: TraceFacts, failed: Call) -> Step | None:
-    """Return the answer or change after a failed call that does not admit the failure; ``None`` where it was mended."""
+    """Return what follows a failed call without admitting the failure; ``None`` where it was repaired."""
     assert failed.result is not None  # noqa: S101  (its caller has tested it)
     for step in facts.steps[failed.result.number :]:
         if facts.is_person(step):

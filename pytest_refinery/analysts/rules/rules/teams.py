@@ -141,7 +141,7 @@ def _brought_something(facts: TraceFacts, step: Step) -> bool:
 
 
 def failing_programs(facts: TraceFacts) -> Iterator[Found]:
-    """Find the agent whose program failed; one whose failure was not mended weighs more."""
+    """Find the agent whose program failed; one whose failure was not repaired weighs more."""
     failed = [step for step in facts.failures if step.number not in facts.call_answered_by]
     for place, step in enumerate(failed):
         author = next((s for s in facts.before(step) if facts.is_agent(s)), None)

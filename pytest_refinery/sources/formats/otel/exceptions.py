@@ -1,4 +1,4 @@
-"""Exceptions that nobody failed from: spans note them, but the agent went on as planned."""
+"""Exceptions that no one failed from: spans note them, but the agent went on as planned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_refinery.traces.model import Run
 
-# How Python ends a task or a generator that nobody waits for any more.
+# How Python ends a task or a generator that no one waits for any more.
 _ENDINGS = re.compile(r"\b(CancelledError|GeneratorExit|StopIteration|StopAsyncIteration)\b")
 _RATE_LIMITED = re.compile(r"\b429\b|rate.?limit|too many requests", re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""The messages of a span: what a model was told, and what it said, out of attributes and events.
+"""The messages of a span: the input of a model, and what it said, out of attributes and events.
 
 OpenInference numbers its messages in names of attributes, the GenAI conventions write them as JSON, earlier
 ones as events, frameworks as they like; all become lists of messages that ``traces.messages`` reads.

@@ -149,5 +149,5 @@ SHAPES: tuple[Shape, ...] = (
 
 
 def shape_of(named: Mapping[str, Any]) -> Shape | None:
-    """Return whose span a record with Python's names is, ``None`` where it is nobody's."""
+    """Return whose span a record with Python's names is, ``None`` where it is no one's."""
     return next((shape for shape in SHAPES if shape.fits(named)), None)

@@ -29,22 +29,24 @@ def written(*lines: str) -> list[tuple[str, tuple[str, ...]]]:
 @pytest.mark.parametrize(
     ("line", "label", "markup"),
     [
-        ("root cause The prompt is silent.", "root cause ", ("red", "bold")),
-        ("3 of 5 failures: The prompt is silent.", "3 of 5 failures: ", ("red", "bold")),
-        ("evidence   a quote", "evidence   ", ("bold",)),
-        ("  expected an answer", "  expected ", ("bold",)),
-        ("gone       A cause.", "gone       ", ("green", "bold")),
+        ("Root cause   The prompt is silent.", "Root cause   ", ("red", "bold")),
+        ("3 failures   The prompt is silent.", "3 failures   ", ("red", "bold")),
+        ("Evidence     a quote", "Evidence     ", ("bold",)),
+        ("Missing in the prompt: an answer", "Missing in the prompt", ("bold",)),
+        ("Fixed        A cause.", "Fixed        ", ("green", "bold")),
     ],
 )
 def test_labels_stand_out(line: str, label: str, markup: tuple[str, ...]) -> None:
     assert written(line) == [(label, markup), (line[len(label) :] + "\n", ())]
 
 
-@pytest.mark.parametrize("line", ["output.contains in run x", "           run on", "expectedly", "", "run"])
+@pytest.mark.parametrize("line", ["output.contains in run x", "             run on", "Expectedly so", "", "Step"])
 def test_other_lines_stay_plain(line: str) -> None:
     assert written(line) == [(f"{line}\n", ())]
 
 
 def test_a_change_keeps_its_colour_over_its_lines() -> None:
-    found = written("           + Say", "             so.", "           - Say", "             nothing.", "in short   x")
+    found = written(
+        "             + Say", "               so.", "             - Say", "               nothing.", "Summary      x"
+    )
     assert [markup for _, markup in found] == [("green",), ("green",), ("red",), ("red",), ("bold",), ()]

@@ -83,18 +83,20 @@ def test_a_terminal_gets_one_live_line_below_pytests_own_that_is_gone_at_the_end
 def test_a_terminal_that_cannot_move_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     terminal = Terminal(isatty=True)
-    shown(Config(terminal))
+    shown(Config(terminal, verbosity=1))
     assert terminal.written[:2] == ["\n", "refinery: admits: gap analysis"]
 
 
-def test_a_file_gets_plain_lines() -> None:
+def test_a_file_gets_plain_lines_with_v_and_else_none() -> None:
     terminal = Terminal(isatty=False)
     shown(Config(terminal))
+    assert terminal.written == []
+    shown(Config(terminal, verbosity=1))
     assert terminal.written == ["\n", "refinery: admits: gap analysis", "\n", r"refinery: admits: diag\x1bnosis"]
 
 
 def test_lines_are_written_past_the_capture() -> None:
-    config = Config(Terminal(isatty=False))
+    config = Config(Terminal(isatty=False), verbosity=1)
     shown(config)
     assert config.uncaptured == 2
 
@@ -123,7 +125,7 @@ def test_the_controller_tells_each_line_of_its_workers_once(tmp_path: Path) -> N
     progress = WorkerProgress(Config(None), Workers(tmp_path))  # type: ignore[arg-type]
     for worker in ("gw1", "gw0"):
         terminal = Terminal(isatty=False)
-        shown(Config(terminal, workerinput={"refinery_folder": str(tmp_path), "workerid": worker}))
+        shown(Config(terminal, verbosity=1, workerinput={"refinery_folder": str(tmp_path), "workerid": worker}))
         assert terminal.written == []
     lines = ["refinery: admits: gap analysis", r"refinery: admits: diag\x1bnosis"]
     assert told(progress) == [f"[{worker}] {line}" for worker in ("gw0", "gw1") for line in lines]

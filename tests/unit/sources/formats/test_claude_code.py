@@ -164,5 +164,5 @@ def test_the_printed_result_is_the_answer() -> None:
 
 
 def test_a_session_without_messages_is_refused() -> None:
-    with pytest.raises(TraceError, match=r"^session\.jsonl: nobody says anything in this Claude Code session\.$"):
+    with pytest.raises(TraceError, match=r"^session\.jsonl: no one says anything in this Claude Code session\.$"):
         loaded(SESSION[0])

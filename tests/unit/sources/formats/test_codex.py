@@ -168,5 +168,5 @@ def test_lists_of_things_to_do_are_counted() -> None:
 
 
 def test_a_session_in_which_nothing_happens_is_refused() -> None:
-    with pytest.raises(TraceError, match=r"^rollout\.jsonl: nobody says or does anything in this Codex session\.$"):
+    with pytest.raises(TraceError, match=r"^rollout\.jsonl: no one says or does anything in this Codex session\.$"):
         loaded(EVENTS[0])
