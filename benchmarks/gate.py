@@ -83,8 +83,8 @@ def page(gates: int) -> str:
     lines = [
         "# The gate",
         "",
-        f"`python -m benchmarks.gate`: {gates:,} simulated gates of a run that is no worse, {gates // 10:,} of each other",
-        f"cell, alpha {ALPHA}, seed 7. The share of gates with the verdict `fail`.",
+        f"`python -m benchmarks.gate`: {gates:,} simulated gates of a run that is no worse, {gates // 10:,} of each",
+        f"other cell, alpha {ALPHA}, seed 7. The share of gates with the verdict `fail`.",
         "",
         "| suite | pass rate | no worse (at most 5 %) | one expectation never passes | all drop by 0.2 | all by 0.4 |",
         "|---|---|---|---|---|---|",

@@ -82,6 +82,20 @@ def first(before: Trace, after: Trace) -> Divergence | None:
     return Divergence(given=tuple(given.values())) if given else None
 
 
+def around(trace: Trace, number: int) -> list[tuple[int, str]]:
+    """Return a step of a trace and the ones before and after it that act, each with its 1-based number, as texts."""
+    steps = sorted(_steps(trace), key=lambda step: step.number)
+    before = [step for step in steps if step.number < number][-1:]
+    after = [step for step in steps if step.number > number][:1]
+    here = [step for step in steps if step.number == number]
+    return [(step.number, _told(step)) for step in (*before, *here, *after)]
+
+
+def _told(step: _Step) -> str:
+    did = step.did[1] if step.did[0] == "call" else f"{step.name}: {step.did[1] or step.given[-1][1]}"
+    return f"{did} -> {step.result}" if step.result else did
+
+
 def _one_sided(was: _Step | None, now: _Step | None) -> Difference | None:
     step = now or was
     if step is None:

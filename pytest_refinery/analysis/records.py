@@ -241,8 +241,8 @@ class Comparison(Frozen):
 
     Attributes:
         earlier: What it is compared with, in words.
-        new: How many causes no expectation has that failed there too.
-        known: How many have one.
+        new: How many failures it does not have.
+        known: How many it has.
         gone: Causes of the earlier run of which every expectation passes now.
         changes: How many expectations there are of each change.
         missing: The node ids of expectations that only the earlier run has; empty where only a part was run.

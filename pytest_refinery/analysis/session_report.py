@@ -52,7 +52,7 @@ def compile_report(
         expectations=items,
         root_causes=causes,
         executive_summary=f"{outcomes(session)} {said}".strip(),
-        comparison=_comparison(items, causes, baseline) if baseline else None,
+        comparison=_comparison(items, baseline) if baseline else None,
     )
 
 
@@ -117,11 +117,12 @@ def _with_history(cause: RootCause, items: Iterable[ItemRecord]) -> RootCause:
     return cause.model_copy(update={"is_known": is_known})
 
 
-def _comparison(items: tuple[ItemRecord, ...], causes: Sequence[RootCause], baseline: Baseline) -> Comparison:
-    known = sum(bool(cause.is_known) for cause in causes)
+def _comparison(items: tuple[ItemRecord, ...], baseline: Baseline) -> Comparison:
+    failed = [item for item in items if item.outcome is Outcome.FAILED]
+    known = sum(item.change is Change.STILL_FAILING for item in failed)
     return Comparison(
         earlier=baseline.past.name,
-        new=len(causes) - known,
+        new=len(failed) - known,
         known=known,
         gone=history.fixed_causes(items, baseline.past),
         changes={change: n for change in Change if (n := sum(item.change is change for item in items))},

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.analysis.session_report import failures_first
-from pytest_refinery.reports import labels, verification
+from pytest_refinery.reports import comparing, labels, verification
 from pytest_refinery.reports.escape import line, markdown, name, printable, shortened
 from pytest_refinery.reports.text import (
     agent,
@@ -76,6 +76,8 @@ def _head(report: Report) -> Iterator[str]:
     yield f"{markdown(report.executive_summary)}\n"
     if has_changes(report.comparison):
         yield f"{markdown(compared(report.comparison))}\n"
+        if report.comparison.gate is not None:
+            yield f"**Gate** {markdown(comparing.gate(report.comparison.gate))}\n"
     if report.session.summary and report.session.summary.problem:
         yield f"{markdown(by_rules(report.session.summary))}\n"
 
@@ -122,6 +124,7 @@ def _item(item: ItemRecord) -> Iterator[str]:
     if item.trace:
         yield from _labelled(labels.ASKED, shortened(item.trace.asked, most=_QUOTE_CHARACTERS))
         yield from _labelled(labels.ANSWERED, shortened(item.trace.answered, most=_QUOTE_CHARACTERS))
+    yield from _labelled(labels.DIFFERENCE, comparing.parted(item.divergence) if item.divergence else "")
     failed = [check for check in item.checks if not check.passed]
     for check in failed:
         actual = f"{labels.ACTUAL}: {markdown(check.actual)}"

@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
-from pytest_refinery.analysis.records import Outcome
+from pytest_refinery.analysis.records import Change, Outcome
 from pytest_refinery.analysis.session_report import outcomes
 from pytest_refinery.expectations.severity import Severity
-from pytest_refinery.reports import labels, verification
+from pytest_refinery.reports import comparing, labels, verification
 from pytest_refinery.reports.escape import inert, line, name, printable, shortened
 
 if TYPE_CHECKING:
@@ -86,6 +86,13 @@ def verdict(item: ItemRecord, *, width: int = 80, detail: Detail = Detail.WHOLE)
         *(_failed_short(item, width) if is_short else _failed(item, width)),
     ]
     return "\n".join(_fitted(blocks, _VERDICT_LINES if is_short else None, width))
+
+
+def difference(item: ItemRecord, *, width: int = 80, detail: Detail = Detail.WHOLE) -> list[str]:
+    """Return where the trace parts from the one that passed in the baseline, nothing where that is not known."""
+    said = comparing.parted(item.divergence) if item.divergence is not None else ""
+    blocks = _block(labels.DIFFERENCE, said, width, most=2)
+    return _fitted(blocks, 2 if detail is Detail.SHORT else None, width)
 
 
 def _severity(item: ItemRecord, width: int) -> Iterator[_Block]:
@@ -175,7 +182,8 @@ def whole(item: ItemRecord, *, width: int = 80) -> str:
     """Return all that is known of an item at full length: its verdict, its diagnosis, and what went wrong with them."""
     found = diagnosis(item.diagnosis, checks=item.checks, width=width) if item.diagnosis else ""
     error = sentence(item.error, width=width) if item.error else ""
-    return "\n\n".join(filter(None, (verdict(item, width=width), found, error)))
+    parts = (verdict(item, width=width), "\n".join(difference(item, width=width)), found, error)
+    return "\n\n".join(filter(None, parts))
 
 
 def _where(check: CheckRecord) -> str:
@@ -559,18 +567,23 @@ def cause_kind(cause: RootCause) -> str:
 
 def has_changes(comparison: Comparison | None) -> TypeGuard[Comparison]:
     """Tell whether a comparison has anything to say: one of two runs without failures has not."""
-    return comparison is not None and bool(comparison.new or comparison.known or comparison.gone)
+    return comparison is not None and bool(comparison.new or comparison.known or comparison.changes or comparison.gate)
 
 
 def _compared(comparison: Comparison, width: int) -> Iterator[str]:
     yield from _wrapped(compared(comparison), width, first="", indent=" " * _LABEL)
     for cause in comparison.gone:
         yield from _field("Fixed", f"{cause.cause} ({cause.failure_type.replace('_', ' ')})", width)
+    if comparison.gate is not None:
+        yield from _field("Gate", comparing.gate(comparison.gate), width)
 
 
 def compared(comparison: Comparison) -> str:
     """Return how this run stands beside the earlier one."""
-    counts = f"{comparison.new} new, {comparison.known} known, {len(comparison.gone)} fixed"
+    changes = comparison.changes
+    counts = f"{comparison.new} new, {comparison.known} known, {changes.get(Change.FIXED, 0)} fixed"
+    counts += f", {changes[Change.FLAKY]} flaky" if Change.FLAKY in changes else ""
+    counts += f", {len(comparison.missing)} gone" if comparison.missing else ""
     return f"vs {line(comparison.earlier).removeprefix('the ')}: {counts}"
 
 

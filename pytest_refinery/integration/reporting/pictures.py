@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -97,6 +98,10 @@ class PictureStore:
     def take_spent(self, spent: Iterable[Sequence[float]]) -> None:
         """Take what was spent when, as an pictures keeps it."""
         self._spendings += (Spending(at, int(tokens)) for at, tokens in spent)
+
+    def text(self) -> str | None:
+        """Return the pictures as JSON by node id, for a page over several reports; ``None`` where there are none."""
+        return json.dumps(self._pictures) if self._pictures else None
 
     def page(self, report: Report, *, limit: Callable[[], int]) -> str:
         """Return the page about ``report``; ``limit`` says the tokens per minute, where any were spent."""

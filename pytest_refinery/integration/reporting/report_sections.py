@@ -96,6 +96,9 @@ def _section(item: pytest.Item, record: ItemRecord, *, page: str, taken: int) ->
         detail, width = text.Detail.of(item.config.get_verbosity()), columns(item.config)
         # Of a Python test pytest shows the failure, however long that is.
         above = text.verdict(record, width=width, detail=detail).count("\n") + 1
+        if different := text.difference(record, width=width, detail=detail):
+            yield "\n".join(different)
+            above += len(different)
         yield text.diagnosis(
             record.diagnosis,
             checks=record.checks,

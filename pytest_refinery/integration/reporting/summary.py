@@ -234,6 +234,7 @@ class Summary:
             "report.md": partial(markdown.render, report),
             "index.html": partial(self._pictures.page, report, limit=self._limit),
             "refinery-fix.patch": partial(self._patch, report),
+            "pictures.json": self._pictures.text,
         }
         traces = {baselines.trace_file(nodeid): partial(str, text) for nodeid, text in self._pictures.traces.items()}
         self._written, problems = report_files.write(self._folder, files)

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.analysis.session_report import failures_first
 from pytest_refinery.digest.lines import fold
-from pytest_refinery.reports import anchors, verification
+from pytest_refinery.reports import anchors, comparing, verification
 from pytest_refinery.reports.escape import line, printable, shortened, without_home
 from pytest_refinery.reports.page.curve import HEIGHT, WIDTH, curve
 from pytest_refinery.reports.page.embed import json_text, source_hash
@@ -206,6 +206,8 @@ def _environment() -> Environment:
         "by_rules": by_rules,
         "changes": changes,
         "compared": compared,
+        "gate": comparing.gate,
+        "parted": comparing.parted,
         "covered": covered,
         "last_line": last_line,
         "shortened_to": shortened_to,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_refinery.analysis.records import (
     AgentRecord,
+    Change,
     CheckRecord,
     Comparison,
     ExpectationRecord,
@@ -460,7 +461,7 @@ def test_a_new_a_known_and_a_gone_cause_are_told_apart() -> None:
     report = report.model_copy(
         update={
             "root_causes": (first.model_copy(update={"is_known": True}), second.model_copy(update={"is_known": False})),
-            "comparison": Comparison(earlier="the last run", new=1, known=1, gone=(first,)),
+            "comparison": Comparison(earlier="the last run", new=1, known=1, gone=(first,), changes={Change.FIXED: 1}),
         }
     )
     assert text.summary(report, detail=Detail.WHOLE)[1:7] == [

@@ -117,7 +117,7 @@ def test_what_a_model_says_of_all_failures_and_what_is_new_is_shown() -> None:
     session["summary"] = {"model": "a-model", "cost": spent, "problem": "it was too long."}
     cause = found.root_causes[0].model_copy(update={"advice": "Say so in the prompt.", "is_known": True})
     gone = {"cause": "It guessed.", "failure_type": "tool_issue", "nodeids": ["old.refinery.yaml::gone"]}
-    compared = {"earlier": "the last run", "new": 0, "known": 1, "gone": [gone]}
+    compared = {"earlier": "the last run", "new": 0, "known": 1, "gone": [gone], "changes": {"fixed": 1}}
     dumped = found.model_dump() | {"session": session, "comparison": compared, "root_causes": [cause.model_dump()]}
     text = Page(rendered(Report.model_validate(dumped))).text
     assert "a-model gave no summary: it was too long." in text
