@@ -5,14 +5,16 @@
 The agents are graphs of LangGraph whose scripted model obeys the rules in its prompt file. Each mutant is an agent
 whose prompt lacks one of eight rules, and a fix of one of five kinds, so that what should be said of it is known. All
 of a verification is real (the copy, the patch, the runs of pytest), but that a run is a fork of a process that has the
-libraries loaded: forty mutants in five seeds are some 2,500 runs. ``--seeds 0 1`` does a part, and adds it to what is
-there. ``--kills 50`` kills the command at so many random moments.
+libraries loaded: forty mutants in five seeds are some 2,500 runs. What is there already is not measured again: remove
+``verify.json`` to start again; ``--seeds``, ``--kinds`` and ``--seconds`` do a part. ``--kills 50`` also kills the
+command at so many random moments.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import json
 import os
 import pkgutil
@@ -141,13 +143,14 @@ class ForkedRuns(SuiteRuns):
             os.setsid()
             os.chdir(self.copy.folder)
             os.environ.clear()
-            os.environ.update(variables)
+            # All plugins of the environment but ours would be loaded thousands of times.
+            os.environ.update(variables, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
             output = os.open(place / "output.txt", os.O_WRONLY | os.O_CREAT)
             os.dup2(output, 1)
             os.dup2(output, 2)
             sys.modules.pop(copy_guard.__name__)
             random.seed(drawn)
-            code = int(pytest.main([*command[4:], "-p", "no:randomly"]))
+            code = int(pytest.main([*command[4:], "-p", "pytest_refinery.plugin"]))
         finally:
             os._exit(code)
 
@@ -157,7 +160,7 @@ def verify(kind: str, missing: int, seed: int, folder: Path) -> dict[str, Any]:
     project = folder / f"{kind}-{missing}-{seed}"
     write_project(project, missing)
     random.seed(f"{kind} {missing} {seed}")
-    suite = Suite(project, project, arguments=("-p", "no:xdist", "-p", "no:langsmith_plugin"))
+    suite = Suite(project, project)
     verifier = Verifier(Workshop(folder / "copies", "bench", lambda _: True), suite, TRIALS, lambda _: None, ForkedRuns)
     found = verifier.verify(_record(missing), Patch(patch_of(kind, missing), project))
     return {"kind": kind, "rule": missing, "seed": seed, **found.model_dump(mode="json")}
@@ -291,19 +294,20 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin nothing after so many")
     parser.add_argument("--kills", type=int, default=0)
     given = parser.parse_args()
+    began = time.monotonic()
     for name in _modules():
         importlib.import_module(name)
     path = RESULTS / "verify.json"
     found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"mutants": []}
     found["machine"] = machine.sentence()
     with tempfile.TemporaryDirectory() as folder:
-        for seed in given.seeds:
-            for kind in given.kinds:
-                new = [verify(kind, missing, seed, Path(folder)) for missing in range(len(RULES))]
-                others = [each for each in found["mutants"] if (each["kind"], each["seed"]) != (kind, seed)]
-                found["mutants"] = [*others, *new]
+        known = {(each["kind"], each["rule"], each["seed"]) for each in found["mutants"]}
+        for wanted in itertools.product(given.kinds, range(len(RULES)), given.seeds):
+            if wanted not in known and time.monotonic() < began + given.seconds:
+                found["mutants"].append(verify(*wanted, Path(folder)))
                 path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         if given.kills:
             (Path(folder) / "kills").mkdir()

@@ -214,6 +214,13 @@ def _say(words: str) -> None:
     print(f"pytest-refinery: {words}", file=sys.stderr)
 
 
+def _print(text: str) -> None:
+    """Print what may hold words of a trace, so that they steer nothing."""
+    from pytest_refinery.reports.escape import inert, printable
+
+    print(inert(printable(text)))
+
+
 def _cleanup(given: argparse.Namespace) -> None:
     left = wiring.build_stale_resources()
     found = list(left.found(everything=given.all))
@@ -629,6 +636,7 @@ def _verify(given: argparse.Namespace) -> int:
     from pytest_refinery.analysis.schemas import VerificationStatus
     from pytest_refinery.reports import verification
     from pytest_refinery.verification import suite_runs
+    from pytest_refinery.verification.rerun import Patch
 
     wiring.remove_leftover_copies()
     report, root = _report(Path(given.report))
@@ -641,8 +649,8 @@ def _verify(given: argparse.Namespace) -> int:
         suite = suite_runs.Suite(root, Path.cwd(), arguments=alone, variables=variables, timeout=timeout)
         verifier = wiring.build_verifier(suite, given.times, show=_say)
         for record in _chosen(report, given.only, has_fix=own is None):
-            found[record.nodeid] = verifier.verify(record, own or _suggested(record, root))
-            print(f"{record.nodeid}  {verification.sentence(found[record.nodeid])}")
+            found[record.nodeid] = verifier.verify(record, own or Patch(_diff(record), root))
+            _print(f"{record.nodeid}  {verification.sentence(found[record.nodeid])}")
     if own is None:
         # What is shown about a fix of somebody else's says nothing about the suggested one.
         _update(report, found, Path(given.report), root)
@@ -656,7 +664,7 @@ def _accept(given: argparse.Namespace) -> int:
         why = _refusal(record, root)
         # Whoever names none wants all that can be had.
         refused += bool(why and given.only)
-        print(f"{record.nodeid}  {f'not accepted: {why}' if why else 'accepted'}")
+        _print(f"{record.nodeid}  {f'not accepted: {why}' if why else 'accepted'}")
     return int(refused > 0)
 
 
@@ -722,12 +730,6 @@ def _diff(record: ItemRecord) -> str:
     return fix.diff if fix else ""
 
 
-def _suggested(record: ItemRecord, root: Path) -> Patch:
-    from pytest_refinery.verification.rerun import Patch
-
-    return Patch(_diff(record), root)
-
-
 def _own_fix(given: argparse.Namespace, root: Path) -> Patch | None:
     from pytest_refinery.verification import scratch
     from pytest_refinery.verification.rerun import Patch
@@ -770,7 +772,6 @@ def _replay(given: argparse.Namespace) -> int:
     from pytest_refinery.analysis.diagnosis_job import TimedJob
     from pytest_refinery.analysis.schemas import VerificationStatus
     from pytest_refinery.reports import verification
-    from pytest_refinery.reports.escape import inert, printable
     from pytest_refinery.verification import replay
 
     settings = options.read_environment()
@@ -788,7 +789,7 @@ def _replay(given: argparse.Namespace) -> int:
     ask = services.replayer(TimedJob(settings.timeout, max_wait=settings.max_wait))
     found = replay.made_again(ask, call, None if changed == call else changed, given.times)
     for said in found.lines(" and ".join(filter(None, (given.prompt, given.model)))):
-        print(inert(printable(said)))
+        _print(said)
     if failed is None or not found.changed:
         return 0
     verdict = found.verdict(failed)

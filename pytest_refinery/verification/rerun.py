@@ -77,7 +77,7 @@ class Verifier:
         """Return what trying the patch shows about a failed expectation with an agent."""
         attempt: _Attempt | None = None
         try:
-            _refuse_windows()
+            _refuse_where_impossible(record)
             changed = scratch.changed_by(patch.text, patch.folder)
             with self.workshop.copy_of(self.suite.root) as copy:
                 below = copy.place_of(patch.folder).relative_to(copy.folder)
@@ -88,7 +88,10 @@ class Verifier:
             return scratch.not_possible(why, how=HOW, tokens=attempt.tokens if attempt else 0)
 
 
-def _refuse_windows() -> None:
+def _refuse_where_impossible(record: ItemRecord) -> None:
+    if record.agent is None:
+        msg = "no agent is named that could be run; --refinery-replay asks the recorded model call again"
+        raise NotPossible(msg)
     if sys.platform == "win32":
         msg = "a fix can be tried on systems with process groups only, not on Windows"
         raise NotPossible(msg)

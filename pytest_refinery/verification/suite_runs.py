@@ -43,6 +43,7 @@ class Suite:
         folder: Where pytest was started.
         arguments: The options of pytest that the runs take over.
         variables: Environment variables beside those of this process.
+        has_cache: Whether pytest keeps a cache, in which answers of a judge would be found again.
         timeout: Seconds that one run may take.
     """
 
@@ -50,6 +51,7 @@ class Suite:
     folder: Path
     arguments: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    has_cache: bool = True
     timeout: float = 300.0
 
 
@@ -121,7 +123,8 @@ class SuiteRuns:
             *(f"--rootdir={self.copy.place_of(self.suite.root)}", f"--basetemp={place / 'temporary'}"),
             *("--refinery", "--refinery-no-diagnose", "--maxfail=0", f"--junitxml={place / 'junit.xml'}"),
             # Each run is by itself: it takes no answer from a cassette, nor from the run before it.
-            *("-o", f"refinery_cassettes={place / 'cassettes'}", "-o", f"cache_dir={place / 'cache'}"),
+            *("-o", f"refinery_cassettes={place / 'cassettes'}"),
+            *(("-o", f"cache_dir={place / 'cache'}") if self.suite.has_cache else ()),
         ]
 
     def _in_copy_instead(self, argument: str) -> str:

@@ -217,9 +217,10 @@ def test_an_agent_is_looked_for_beside_its_file_and_at_the_root(pytester: pytest
 
 def test_planning_runs_no_agent(pytester: pytest.Pytester, shop: Path) -> None:
     write(shop, "    inputs: {question: x}\n    checks: [{output: {contains: x}}]\n")
-    result = pytester.runpytest("--refinery", "--refinery-plan", "-rs", "-s")
+    result = pytester.runpytest("--refinery", "--refinery-plan", "--refinery-verify", "5", "-rs", "-s")
     result.assert_outcomes(skipped=1)
     result.stdout.no_fnmatch_line("*looking it up*")
+    assert "--refinery-verify 5 would run it 10 times more" in " ".join(" ".join(result.outlines).split())
 
 
 def test_a_trace_names_no_agent(pytester: pytest.Pytester, shop: Path) -> None:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pytest_refinery.verification.suite_runs import Suite
     from pytest_refinery.wiring import Services
 
-_NO_AGENT = "no agent is named that could be run; --refinery-replay asks the recorded model call again"
 # What would write where the session itself does, or wait for somebody.
 _NOT_TAKEN_OVER = ("--refinery-verify", "--refinery-replay", "--refinery-report", "--pdb", "--trace")
 
@@ -71,7 +70,8 @@ class Verifications:
     def _tried(self, record: ItemRecord, fix: SuggestedFix, step: DecisiveStep, services: Services) -> Verification:
         from pytest_refinery.verification.scratch import NotPossible, not_possible
 
-        can_run = record.agent is not None and self._settings.verify
+        # Where no call is to be made again, it says why the agent cannot be run.
+        can_run = bool(self._settings.verify and (record.agent or not self._settings.replay))
         try:
             with self._display.about(record.nodeid):
                 if can_run:
@@ -97,8 +97,6 @@ class Verifications:
         from pytest_refinery.verification import replay
         from pytest_refinery.verification.scratch import NotPossible
 
-        if not self._settings.replay:
-            raise NotPossible(_NO_AGENT)
         diagnosis, trace = record.diagnosis, step.case.trace
         run = trace.by_id.get((diagnosis.responsible_run_id if diagnosis else None) or "")
         if run is None:
@@ -110,7 +108,7 @@ class Verifications:
         job = TimedJob(self._settings.timeout, max_wait=self._settings.max_wait)
         started = job.clock()
         self._display.show("asking the decisive step again")
-        found = replay.made_again(services.replayer(job), call, changed, self._settings.replay)
+        found = replay.made_again(services.replayer(job), call, changed, self._settings.replay or 0)
         costs = job.report(Stage.REPLAY, started=started)
         return found.verdict(failed, tokens=costs.input_tokens + costs.output_tokens)
 
@@ -124,6 +122,7 @@ class Verifications:
             folder=folder,
             arguments=tuple(self._arguments()),
             variables={SHARED_FOLDER: str(shared)} if shared else {},
+            has_cache=config.pluginmanager.hasplugin("cacheprovider"),
             timeout=self._settings.timeout,
         )
 

@@ -160,6 +160,18 @@ def test_in_a_run_the_fix_is_tried_on_the_decisive_call(pytester: pytest.Pyteste
     assert len(desk.log) == asked
 
 
+def test_a_plan_says_what_it_would_cost(pytester: pytest.Pytester, desk: OpenAIServer) -> None:
+    def planned(*more: str) -> dict[str, Any]:
+        pytester.runpytest("--refinery", "--refinery-report", "out", "-p", "no:xdist", "--refinery-plan", *more)
+        report: dict[str, Any] = json.loads((pytester.path / "out" / "report.json").read_text("utf-8"))
+        return dict(report["session"]["plan"])
+
+    without, with_replays = planned(), planned("--refinery-replay", "3")
+    assert with_replays["calls"] == without["calls"] + 6
+    assert with_replays["input_tokens"] > without["input_tokens"]
+    assert desk.log == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,33 @@ def test_a_fix_that_is_made_already_is_taken_out_for_the_trials_without_it(
     )
 
 
+MAY_BE = {
+    "right": {"confirmed"},
+    "useless": {"refuted"},
+    "breaks another": {"refuted"},
+    "works in 60 %": {"confirmed", "inconclusive"},
+    "crashes": {"refuted"},
+}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", MAY_BE)
+def test_what_is_said_of_a_fix_is_true(verified: Callable[..., Verification], kind: str, seed: int) -> None:
+    draw = random.Random(f"{kind} {seed}")  # noqa: S311  (simulated)
+
+    def comes_out(nodeid: str, is_fixed: bool, number: int) -> ItemRecord | SuiteRun:  # noqa: FBT001
+        if not is_fixed or (nodeid == THIRD and kind != "crashes"):
+            return plain(nodeid, is_fixed=False, number=number)
+        if nodeid == OTHER:
+            return record(nodeid, Outcome.FAILED if kind in {"breaks another", "crashes"} else Outcome.PASSED)
+        if kind == "crashes":
+            return record(nodeid, Outcome.FAILED, check="agent")
+        works = {"right": True, "breaks another": True, "works in 60 %": draw.random() < 0.6}.get(kind, False)
+        return record(nodeid, Outcome.PASSED if works else Outcome.FAILED)
+
+    assert verified(comes_out).status.value in MAY_BE[kind]
+
+
 def test_a_fix_that_changes_nothing_is_refuted(verified: Callable[..., Verification]) -> None:
     found = verified(lambda nodeid, _, number: plain(nodeid, is_fixed=False, number=number))
     assert (found.status, found.after) == (VerificationStatus.REFUTED, Trials(passed=0, trials=5))
@@ -235,6 +263,14 @@ def test_what_does_not_fail_without_the_fix_is_not_run_with_it(verified: Callabl
         VerificationStatus.INCONCLUSIVE,
         Trials(passed=5, trials=5),
         None,
+    )
+
+
+def test_without_an_agent_it_is_not_possible(verified: Callable[..., Verification]) -> None:
+    found = verified(of=record(FAILED, Outcome.FAILED).model_copy(update={"agent": None}))
+    assert (found.status, found.why.partition(";")[0]) == (
+        VerificationStatus.NOT_POSSIBLE,
+        "No agent is named that could be run",
     )
 
 
