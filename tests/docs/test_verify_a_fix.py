@@ -31,6 +31,7 @@ def test_the_page_does_what_it_says(
     run, verify, accept, again = (block.removeprefix("$ ").partition("\n") for block in blocks(PAGE, "console"))
 
     _runs_as_shown(pytester, run)
+    capsys.readouterr()
     for command, _, shown in (verify, accept):
         assert cli.main(shlex.split(command)[1:]) == 0
         assert capsys.readouterr().out == shown
