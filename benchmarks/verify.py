@@ -13,6 +13,7 @@ command at so many random moments.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import itertools
 import json
@@ -302,6 +303,9 @@ def main() -> None:
     began = time.monotonic()
     for name in _modules():
         importlib.import_module(name)
+    # What an agent's first call would load.
+    wiring.build_captures()
+    gc.freeze()
     path = RESULTS / "verify.json"
     found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"mutants": []}
     found["machine"] = machine.sentence()
