@@ -45,6 +45,7 @@ _CAUSES = 10
 _NAMES = 3
 _LABEL = 13
 _WORTH_SAYING = 0.05
+_HOW_TO_VERIFY = ": --refinery-verify 5"
 
 
 class Detail(IntEnum):
@@ -361,8 +362,10 @@ def _fix(found: Diagnosis, width: int, detail: Detail) -> Iterator[_Block]:
     fix = found.suggested_fix
     if fix is None:
         return
-    how = ": --refinery-verify 5" if found.verification is None and fix.diff else ""
-    place = f"{fix.file or fix.component} ({verification.sentence(found.verification)}{how})"
+    said = verification.sentence(found.verification)
+    place = f"{fix.file or fix.component} ({said})"
+    if found.verification is None and fix.diff and len(place) + len(_HOW_TO_VERIFY) <= width - _LABEL:
+        place = f"{place.removesuffix(')')}{_HOW_TO_VERIFY})"
     if detail > Detail.SHORT and fix.file and fix.file != fix.component:
         place = f"{fix.component}, {place}"
     if detail > Detail.SHORT and fix.why:

@@ -92,7 +92,7 @@ def test_hooks_work_as_the_page_says(pytester: pytest.Pytester, traces: Path) ->
     result = pytester.runpytest("--refinery", "--refinery-analyst", "house", "-s")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*hello.refinery.yaml::says-hello * 1", "*no 'Goodbye' in the answer*", "analyst    house:*"]
+        ["*hello.refinery.yaml::says-hello * 1", "*no 'Goodbye' in the answer*", "*confidence *, by house"]
     )
 
 

@@ -71,8 +71,8 @@ def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("nune", "'nune' is none of auto, none, once, new_episodes, all. Did you mean 'none'? What becomes"),
-        ("x", "'x' is none of auto, none, once, new_episodes, all. What becomes"),
+        ("nune", "'nune' is none of auto, none, once, new_episodes, all. Did you mean 'none'? Cassette mode"),
+        ("x", "'x' is none of auto, none, once, new_episodes, all. Cassette mode"),
     ],
 )
 def test_a_wrong_word_is_told_in_whole_sentences(monkeypatch: pytest.MonkeyPatch, word: str, said: str) -> None:
