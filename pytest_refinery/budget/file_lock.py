@@ -39,7 +39,7 @@ else:
                 os.sched_yield()
 
     def _acquired(path: Path) -> int:
-        """Return the open file of the lock; one that was deleted meanwhile locks out nobody."""
+        """Return the open file of the lock; one that was deleted meanwhile locks out no one."""
         while True:
             # Opened again each time: a lock belongs to an open file, which threads and forks would share.
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

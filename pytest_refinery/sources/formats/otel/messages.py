@@ -189,7 +189,7 @@ def _asked_of_google(request: Json) -> list[Json]:
 
 
 def _divided(whole: Json, attributes: Attributes) -> Sides:
-    """Return a whole conversation as what the agent was told and what it said then."""
+    """Return a whole conversation as the agent's input and what it said then."""
     spoken = items(whole)
     start = attributes.value("pydantic_ai.new_message_index")
     if not isinstance(start, int):
