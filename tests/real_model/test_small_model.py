@@ -9,11 +9,21 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from pydantic import BaseModel
 
+from pytest_refinery.analysis.ports import Stage
+from pytest_refinery.analysts.model.model_clients import OpenAIProtocols
+from pytest_refinery.analysts.model.openai_service import OpenAIService
+from pytest_refinery.analysts.model.queries import Query
+from pytest_refinery.analysts.model.rate_limited_client import RateLimitedClient
+from pytest_refinery.analysts.model.service_errors import ContextOverflow
+from pytest_refinery.budget.estimates import Estimates
+from pytest_refinery.budget.unmetered import UnmeteredBudget
 from tests.integration.openai.conftest import EXPECTATIONS, TALK
+from tests.unit.analysts.model.fakes import OpenJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +67,45 @@ def diagnosed(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, addres
     return json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
 
 
+class Verdict(BaseModel):
+    """The shortest answer that there is."""
+
+    verdict: Literal["met", "not met"]
+
+
+def question(text: str) -> Query:
+    return Query(
+        stage=Stage.JUDGE,
+        model="smollm2",
+        instructions="You judge.",
+        text=text,
+        answer=Verdict,
+        max_output_tokens=40,
+        temperature=0.0,
+    )
+
+
+@pytest.fixture
+def client(address: str) -> RateLimitedClient:
+    service = OpenAIService(api_key="none", base_url=address)
+    return RateLimitedClient(OpenAIProtocols(lambda: service, "chat"), UnmeteredBudget(30_000), Estimates())
+
+
+@pytest.mark.timeout(300)
+def test_it_obeys_a_schema_and_its_usage_is_counted(client: RateLimitedClient) -> None:
+    reply = client.ask(question("Is two more than one?"), OpenJob())
+    assert json.loads(reply.text).keys() == {"verdict"}
+    assert reply.usage is not None
+    assert (reply.usage.input_tokens > 10, 0 < reply.usage.output_tokens <= 40) == (True, True)
+
+
+@pytest.mark.timeout(300)
+def test_what_it_can_read_is_learned_from_its_refusal(client: RateLimitedClient) -> None:
+    with pytest.raises(ContextOverflow) as caught:
+        client.ask(question("word " * 2 * _CONTEXT), OpenJob())
+    assert (caught.value.limit, client.largest_request) == (_CONTEXT, _CONTEXT)
+
+
 @pytest.mark.timeout(600)
 def test_a_small_model_is_asked_read_counted_and_bounded(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, address: str
@@ -66,9 +115,9 @@ def test_a_small_model_is_asked_read_counted_and_bounded(
     assert failed["outcome"] == "failed"
     assert failed["diagnosis"]["coverage"]["percentage"] == 100
     assert failed["diagnosis"]["candidates"]
-    asked = [stage for stage in failed["diagnosis"]["stages"] if stage["calls"]]
+    asked = [stage for stage in failed["diagnosis"]["stages"] if stage["input_tokens"]]
     assert asked
-    assert all(stage["input_tokens"] > 0 and stage["output_tokens"] > 0 for stage in asked)
+    assert all(0 < stage["output_tokens"] <= 64 * stage["calls"] for stage in asked)
     # With so little room, an answer is cut off or whole; it is never passed over.
     assert judged["outcome"] in {"passed", "failed", "undecided"}
     assert judged["outcome"] != "undecided" or "cut off after" in judged["error"]

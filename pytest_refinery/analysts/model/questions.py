@@ -33,7 +33,7 @@ _MOST_CANDIDATES = 24
 _QUOTE_CHARACTERS = 300
 _PROMPT_TOKENS = 1_500
 # Of the trace, in the diagnosis stage: it has been read in stage 1 already.
-_TRACE_TOKENS = 1_000
+_TRACE_TOKENS = 750
 # So much of the beginning of a text tells it from others.
 _TELLING = 60
 _SEVERITIES = ((0.75, "critical"), (0.45, "major"), (0.0, "minor"))

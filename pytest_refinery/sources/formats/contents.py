@@ -150,11 +150,11 @@ def _other_names(trace: Trace, found: Sequence[Message]) -> Iterator[str]:
 
 def _without_calls(found: Sequence[Message]) -> list[Message]:
     """Return the results in a conversation that no call of it asked for."""
-    asked = [call.id for message in found for call in message.tool_calls]
+    asked = Counter(call.id for message in found for call in message.tool_calls)
     results = [message for message in found if message.role == "tool"]
     named = [message for message in results if message.tool_call_id is not None]
     others = [message for message in results if message.tool_call_id is None]
-    return [*(message for message in named if message.tool_call_id not in asked), *others[len(asked) :]]
+    return [*(message for message in named if message.tool_call_id not in asked), *others[asked.total() :]]
 
 
 def _refuse_empty(trace: Trace) -> None:
