@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -23,6 +25,7 @@ from pytest_refinery.errors import TraceError
 from pytest_refinery.sources.json_files import JsonFiles
 from pytest_refinery.traces import messages
 from pytest_refinery.traces.model import Message, Run, RunKind, Trace
+from tests.unit.sources.formats.opening_hours import SAMPLES
 
 RESULTS = Path(__file__).parent / "results"
 FOLDERS = ("anyagent-otel", "strands-otel", "langfuse", "langsmith_sdk_runs")
@@ -31,6 +34,7 @@ _FLAT_CALL = re.compile(r"(.*tool_calls\.\d+\.tool_call)\.function\.name$")
 _TOOL_WORDS = frozenset({"TOOL", "tool", "execute_tool"})
 _KIND_KEYS = ("openinference.span.kind", "gen_ai.operation.name", "traceloop.span.kind")
 _SHORTEST = 3
+_REPEATS = (100, 1_000)
 _NO_TRACES = frozenset({"README.md", "LICENSE"})
 _ARGUMENT_KEYS = ("arguments", "args", "tool.args", "input")
 
@@ -73,10 +77,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     data = parser.parse_args().data
     loaded = [measured(path, data) for path in files(data)]
-    print(page(loaded))
-    figures = {"machine": machine.describe(), "files": [asdict(each) for each in loaded]}
+    loads = [*speeds()]
+    print(page(loaded, loads))
+    figures = {
+        "machine": machine.describe(),
+        "files": [asdict(each) for each in loaded],
+        "loads": [asdict(each) for each in loads],
+    }
     RESULTS.joinpath("formats.json").write_text(json.dumps(figures, indent=2) + "\n")
-    RESULTS.joinpath("formats.md").write_text(page(loaded))
+    RESULTS.joinpath("formats.md").write_text(page(loaded, loads))
 
 
 def files(data: Path) -> list[Path]:
@@ -266,9 +275,47 @@ def _fold(text: str) -> str:
     return " ".join(text.split())
 
 
-def page(loaded: list[Loaded]) -> str:
-    """Return the table as a Markdown page."""
+@dataclass(frozen=True)
+class Load:
+    """How long conversations of two lengths take to load; times are the processor's."""
+
+    sample: str
+    runs: int
+    seconds: float
+    more_runs: int
+    more_seconds: float
+
+
+def speeds() -> Iterator[Load]:
+    """Load each sample of the tests that is a list of messages, many times one after the other."""
+    for name, (_, make) in SAMPLES.items():
+        content = make(False)  # noqa: FBT003  (a sample of a call that succeeds)
+        if isinstance(content, list):
+            try:
+                (runs, seconds), (more_runs, more_seconds) = (_timed(content * count) for count in _REPEATS)
+            except TraceError:
+                # Spans and runs, whose ids may not repeat.
+                continue
+            if more_runs > 5 * runs:
+                yield Load(name, runs, seconds, more_runs, more_seconds)
+
+
+def _timed(content: list[Any]) -> tuple[int, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "trace.json").write_text(json.dumps(content), encoding="utf-8")
+        began = time.process_time()
+        trace = JsonFiles().load("trace.json", base=Path(folder))
+        return len(trace.runs), time.process_time() - began
+
+
+def page(loaded: list[Loaded], loads: list[Load]) -> str:
+    """Return the tables as a Markdown page."""
     rows = "\n".join(_row(each) for each in loaded)
+    times = "\n".join(
+        f"| {each.sample} | {each.runs:,} | {each.seconds:.2f} | {each.more_runs:,} | {each.more_seconds:.2f} | "
+        f"{1e6 * each.more_seconds / each.more_runs:,.0f} |"
+        for each in loads
+    )
     return f"""\
 # Formats: what loads, beside a plain count
 
@@ -277,6 +324,14 @@ def page(loaded: list[Loaded]) -> str:
 {rows}
 
 {_WHY}
+## How long long conversations take
+
+One conversation of the tests' samples again and again, in seconds of the processor, and in microseconds a run.
+
+| sample | runs | s | runs | s | µs a run |
+|---|---|---|---|---|---|
+{times}
+
 Again with `python -m benchmarks.formats`.
 """
 
@@ -303,7 +358,7 @@ plain count stands in brackets.
 - **unmapped**: the share of attributes, fields and records that a run has no place for, as the trace's notes say it.
   Identifiers of sessions, agents and responses, costs, and where the program ran: most on AWS (`aws.*`, `http.*` of
   three web requests) and in Autogen, whose spans say little else.
-- Two files of the data set are empty; they are refused.
+- Files that are refused are empty, or leave out what an agent is judged by.
 """
 
 
