@@ -7,6 +7,7 @@ text once, with the runs that it was given to.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ _BARE_TEXTS = {
     **dict.fromkeys(("instructions", "system", "systemInstruction", "system_instruction"), "system"),
     **dict.fromkeys(("prompt", "prompts", "input"), "user"),
 }
+_SPEAKER = re.compile(r"^(System|Human|AI|Tool|Function): ", re.MULTILINE)
 _SETTINGS = frozenset(
     {"model", "model_name", "engine", "temperature", "top_p", "top_k", "n", "seed", "stop", "stream", "max_tokens"}
     | {"max_completion_tokens", "max_output_tokens", "frequency_penalty", "presence_penalty", "response_format"}
@@ -79,7 +81,7 @@ def _messages(run: Run) -> Iterator[_Entry]:
         if message.role in {"system", "user"} and message.text.strip() and not is_speaker:
             yield message.role, message.text, ()
     if run.kind == RunKind.LLM and isinstance(run.inputs, Mapping):
-        yield from ((role, text, ()) for role, text in bare_texts(run.inputs))
+        yield from ((role, text, ()) for role, text in bare_texts(run.inputs) if role in {"system", "user"})
 
 
 def bare_texts(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -91,7 +93,15 @@ def bare_texts(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for item in value if isinstance(value, list) else [value]:
             text = item.get("text") if isinstance(item, Mapping) and item.get("type", "text") == "text" else item
             if isinstance(text, str) and text.strip():
-                yield role, text
+                yield from _of_buffer(text) or ((role, text),)
+
+
+def _of_buffer(text: str) -> list[tuple[str, str]]:
+    """Return role and text of each message in LangChain's text of a conversation, nothing where it is another text."""
+    found = _SPEAKER.split(text)
+    if found[0].strip() or not _SPEAKER.match(text):
+        return []
+    return [(messages.role_of(word), said.strip()) for word, said in zip(found[1::2], found[2::2], strict=True)]
 
 
 def _settings(run: Run) -> Iterator[_Entry]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pytest_refinery.traces import prompts
+from pytest_refinery.traces import conversation, prompts
 from pytest_refinery.traces.model import Run, Trace
 from pytest_refinery.traces.prompts import Prompt
 
@@ -95,6 +95,14 @@ def test_templates_are_found_at_any_depth_with_their_variables(place: str) -> No
 )
 def test_texts_outside_of_messages_are_prompts_too(inputs: object, told: list[tuple[str, str]]) -> None:
     assert [(prompt.kind, prompt.text) for prompt in extracted(run("a", inputs=inputs))] == told
+
+
+def test_a_conversation_that_is_one_text_is_its_messages() -> None:
+    told = run("1", inputs={"prompts": ["System: Be brief.\nHuman: Hi.\nHow are you?\nAI: Fine.\nHuman: Good."]})
+    found = [(prompt.kind, prompt.text) for prompt in extracted(told)]
+    assert found == [("system", "Be brief."), ("user", "Hi.\nHow are you?"), ("user", "Good.")]
+    steps = conversation.read(Trace(id="t", name="t", runs=(told,))).steps
+    assert [(step.role, step.text) for step in steps][:2] == [("user", "Hi.\nHow are you?"), ("assistant", "Fine.")]
 
 
 def test_settings_are_the_models_and_not_its_tools() -> None:
