@@ -59,10 +59,14 @@ def checked(trace: Trace) -> Trace:
         *more,
         *_other_names(trace, found),
     )
-    if notes == trace.notes:
-        return trace
-    reasons = (("it holds results of tools without their calls", orphans), (_IN_WORDS, written), (_UNREAD, unread))
+    reasons = (
+        ("it holds results of tools without their calls", orphans),
+        (_IN_WORDS, written),
+        (_UNREAD, unread),
+    )
     unknown = trace.calls_unknown or next((reason for reason, holds in reasons if holds), "")
+    if (notes, unknown) == (trace.notes, trace.calls_unknown):
+        return trace
     return trace.model_copy(update={"notes": notes, "calls_unknown": unknown})
 
 

@@ -512,6 +512,16 @@ SHAPES: tuple[Shape, ...] = (
 )
 
 
+FIELDS_OF_CALLS = frozenset(
+    path.removeprefix("entry.").partition(".")[0]
+    for shape in SHAPES
+    for parts in (*shape.calls, *shape.results)
+    for paths in (parts.at, parts.needs, parts.name, parts.arguments, parts.id, parts.content)
+    for path in paths.split("|")
+)
+"""The fields that calls and results stand in, of all frameworks."""
+
+
 def shape_of(entry: Mapping[str, Any]) -> Shape | None:
     """Return whose message an entry is, ``None`` where it is no one's."""
     return next((shape for shape in SHAPES if shape.fits(entry)), None)

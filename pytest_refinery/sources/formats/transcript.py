@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
 from pytest_refinery.sources.formats import langgraph, refusals, spoken
+from pytest_refinery.sources.formats.message_shapes import FIELDS_OF_CALLS
 from pytest_refinery.sources.formats.paths import at
 from pytest_refinery.sources.formats.tally import described, failure_notes
 from pytest_refinery.traces import messages
@@ -43,6 +44,7 @@ _PROMPTS = (
 _CALLS_BESIDE = re.compile(
     r"tool_?(?:calls?|results?|s_?used)|(?:intermediate_)?steps|trajectory|events|function_calls", re.IGNORECASE
 )
+_CALLS = re.compile(r"tool|call|invocation|function", re.IGNORECASE)
 _FIELDS = frozenset(
     {"content", "parts", "tool_calls", "function_call", "additional_kwargs", "response_metadata", "metadata", "usage"}
     | {"usage_metadata", "annotations", "audio", "invalid_tool_calls", "tool_call_chunks", "error", "output", "action"}
@@ -199,6 +201,7 @@ class Conversations:
         if beside := conversation.calls_beside():
             yield f"Fields beside the conversation that are not read: {', '.join(beside[:_SHOWN])}."
         fields = dict.fromkeys(key for run in runs for key in _unread_fields(run.outputs))
+        fields |= dict.fromkeys(key for entry in conversation.entries for key in _unread_calls(entry))
         if fields:
             yield f"Fields of messages that are not read: {', '.join([*fields][:_SHOWN])}."
         if not any(message.role == "user" for run in runs for message in messages.read([run.outputs]).messages):
@@ -218,6 +221,13 @@ def _calls_unknown(
     fields = (key for run in runs for key in _unread_fields(run.outputs) if _CALLS_BESIDE.fullmatch(key))
     unread = ", ".join(dict.fromkeys([*conversation.calls_beside(), *fields]))
     return next(iter(reasons), f"what its messages have beside their texts ({unread}) is not read" if unread else "")
+
+
+def _unread_calls(entry: object) -> Iterator[str]:
+    """Yield the fields of an entry that are named like calls of tools and that no format reads."""
+    for key, item in entry.items() if isinstance(entry, dict) else ():
+        if isinstance(item, list | dict) and item and key not in FIELDS_OF_CALLS | _FIELDS and _CALLS.search(key):
+            yield key
 
 
 def _unread_fields(message: object) -> Iterator[str]:

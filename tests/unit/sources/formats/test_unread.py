@@ -220,6 +220,13 @@ def test_fields_that_may_say_a_failure_are_named(tmp_path: Path) -> None:
     assert any("not read: failure." in note for note in load(tmp_path, spans).notes)
 
 
+def test_fields_that_are_named_like_calls_are_named(tmp_path: Path) -> None:
+    session = opening_hours.gemini_cli(fails=False)
+    renamed = [{("toolCalls_2" if key == "toolCalls" else key): item for key, item in each.items()} for each in session]
+    trace = load(tmp_path, {**opening_hours.GEMINI_HEAD, "messages": renamed})
+    assert "Fields of messages that are not read: toolCalls_2." in trace.notes
+
+
 def test_a_call_without_its_result_is_counted(tmp_path: Path) -> None:
     assert "Calls of tools whose results are not in the file: 1." in load(tmp_path, [*CHAT[:3], ANSWERED]).notes
 
