@@ -88,16 +88,19 @@ class OpenAIAnalyst:
     def prepare(self, case: Case, groups: Sequence[Group], job: Job) -> CaseAnalyst:
         """Return who answers the stages of ``case``."""
         # What fits one call needs no search: it stands in the prompt, whole.
-        stores = self._stores if self._stores and self._stores.is_for(groups) else None
+        stores = self._stores_for(groups)
         uploaded = _Once(lambda: stores.upload(case, groups, job)) if stores else None
         questions = Questions(self._options, case)
         asking = _Asking(self._client, job, repeats=_REPEATS + len(groups) // _GROUPS_A_REPEAT)
-        asking.expect(_queries(questions, groups))
+        asking.expect(_queries(questions, groups, stores))
         return CaseAnalyst(asking, questions, Mapper(case.trace), job, groups, uploaded)
 
+    def _stores_for(self, groups: Sequence[Group]) -> VectorStores | None:
+        return self._stores if self._stores and self._stores.is_for(groups) else None
+
     def forecast(self, case: Case, groups: Sequence[Group]) -> Forecast:
-        """Return what the diagnosis of ``case`` would cost, groups standing in their prompts."""
-        return self._forecast(_queries(Questions(self._options, case), groups))
+        """Return what the diagnosis of ``case`` would cost."""
+        return self._forecast(_queries(Questions(self._options, case), groups, self._stores_for(groups)))
 
     def judge(self, case: Case, job: Job) -> Judgement:
         """Return the verdict on ``case``; a trace too long for one call is read in parts before.
@@ -167,11 +170,16 @@ class OpenAIAnalyst:
         )
 
 
-def _queries(questions: Questions, groups: Iterable[Group]) -> list[Query]:
-    """Return the questions of a diagnosis, as far as they are known before it."""
+def _queries(questions: Questions, groups: Sequence[Group], stores: VectorStores | None) -> list[Query]:
+    """Return the questions of a diagnosis, as far as they are known before it; those that search ``stores`` do."""
+    planned = stores.planned(groups) if stores else None
+    later = planned.search_anywhere() if planned else None
     pieces = [piece for group in groups for piece in group.pieces]
-    cause = questions.about_cause((), (), (), pieces=pieces)
-    return [*map(questions.about_group, groups), questions.about_gaps((), ()), cause]
+    return [
+        *(questions.about_group(group, planned.search_in(group) if planned else None) for group in groups),
+        questions.about_gaps((), (), later),
+        questions.about_cause((), (), (), later, pieces),
+    ]
 
 
 def _judging(questions: Questions, groups: Sequence[Group]) -> list[Query]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -83,6 +84,7 @@ class UploadedTrace:
         groups: The names of the groups that can be searched.
         contents: Hashes of the files of this case; the store may hold files of other cases about the same trace.
         max_num_results: What the user allows, ``None`` for what a group needs.
+        trace_tokens: The size of the trace, 0 where it is not known.
     """
 
     store_id: str
@@ -90,6 +92,7 @@ class UploadedTrace:
     groups: frozenset[str]
     contents: tuple[str, ...]
     max_num_results: int | None = None
+    trace_tokens: int = 0
 
     def __contains__(self, group_name: object) -> bool:
         """Tell whether a group can be searched."""
@@ -104,7 +107,8 @@ class UploadedTrace:
     def search_anywhere(self) -> Search:
         """Return the search with which a later stage may look something up."""
         most = min(_RESULTS_LATER, self.max_num_results or _RESULTS_LATER)
-        return Search(self.store_id, filters_for(content=self.contents), most, most * self.chunk_tokens)
+        expected = min(self.trace_tokens or math.inf, most * self.chunk_tokens)
+        return Search(self.store_id, filters_for(content=self.contents), most, int(expected))
 
 
 class VectorStores:
@@ -136,6 +140,12 @@ class VectorStores:
     def is_for(self, groups: Sequence[Group]) -> bool:
         """Tell whether a trace in these groups is better searched: one group fits the prompt, whole and for less."""
         return self._has_stores and (self._is_wanted or len(groups) > 1)
+
+    def planned(self, groups: Sequence[Group]) -> UploadedTrace:
+        """Return what an upload would give, for what searching it would cost; nothing is sent."""
+        names = frozenset(group.name for group in groups)
+        size = sum(group.tokens for group in groups)
+        return UploadedTrace("", documents.chunk_tokens(groups), names, (), self._max_num_results, size)
 
     def upload(self, case: Case, groups: Sequence[Group], job: Job) -> UploadedTrace | None:
         """Return the store of a trace, filled; ``None`` where there can be none, and ``job`` says why."""
