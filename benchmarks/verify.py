@@ -182,7 +182,7 @@ def _record(missing: int) -> ItemRecord:
     )
 
 
-def kill(times: int, folder: Path) -> dict[str, Any]:
+def kill(times: int, until: float, folder: Path) -> dict[str, Any]:
     """Kill the command at random moments; return what was found afterwards."""
     project, variables = _plain_project(folder)
     code = "import sys; from pytest_refinery.cli import main; sys.exit(main())"
@@ -197,6 +197,9 @@ def kill(times: int, folder: Path) -> dict[str, Any]:
     os.environ["XDG_CACHE_HOME"] = variables["XDG_CACHE_HOME"]
     random.seed(began)
     for _ in range(times):
+        if time.monotonic() > until:
+            break
+        counts["times"] += 1
         with subprocess.Popen(command, cwd=project, env=variables, stdout=-3, stderr=-3) as process:
             try:
                 process.wait(random.uniform(0, seconds))
@@ -210,7 +213,7 @@ def kill(times: int, folder: Path) -> dict[str, Any]:
         counts["repository changed"] += _state(project) != before
         counts["copies left"] += any((folder / "cache" / "pytest-refinery" / "copies").iterdir())
         counts["temporary files left"] += any((folder / "temporary").iterdir())
-    return {"times": times, **counts}
+    return dict(counts)
 
 
 def _plain_project(folder: Path) -> tuple[Path, dict[str, str]]:
@@ -317,7 +320,7 @@ def main() -> None:
                 path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         if given.kills:
             (Path(folder) / "kills").mkdir()
-            new = kill(given.kills, Path(folder) / "kills")
+            new = kill(given.kills, began + given.seconds, Path(folder) / "kills")
             found["kills"] = {name: count + found.get("kills", {}).get(name, 0) for name, count in new.items()}
             path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (RESULTS / "verify.md").write_text(page(found), encoding="utf-8")
