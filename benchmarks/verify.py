@@ -309,22 +309,32 @@ def main() -> None:
     # What an agent's first call would load.
     wiring.build_captures()
     gc.freeze()
-    path = RESULTS / "verify.json"
-    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {"mutants": []}
-    found["machine"] = machine.sentence()
     with tempfile.TemporaryDirectory() as folder:
-        known = {(each["kind"], each["rule"], each["seed"]) for each in found["mutants"]}
         for wanted in itertools.product(given.kinds, range(len(RULES)), given.seeds):
-            if wanted not in known and time.monotonic() < began + given.seconds:
-                found["mutants"].append(verify(*wanted, Path(folder)))
-                path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            is_known = wanted in {(each["kind"], each["rule"], each["seed"]) for each in _known()["mutants"]}
+            if not is_known and time.monotonic() < began + given.seconds:
+                _add({"mutants": [verify(*wanted, Path(folder))]})
         if given.kills:
             (Path(folder) / "kills").mkdir()
-            new = kill(given.kills, began + given.seconds, Path(folder) / "kills")
-            found["kills"] = {name: count + found.get("kills", {}).get(name, 0) for name, count in new.items()}
-            path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (RESULTS / "verify.md").write_text(page(found), encoding="utf-8")
-    print(page(found))
+            _add({"kills": kill(given.kills, began + given.seconds, Path(folder) / "kills")})
+    (RESULTS / "verify.md").write_text(page(_known()), encoding="utf-8")
+    print(page(_known()))
+
+
+def _known() -> dict[str, Any]:
+    path = RESULTS / "verify.json"
+    found: dict[str, Any] = {"mutants": [], "kills": {}}
+    return found | (json.loads(path.read_text("utf-8")) if path.exists() else {})
+
+
+def _add(new: dict[str, Any]) -> None:
+    """Add to the results what was measured; another part may have done so meanwhile."""
+    found = _known()
+    found["machine"] = machine.sentence()
+    found["mutants"] += new.get("mutants", [])
+    for name, count in new.get("kills", {}).items():
+        found["kills"][name] = found["kills"].get(name, 0) + count
+    (RESULTS / "verify.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
