@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_refinery.errors import TraceError
@@ -72,8 +73,8 @@ def checked(trace: Trace) -> Trace:
 
 def _orphans(found: Sequence[Message], given: Sequence[Sequence[Message]]) -> list[Message]:
     """Return the results without a call: in a conversation, or in what each model was given before it spoke."""
-    conversations = [[*told, *found] for told in given] or [[*found]]
-    orphans = [message for each in conversations for message in _without_calls(each)]
+    said = Counter(call.id for message in found for call in message.tool_calls)
+    orphans = [message for told in given for message in _without_calls(told, said)] if given else _without_calls(found)
     return [*{(message.tool_call_id, message.text): message for message in orphans}.values()]
 
 
@@ -152,13 +153,14 @@ def _other_names(trace: Trace, found: Sequence[Message]) -> Iterator[str]:
         )
 
 
-def _without_calls(found: Sequence[Message]) -> list[Message]:
-    """Return the results in a conversation that no call of it asked for."""
+def _without_calls(found: Sequence[Message], said: Mapping[str | None, int] = MappingProxyType({})) -> list[Message]:
+    """Return the results in a conversation that no call asked for: of it, or of those that were ``said`` besides."""
     asked = Counter(call.id for message in found for call in message.tool_calls)
     results = [message for message in found if message.role == "tool"]
     named = [message for message in results if message.tool_call_id is not None]
     others = [message for message in results if message.tool_call_id is None]
-    return [*(message for message in named if message.tool_call_id not in asked), *others[asked.total() :]]
+    orphans = (message for message in named if message.tool_call_id not in asked and message.tool_call_id not in said)
+    return [*orphans, *(others and others[asked.total() + sum(said.values()) :])]
 
 
 def _refuse_empty(trace: Trace) -> None:
