@@ -84,7 +84,7 @@ def _verdict(item: ItemRecord, length: int) -> Iterator[str]:
 
 def _diagnosis(found: Diagnosis, length: int) -> Iterator[str]:
     where = f", step {found.responsible_run_number}" if found.responsible_run_number else ""
-    sure = f"{text.kind(found)}, confidence {found.confidence.value}{where}, by {line(found.analyst)}"
+    sure = f"{text.kind(found)}{where}"
     if found.root_cause:
         yield from _data(f"Root cause ({sure}):", found.root_cause, 2 * length)
     else:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,8 @@ SHARED_FOLDER = "REFINERY_SHARED_FOLDER"
 """The variable that names the folder in which the runs count their tokens with the session that began them."""
 _OPTIONS = "PYTEST_ADDOPTS"
 _SAID_CHARACTERS = 300
+# What pytest says where no item was left: there are no others.
+_NO_ITEMS = "it ended with code 5"
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ class SuiteRuns:
     def run_others(self, agent: str, without: str) -> SuiteRun:
         """Run the other expectations of an agent, or of a file that the fix changes."""
         files = [str(self.copy.folder / name) for name in self.copy.files if name.endswith(_EXPECTATION_FILES)]
-        return self._run(files, {"agent": agent, "without": without})
+        found = self._run(files, {"agent": agent, "without": without})
+        return replace(found, problem="") if found.problem == _NO_ITEMS else found
 
     def _run(self, subjects: Sequence[str], selected: dict[str, str]) -> SuiteRun:
         place = self.copy.entry / f"run-{next(self._numbers)}"
