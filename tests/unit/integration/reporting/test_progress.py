@@ -130,7 +130,7 @@ def test_the_controller_tells_each_line_of_its_workers_once(tmp_path: Path) -> N
     lines = ["refinery: admits: gap analysis", r"refinery: admits: diag\x1bnosis"]
     assert told(progress) == [f"[{worker}] {line}" for worker in ("gw0", "gw1") for line in lines]
     assert told(progress) == []
-    shown(Config(None, workerinput={"refinery_folder": str(tmp_path), "workerid": "gw1"}))
+    shown(Config(None, verbosity=1, workerinput={"refinery_folder": str(tmp_path), "workerid": "gw1"}))
     assert told(progress) == [f"[gw1] {line}" for line in lines]
 
 
