@@ -42,12 +42,15 @@ if TYPE_CHECKING:
     from pytest_refinery.analysts.model.stale_resources import StaleResources
     from pytest_refinery.analysts.model.store_index import Index, StoreIndex
     from pytest_refinery.budget.ledger import Ledger
+    from pytest_refinery.budget.request_pace import RequestPace
+    from pytest_refinery.budget.unmetered import NoPacing
     from pytest_refinery.budget.window import Limits
     from pytest_refinery.cassettes.network_block import NetworkBlock
     from pytest_refinery.cassettes.tape import Tape
     from pytest_refinery.scrubbing.scrubber import Scrubber
     from pytest_refinery.sources.capture import Agent
-    from pytest_refinery.sources.langsmith import HttpTransport, LangSmith
+    from pytest_refinery.sources.langsmith import LangSmith
+    from pytest_refinery.sources.langsmith import Service as LangSmithService
     from pytest_refinery.traces.capture import TraceCapture
     from pytest_refinery.traces.model import Message, Trace
     from pytest_refinery.traces.model_calls import ModelCall
@@ -277,9 +280,7 @@ class Services:
 
         account = langsmith.from_environment(os.environ)
         name = locations.account(base_url=account.endpoint, model="", key=account.key)
-        connect = partial(
-            langsmith.Service,
-            wire=_langsmith_transport(),
+        connect = _langsmith_service(
             pace=RequestPace(locations.state_file(name, os.environ).with_name(f"langsmith-{name}.json")),
             patience_seconds=self._settings.fetch_timeout,
         )
@@ -372,13 +373,7 @@ class _ReplayingServices(_RecordingServices):
         from pytest_refinery.sources import langsmith
 
         account = langsmith.from_environment({**self._recorded.variables, "LANGSMITH_API_KEY": _NO_KEY})
-        connect = partial(
-            langsmith.Service,
-            wire=_langsmith_transport(),
-            pace=NoPacing(),
-            patience_seconds=Settings().fetch_timeout,
-            sleep=_ignore,
-        )
+        connect = _langsmith_service(pace=NoPacing(), patience_seconds=Settings().fetch_timeout, sleep=_ignore)
         return langsmith.LangSmith(account, connect)
 
 
@@ -577,12 +572,15 @@ def build_prices() -> Callable[[str, int, int], float | None]:
     return dollars
 
 
-def _langsmith_transport() -> HttpTransport:
-    from pytest_refinery.sources import langsmith
-
+def _langsmith_service(
+    *, pace: RequestPace | NoPacing, patience_seconds: float, sleep: Callable[[float], object] = time.sleep
+) -> Callable[[str, Mapping[str, str] | None], LangSmithService]:
     if find_spec("httpx2") is None:
         raise TraceError(needs_package("Fetching a trace from LangSmith", "httpx2", extra="langsmith"))
-    return langsmith.HttpTransport()
+    from pytest_refinery.sources import langsmith
+
+    wire = langsmith.HttpTransport()
+    return partial(langsmith.Service, wire=wire, pace=pace, patience_seconds=patience_seconds, sleep=sleep)
 
 
 def in_front_of_other_cassettes() -> AbstractContextManager[None]:
