@@ -163,7 +163,11 @@ class Services:
         Raises:
             ConfigurationError: There is none of the name that the settings say.
         """
-        return self._hooks.analyst(self._settings.analyst) or self._own_analyst()
+        return self._offered_analyst or self._own_analyst()
+
+    @cached_property
+    def _offered_analyst(self) -> Analyst | PreparingAnalyst | None:
+        return self._hooks.analyst(self._settings.analyst)
 
     def _own_analyst(self) -> Analyst | PreparingAnalyst:
         settings, name = self._settings, self._settings.analyst
@@ -252,7 +256,13 @@ class Services:
         return build_scrubber()
 
     def as_sent(self, case: Case) -> Case:
-        """Return a case as the analyst may see it: without secrets."""
+        """Return a case as the analyst may see it: without secrets, and its own where others wrote the analyst."""
+        from pytest_refinery.traces.model import independent
+
+        case = self._without_secrets(case)
+        return replace(case, trace=independent(case.trace)) if self._offered_analyst else case
+
+    def _without_secrets(self, case: Case) -> Case:
         from pytest_refinery.analysis import outgoing
 
         return outgoing.scrubbed_case(case, self.scrubber)
@@ -330,10 +340,10 @@ class _RecordingServices(Services):
 
         return RecordedTraces(super()._build_source(), self._tape)
 
-    def as_sent(self, case: Case) -> Case:
-        """Return a case without what the cassette will not hold: what is asked next depends on it."""
+    def _without_secrets(self, case: Case) -> Case:
+        # Nor what the cassette will not hold: what is asked next depends on it.
         case = replace(case, trace=self._tape.scrubber.trace(case.trace))
-        found = super().as_sent(case)
+        found = super()._without_secrets(case)
         if found.trace is not case.trace:
             # A replay may have no such variable, and would ask something else.
             self._tape.refuse_environment()

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.stages import Stages
 
 
+# More are no help to a person, and a long trace has thousands that weigh nearly nothing.
+_MOST_FINDINGS = 50
+
+
 class Composer:
     """Puts the diagnosis of one case together, for any analyst.
 
@@ -33,7 +37,8 @@ class Composer:
     ) -> Diagnosis:
         """Return what the stages found; ``missing`` says what they could not."""
         trace, coverage = self._case.trace, stages.coverage
-        findings = tuple(map(self._checked, stages.findings))
+        weighty, left_out = _weighty(stages.findings)
+        findings = tuple(map(self._checked, weighty))
         conclusion = stages.conclusion or Conclusion()
         evidence = tuple(each for each in self._verifier.verified(conclusion.evidence) if each.verified)
         run = trace.by_id.get(conclusion.responsible_run_id or "")
@@ -65,6 +70,7 @@ class Composer:
             suggested_fix=fixes.shown(conclusion.suggested_fix, self._case, run=run),
             executive_summary=conclusion.executive_summary,
             findings=findings,
+            findings_left_out=left_out,
             coverage=coverage,
             analyst=analyst,
             model=model,
@@ -76,9 +82,16 @@ class Composer:
 
     def with_remains(self, found: Diagnosis, stages: Stages, *, model: str) -> Diagnosis:
         """Return a diagnosis with what another analyst, who did not finish, had noticed, and what it cost."""
-        noticed = tuple(self._checked(each).model_copy(update={"explains": ()}) for each in stages.findings)
+        weighty, left_out = _weighty(stages.findings)
+        noticed = tuple(self._checked(each).model_copy(update={"explains": ()}) for each in weighty)
         spent = tuple(report.model_copy(update={"model": model}) for report in stages.reports)
-        return found.model_copy(update={"findings": (*found.findings, *noticed), "stages": (*spent, *found.stages)})
+        return found.model_copy(
+            update={
+                "findings": (*found.findings, *noticed),
+                "findings_left_out": found.findings_left_out + left_out,
+                "stages": (*spent, *found.stages),
+            }
+        )
 
     def _checked(self, finding: Finding) -> Finding:
         known = {
@@ -87,6 +100,13 @@ class Composer:
             "explains": tuple(label for label in finding.explains if label in self._labels),
         }
         return finding.model_copy(update=known)
+
+
+def _weighty(findings: Sequence[Finding]) -> tuple[list[Finding], int]:
+    """Return the findings that weigh most, those that explain something first, in their order, and how many do not."""
+    heaviest = sorted(findings, key=lambda each: (not each.explains, -each.weight))[:_MOST_FINDINGS]
+    kept = set(map(id, heaviest))
+    return [each for each in findings if id(each) in kept], len(findings) - len(kept)
 
 
 def _without_cause(conclusion: Conclusion) -> Conclusion:

@@ -284,6 +284,7 @@ class Diagnosis(_Strict):
         result: What that call returned.
         model: The model that the analyst asked, ``""`` where there was none.
         cached: Whether it was made in an earlier session; then ``stages`` says what it cost then.
+        findings_left_out: How many findings of less weight are not among ``findings``.
         stale_prompts: Prompt files that have changed since the trace was recorded.
         notes: What went another way than planned, without anything missing; a sentence each.
         partial: Why something is missing, ``None`` where nothing is.
@@ -311,6 +312,7 @@ class Diagnosis(_Strict):
     suggested_fix: SuggestedFix | None = None
     executive_summary: str = ""
     findings: tuple[Finding, ...] = ()
+    findings_left_out: int = 0
     coverage: Coverage
     analyst: str
     model: str = ""

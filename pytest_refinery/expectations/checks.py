@@ -20,6 +20,7 @@ from pytest_refinery.expectations.figure_checks import ErrorsOrNone, Latency, Ru
 from pytest_refinery.expectations.output_check import Output
 from pytest_refinery.expectations.tools_check import Tools
 from pytest_refinery.expectations.verdicts import Verdict
+from pytest_refinery.traces.model import independent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,24 +138,26 @@ def run_checks(
         CheckError: Checks cannot be decided, and no other one has failed; one line each.
     """
     verdicts: list[Verdict] = []
-    reasons: list[tuple[str, str]] = []
+    errors: list[tuple[str, CheckError]] = []
     for check in checks:
         try:
             verdicts.extend(_verdicts(check, trace, custom=custom, import_from=import_from))
         except CheckError as error:
-            reasons.append((check.name, str(error)))
-    if reasons and all(verdict.passed for verdict in verdicts):
-        raise CheckError("\n".join(reason for _, reason in reasons))
-    return (*verdicts, *(_undecided(name, reason) for name, reason in reasons))
+            errors.append((check.name, error))
+    if errors and all(verdict.passed for verdict in verdicts):
+        # With the place of the first one, where a debugger stops.
+        first = errors[0][1]
+        raise CheckError("\n".join(str(error) for _, error in errors)).with_traceback(first.__traceback__) from first
+    return (*verdicts, *(_undecided(name, str(error)) for name, error in errors))
 
 
 def _verdicts(check: Check, trace: Trace, *, custom: CustomChecks, import_from: Sequence[Path]) -> Iterator[Verdict]:
     if isinstance(check.argument, Demand):
         yield from check.argument.verdicts(trace)
     elif check.name == "python":
-        yield code_check.run_target(check.argument, trace, import_from=import_from)
+        yield code_check.run_target(check.argument, independent(trace), import_from=import_from)
     elif check.name in custom:
-        call = partial(custom[check.name], trace, check.argument)
+        call = partial(custom[check.name], independent(trace), check.argument)
         yield code_check.run_function(check.name, call, trace, argument=check.argument)
     else:
         msg = f"The check {check.name} is not registered here.{did_you_mean(check.name, custom)}"

@@ -38,17 +38,20 @@ def run_function(name: str, call: Callable[[], object], trace: Trace, *, argumen
     Raises:
         CheckError: It raised anything else, or returned anything else.
     """
+    raised = None
     try:
         result = call()
     except AssertionError as failed:
+        raised = failed
         passed, actual, error = False, _assertion(failed), str(failed) or None
     except Exception as broken:
         msg = f"The check {name} broke: {targets.raised(broken, by=frozenset({__file__}))}."
-        raise CheckError(msg) from broken
+        # A debugger stops in the function.
+        raise CheckError(msg).with_traceback(broken.__traceback__) from broken
     else:
         passed, actual, error = _read(result, name=name)
     facts = Facts(argument=argument, error=error)
-    return verdict(name, trace.root, Decision(passed, f"{name} to hold", actual, facts))
+    return replace(verdict(name, trace.root, Decision(passed, f"{name} to hold", actual, facts)), raised=raised)
 
 
 def _read(result: object, *, name: str) -> tuple[bool, str, str | None]:

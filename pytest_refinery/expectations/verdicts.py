@@ -110,6 +110,7 @@ class Verdict:
         actual: What was there.
         run_id: The run in which it was there, where one run can be named.
         failure: The same as data, where the check failed; ``None`` where it passed or could not be decided.
+        raised: What a function of the suite raised to say so: a debugger stops there.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Verdict:
     run_id: str | None = None
     run_name: str | None = None
     failure: CheckFailure | None = field(default=None, compare=False)
+    raised: BaseException | None = field(default=None, compare=False)
 
     @property
     def message(self) -> str:

@@ -14,7 +14,7 @@ from pytest_refinery.integration.item_records import SOURCE
 from pytest_refinery.integration.workers import trace_folder
 from pytest_refinery.settings import Settings
 from pytest_refinery.traces import saving
-from pytest_refinery.traces.model import RunKind, Trace
+from pytest_refinery.traces.model import RunKind, Trace, independent
 from pytest_refinery.traces.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class UsedTrace:
             TraceError: It cannot be read.
         """
         source = self._item.stash.get(SOURCE, None) or _own_source(self._item.config)
-        return self.use(source.load(os.fspath(trace), base=self._base, project=project))
+        # The test may change it, and others load the same one.
+        return self.use(independent(source.load(os.fspath(trace), base=self._base, project=project)))
 
     def use(self, trace: Trace) -> Trace:
         """Use a trace that the test has made or found itself; return it."""

@@ -169,7 +169,7 @@ class RefinerySession:
             return
         if call.when == "call" and not isinstance(item, ExpectationItem):
             record = self._with_trace(item, call, report, record)
-        if self._is_to_be_diagnosed(report, record):
+        if self._is_to_be_diagnosed(item, report, record):
             record = self._explain(item, call, report, record)
         store_record(item, record)
         folder, anchor = self._report_folder, anchors.of(stable_nodeid(item), self._names)
@@ -186,8 +186,9 @@ class RefinerySession:
             self._subtests = self._subtests or [_failure(call, report)]
         return marked_tests.with_trace(item, record)
 
-    def _is_to_be_diagnosed(self, report: pytest.TestReport, record: ItemRecord) -> bool:
-        if report.when != "call" or outcomes.is_unexpected_success(report):
+    def _is_to_be_diagnosed(self, item: pytest.Item, report: pytest.TestReport, record: ItemRecord) -> bool:
+        # Of several attempts the last one is diagnosed: the others cost as much and nobody sees them.
+        if report.when != "call" or outcomes.is_unexpected_success(report) or outcomes.is_rerun(item, report):
             return False
         is_expected = outcomes.is_expected_failure(report) and self._diagnoses_expected
         return record.outcome is Outcome.FAILED or is_expected

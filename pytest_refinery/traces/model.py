@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
+_CHANGEABLE = ("inputs", "outputs", "metadata", "settings", "template", "usage")
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -142,6 +143,11 @@ class Trace(BaseModel):
     calls_unknown: str = ""
     is_live: bool = False
 
+    def with_runs(self, runs: tuple[Run, ...], *, name: str | None = None) -> Trace:
+        """Return the trace with other runs; a ``model_copy`` would keep what is derived from these."""
+        fields = {field: getattr(self, field) for field in type(self).model_fields}
+        return type(self).model_construct(**{**fields, "runs": runs, "name": self.name if name is None else name})
+
     @cached_property
     def by_id(self) -> dict[str, Run]:
         """The runs by their id."""
@@ -188,6 +194,26 @@ class Trace(BaseModel):
         starts = [run.started_at for run in self.runs if run.started_at is not None]
         ends = [run.ended_at for run in self.runs if run.ended_at is not None]
         return (max(ends) - min(starts)).total_seconds() if starts and ends else None
+
+
+def independent(trace: Trace) -> Trace:
+    """Return a trace that other people's code may change: it shares no list and no dict with the one given."""
+    known: dict[int, object] = {}
+    runs = tuple(
+        run.model_copy(update={name: _copied(getattr(run, name), known) for name in _CHANGEABLE}) for run in trace.runs
+    )
+    return trace.with_runs(runs)
+
+
+def _copied(value: object, known: dict[int, object]) -> object:
+    if type(value) is not dict and type(value) is not list:
+        return value
+    if id(value) not in known:
+        if isinstance(value, dict):
+            known[id(value)] = {name: _copied(item, known) for name, item in value.items()}
+        else:
+            known[id(value)] = [_copied(item, known) for item in value]
+    return known[id(value)]
 
 
 def in_order(runs: list[Run], *, source: str) -> tuple[Run, ...]:

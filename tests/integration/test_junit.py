@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import pytest
+
 if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
-
-    import pytest
 
 # What the schema that pytest checks xunit2 with (junit-10.xsd of Jenkins) has in a test case; pytest writes "error".
 _CHILDREN = {"skipped", "error", "errors", "failure", "rerunFailure", "rerunError", "system-out", "system-err"}
@@ -59,3 +59,16 @@ def test_a_debugger_stops_where_the_agent_raised(pytester: pytest.Pytester) -> N
     )
     result = pytester.runpytest("--refinery", "-s")
     result.stdout.fnmatch_lines(["*STOPS IN in the agent", "*it raised LookupError: in the agent at own_agent.py:3*"])
+
+
+@pytest.mark.parametrize("body", ["assert where == ''", "raise LookupError(where)"])
+def test_a_debugger_stops_where_a_check_raised(pytester: pytest.Pytester, suite: Path, body: str) -> None:
+    path = suite / "memory.refinery.yaml"
+    path.write_text(path.read_text().replace("output: {not_contains: from now on}", "python: own_checks:check"))
+    pytester.makepyfile(own_checks=f"def check(trace):\n    where = 'in the check'\n    {body}\n")
+    pytester.makeconftest(
+        "def pytest_exception_interact(node, call, report):\n"
+        "    print('STOPS IN', call.excinfo.traceback[-1].frame.f_locals.get('where'))\n"
+    )
+    result = pytester.runpytest("--refinery", "-s", "-k", "admits")
+    result.stdout.fnmatch_lines(["*STOPS IN in the check*"])

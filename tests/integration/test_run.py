@@ -241,8 +241,9 @@ def test_a_rerun_is_judged_again_and_its_last_attempt_is_reported(run: Run, suit
     report = read_report(suite / "out")
     assert [item["outcome"] for item in report["expectations"]] == ["failed", "passed", "undecided"]
     properties = [item.get("name") for item in ET.parse(suite / "junit.xml").getroot().iter("property")]  # noqa: S314
-    # Some versions of the plugin let JUnit see each attempt, some the last alone; each attempt has its own once.
-    assert properties.count("refinery.root_cause") in {1, 3}
+    # Only the last attempt is diagnosed.
+    assert properties.count("refinery.root_cause") == 1
+    assert report["expectations"][0]["diagnosis"]["root_cause"]
 
 
 @pytest.mark.usefixtures("suite")

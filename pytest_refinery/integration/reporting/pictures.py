@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.records import ItemRecord, Report
+    from pytest_refinery.traces.model import Trace
 
 
 class PictureCollector:
@@ -29,6 +31,8 @@ class PictureCollector:
         self._is_wanted = is_wanted
         self._pictures: dict[str, str] = {}
         self._traces: dict[str, str] = {}
+        self._drawn: tuple[Trace, str] | None = None
+        self._shipped: set[str] = set()
         self._spent: list[tuple[float, int]] = []
 
     def spent(self, tokens: int) -> None:
@@ -46,11 +50,26 @@ class PictureCollector:
         if not self._is_wanted:
             return
         try:
-            self._pictures[record.nodeid] = _picture(record, case)
+            self._pictures[record.nodeid] = self._picture(record, case)
         except ENDS_THE_RUN:
             raise
         except BaseException:  # noqa: BLE001  (pytest-timeout raises anywhere; the item stands without a picture)
             return
+
+    def _picture(self, record: ItemRecord, case: Case) -> str:
+        from pytest_refinery.analysis import pictures
+
+        # Expectations about one trace stand together; where nothing is cut, the quotes change nothing.
+        if self._drawn is not None and self._drawn[0] is case.trace:
+            return self._drawn[1]
+        evidence = (
+            *(record.diagnosis.evidence if record.diagnosis else ()),
+            *(record.judge.quotes if record.judge else ()),
+        )
+        picture = pictures.draw(case.trace, quotes=[each.quote for each in evidence])
+        text = picture.model_dump_json(exclude_defaults=True)
+        self._drawn = None if picture.cut else (case.trace, text)
+        return text
 
     def to_report(self, report: pytest.TestReport) -> None:
         """Let the report that carries an item's record take everything along."""
@@ -59,8 +78,11 @@ class PictureCollector:
         taken = cast("Any", report)
         nodeid = taken.refinery["nodeid"]
         if nodeid in self._pictures:
-            # As text, which xdist ships much faster than what it stands for.
-            taken.refinery_picture = self._pictures.pop(nodeid)
+            # As text, which xdist ships much faster than what it stands for; the same one once.
+            picture = self._pictures.pop(nodeid)
+            name = hashlib.sha256(picture.encode()).hexdigest()
+            taken.refinery_picture = (name, None if name in self._shipped else picture)
+            self._shipped.add(name)
         if nodeid in self._traces:
             taken.refinery_trace = self._traces.pop(nodeid)
         if self._spent:
@@ -82,14 +104,17 @@ class PictureStore:
     def __init__(self) -> None:
         self._pictures: dict[str, str] = {}
         self.traces: dict[str, str] = {}
+        self._by_name: dict[str, str] = {}
         self._spendings: list[Spending] = []
 
     def take(self, report: pytest.TestReport, nodeid: str) -> None:
         """Take what the report of an item brings; the picture of a rerun replaces the one before it."""
         self._pictures.pop(nodeid, None)
-        picture = getattr(report, "refinery_picture", None)
+        name, picture = getattr(report, "refinery_picture", ("", None))
         if picture is not None:
-            self._pictures[nodeid] = picture
+            self._by_name[name] = picture
+        if name in self._by_name:
+            self._pictures[nodeid] = self._by_name[name]
         trace = getattr(report, "refinery_trace", None)
         if trace is not None:
             self.traces[nodeid] = trace
@@ -110,14 +135,3 @@ class PictureStore:
 
         tokens_per_minute = limit() if self._spendings else None
         return render(report, pictures=self._pictures, spendings=self._spendings, limit=tokens_per_minute)
-
-
-def _picture(record: ItemRecord, case: Case) -> str:
-    from pytest_refinery.analysis import pictures
-
-    evidence = (
-        *(record.diagnosis.evidence if record.diagnosis else ()),
-        *(record.judge.quotes if record.judge else ()),
-    )
-    picture = pictures.draw(case.trace, quotes=[each.quote for each in evidence])
-    return picture.model_dump_json(exclude_defaults=True)

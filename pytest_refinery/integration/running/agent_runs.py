@@ -47,7 +47,6 @@ class AgentRun:
         target: ``package.module:callable``.
         inputs: What it is called with.
         call: Calls it, and returns its output.
-        raised: What it has raised, the last one last.
         traces: What each call made.
     """
 
@@ -55,7 +54,6 @@ class AgentRun:
     inputs: object
     call: Callable[[], object]
     evaluation: Evaluation
-    raised: list[BaseException] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
 
     def evaluate(self, record: ItemRecord, services: ItemServices) -> tuple[ItemRecord, Case | None]:
@@ -98,7 +96,7 @@ class AgentRun:
             raise
         except BaseException as raised:  # noqa: BLE001  (whatever an agent raises is how it failed)
             error = raised
-            self.raised.append(raised)
+            self.evaluation.services.raised = raised
         trace = recorder.trace()
         if trace is None:
             msg = f"agent: {self.target}: it was not called, since its tracing could not be captured: {error!r}."

@@ -147,6 +147,7 @@ class Evaluation:
         results = checks.run_checks(
             self.expectation.checks, case.trace, custom=self.services.custom_checks, import_from=self.folders
         )
+        self.services.raised = next((result.raised for result in results if result.raised), None)
         outcome = Outcome.PASSED if all(result.passed for result in results) else Outcome.FAILED
         failures = tuple(result.failure for result in results if result.failure is not None)
         shown = tuple(_check_record(result) for result in results)

@@ -61,6 +61,7 @@ class ItemServices:
 
     Attributes:
         usual: The services of items whose folder offers nothing of its own.
+        raised: What the agent or a check of the current item raised, where one did.
 
     Raises:
         ConfigurationError: No one offers the analyst that was asked for.
@@ -68,6 +69,7 @@ class ItemServices:
 
     def __init__(self, config: pytest.Config, settings: Settings, *, display: Display, pictures: Pictures) -> None:
         self.root = config.rootpath
+        self.raised: BaseException | None = None
         self._hooks = _hooks(config, display, pictures)
         self.usual = wiring.build(settings, self._hooks)
         self.cassette = ItemCassette(config, settings)

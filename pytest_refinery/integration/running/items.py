@@ -147,9 +147,9 @@ class ExpectationItem(pytest.Item):
             self._settle(record)
         if self._case is None:
             return
-        # A debugger stops where the agent raised.
-        raised = self._agent.raised[-1:] if self._agent else []
-        raise self._failure().with_traceback(raised[0].__traceback__ if raised else None)
+        # A debugger stops where the agent, or a check, raised.
+        raised = self._services.raised
+        raise self._failure().with_traceback(raised.__traceback__ if raised else None)
 
     def explain(self, record: ItemRecord) -> ItemRecord:
         """Return the record of a failed expectation with its diagnosis, or with why there is none."""
@@ -165,7 +165,7 @@ class ExpectationItem(pytest.Item):
 
     def teardown(self) -> None:
         """Let go of the trace."""
-        self._case = self._agent = None
+        self._case = self._agent = self._services.raised = None
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401
         """Show our own failures as their text, at the line of the expectation."""

@@ -42,6 +42,18 @@ def is_unexpected_success(report: pytest.TestReport) -> bool:
     return said.startswith(("[XPASS(strict)]", "Unexpected success"))
 
 
+def is_rerun(item: pytest.Item, report: pytest.TestReport) -> bool:
+    """Tell whether pytest-rerunfailures repeats what has failed; ``False`` where that cannot be told."""
+    plugin = item.config.pluginmanager.getplugin("rerunfailures")
+    attempt, final_errors = getattr(item, "execution_count", None), getattr(item, "_terminal_errors", None)
+    if plugin is None or attempt is None or final_errors is None or any(final_errors.values()) or not report.failed:
+        return False
+    mark = item.get_closest_marker("flaky")
+    # Its condition is evaluated later.
+    has_condition = mark is not None and "condition" in mark.kwargs
+    return not has_condition and attempt <= (plugin.get_reruns_count(item) or 0)
+
+
 def _with(record: ItemRecord, outcome: Outcome, error: str | None) -> ItemRecord:
     return record.model_copy(update={"outcome": outcome, "error": error})
 

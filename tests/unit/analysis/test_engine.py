@@ -274,3 +274,15 @@ def test_one_reason_is_said_once_for_all_that_it_hit() -> None:
         groups={"g01": [AnalysisError("no")] * 2, "g02": [AnalysisError("no")] * 2}, conclusion=AnalysisError("no")
     )
     assert diagnose(analyst, "one", "two", "three").partial == "group g01, group g02, diagnosis: no"
+
+
+def test_the_weightiest_findings_are_kept_and_the_others_counted() -> None:
+    notes = [make_finding("r1", weight=each / 1000).model_copy(update={"rule": f"rule {each}"}) for each in range(200)]
+    first = make_finding("r1", weight=0.001).model_copy(update={"rule": "first", "explains": ("expectation",)})
+    groups: dict[str, list[GroupAnalysis | Exception]] = {
+        "g01": [GroupAnalysis(findings=(*notes, first), runs_read=("r1",))]
+    }
+    found = diagnose(ScriptedAnalyst(groups=groups), "one two three")
+    assert len(found.findings) == 50
+    assert found.findings_left_out == 151
+    assert {"first", "rule 199"} <= {each.rule for each in found.findings}

@@ -49,6 +49,17 @@ def test_the_function_is_given_the_trace(suite: Path) -> None:
     assert run(suite, "def check(trace): return trace.root.outputs['output']").actual == "'Done.'"
 
 
+def test_what_a_check_changes_changes_no_other_one(suite: Path) -> None:
+    (suite / "suite_checks.py").write_text("def check(trace):\n    trace.root.outputs.clear()\n")
+    custom = {"own": lambda trace, _: trace.root.outputs.clear()}
+    wanted = [
+        make_check("python", "suite_checks:check"),
+        Check.model_validate({"own": 1}, context={"custom": custom}),
+        make_check("output", {"contains": "Done"}),
+    ]
+    assert all(each.passed for each in run_checks(wanted, TRACE, custom=custom, import_from=[suite]))
+
+
 def test_false_fails(suite: Path) -> None:
     assert run(suite, "def check(trace): return False").message == (
         "expected python suite_checks:check to hold, was false (in run 'agent', id agent)"

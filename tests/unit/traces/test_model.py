@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.traces.model import Run, RunKind, Trace, in_order
+from pytest_refinery.traces.model import Run, RunKind, Trace, in_order, independent
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -109,3 +110,26 @@ def test_traces_are_frozen_and_survive_json() -> None:
     assert Trace.model_validate_json(found.model_dump_json()) == found
     with pytest.raises(ValueError, match="frozen"):
         found.name = "other"  # type: ignore[misc]
+
+
+def test_what_is_derived_from_the_runs_is_derived_again_from_others() -> None:
+    trace = Trace(id="t", name="t", runs=(Run(id="1", name="before", kind="llm"),))
+    assert trace.root.name == trace.by_id["1"].name == "before"
+    other = trace.with_runs((Run(id="1", name="after", kind="llm"),))
+    assert other.root.name == other.by_id["1"].name == "after"
+    assert (other.id, other.name, other.source) == (trace.id, trace.name, trace.source)
+
+
+def test_an_independent_trace_shares_nothing_that_can_change() -> None:
+    shared = {"role": "user", "content": ["hi"]}
+    before = Run(id="1", name="n", kind="llm", inputs={"messages": [shared, shared]}, outputs=[shared], usage={"a": 1})
+    trace = Trace(id="t", name="t", runs=(before,))
+    assert trace.root is before
+    found = independent(trace)
+    assert found == trace
+    run = cast("Any", found.root)
+    run.inputs["messages"][0]["content"].append("more")
+    run.outputs.clear()
+    run.usage["a"] = 2
+    assert (before.inputs, before.outputs, before.usage) == ({"messages": [shared, shared]}, [shared], {"a": 1})
+    assert shared == {"role": "user", "content": ["hi"]}

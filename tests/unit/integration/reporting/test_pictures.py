@@ -29,8 +29,23 @@ def test_what_is_kept_goes_along_with_the_report_that_has_the_record() -> None:
     collector.to_report(setup)
     collector.to_report(call)
     assert vars(setup) == {"nodeid": ITEM.nodeid}
-    assert json.loads(call.refinery_picture)["values"] == ['{"output": "Done."}']
+    assert json.loads(call.refinery_picture[1])["values"] == ['{"output": "Done."}']
     assert [tokens for _, tokens in call.refinery_spent] == [70]
+
+
+def test_a_trace_of_many_items_is_drawn_and_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector, store, case = PictureCollector(is_wanted=True), PictureStore(), make_case("Done.")
+    items = [ITEM, ITEM.model_copy(update={"nodeid": "other"})]
+    reports = [a_report(item.nodeid, refinery={"nodeid": item.nodeid}) for item in items]
+    for item, report in zip(items, reports, strict=True):
+        collector.draw(item, case)
+        collector.to_report(report)
+        store.take(report, item.nodeid)
+        monkeypatch.setattr(pictures, "draw", raising(AssertionError("drawn again")))
+    assert reports[0].refinery_picture[1]
+    assert reports[1].refinery_picture == (reports[0].refinery_picture[0], None)
+    report = reported.report().model_copy(update={"expectations": tuple(items)})
+    assert store.page(report, limit=pytest.fail).count('data-picture="picture-1"') == 2
 
 
 def test_nothing_goes_along_twice() -> None:
@@ -78,7 +93,7 @@ def test_what_ends_the_run_ends_the_drawing(monkeypatch: pytest.MonkeyPatch, err
 def test_the_gallery_asks_for_the_limit_only_where_something_was_spent() -> None:
     store = PictureStore()
     assert "Tokens of the last minute" not in store.page(reported.report(), limit=pytest.fail)
-    store.take(a_report(refinery_picture=reported.picture(), refinery_spent=[[5.0, 70]]), ITEM.nodeid)
+    store.take(a_report(refinery_picture=("p", reported.picture()), refinery_spent=[[5.0, 70]]), ITEM.nodeid)
     page = store.page(reported.report(), limit=lambda: 30_000)
     assert "70 at most, under a limit of 30,000" in page
     assert 'id="picture-1"' in page
