@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.composition import Composer
+from pytest_refinery.analysis.concurrency import CutShort, run_all
 from pytest_refinery.analysis.diagnosis_job import TimedJob
 from pytest_refinery.analysis.ports import PreparingAnalyst
 from pytest_refinery.analysis.stages import Stages, no_progress
@@ -64,9 +65,19 @@ class Engine:
         self._watch = watch
 
     def begin(self, case: Case) -> Analysis:
-        """Cut the trace into groups and return the analysis of it, ready to run."""
-        digest, groups = self._cut(case)
+        """Cut the trace into groups and return the analysis of it, ready to run.
+
+        Raises:
+            AnalysisError: That took all the time that there is.
+        """
         job = TimedJob(self._limits.timeout_seconds, max_wait=self._limits.max_wait_seconds)
+        ((_, cut),) = run_all([partial(self._cut, case)], workers=1, seconds_left=job.seconds_left)
+        if isinstance(cut, CutShort):
+            msg = f"the trace was not laid out within {job.seconds:g} s (--refinery-timeout)"
+            raise AnalysisError(msg) from cut
+        if isinstance(cut, Exception):
+            raise cut
+        digest, groups = cut
         composer = Composer(case, shown={entry.run_id: entry.text for entry in digest.entries})
         first = Attempt(self._stages(case, groups, job), job, analyst=self._analyst.name, model=self.model)
         second = partial(self._second, self._fallback, case, groups) if self._fallback else None

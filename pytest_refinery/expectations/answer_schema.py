@@ -42,7 +42,7 @@ def violation(value: Any, schema: dict[str, Any]) -> str | None:  # noqa: ANN401
     usual = jsonschema.validators.validator_for(schema)
     timed = jsonschema.validators.extend(usual, _TIMED)  # type: ignore[no-untyped-call]
     # An empty registry: a reference to another address is an error, never a download.
-    validator = timed(schema, registry=referencing.Registry())
+    validator = timed(_with_names(schema, _names(value)), registry=referencing.Registry())
     try:
         worst = jsonschema.exceptions.best_match(validator.iter_errors(value))
     except (referencing.exceptions.Unresolvable, re.error, RecursionError) as error:
@@ -51,20 +51,57 @@ def violation(value: Any, schema: dict[str, Any]) -> str | None:  # noqa: ANN401
     return None if worst is None else f"{quoted(worst.message)} at {worst.json_path}"
 
 
+def _names(value: Any) -> set[str]:  # noqa: ANN401  (any JSON)
+    found: set[str] = set()
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            found.update(item)
+        left += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return found
+
+
+def _with_names(schema: Any, names: set[str]) -> Any:  # noqa: ANN401  (any JSON)
+    """Return a schema with the names that match in the place of each pattern of names.
+
+    jsonschema searches for these in several places, without a limit of time.
+    """
+    if isinstance(schema, list):
+        return [_with_names(each, names) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {}
+    for key, value in schema.items():
+        if key == "patternProperties" and isinstance(value, dict):
+            patterns = enumerate(value.items())
+            found[key] = {
+                _names_like(each, names, place): _with_names(inner, names) for place, (each, inner) in patterns
+            }
+        elif key in _MAPS and isinstance(value, dict):
+            found[key] = {name: _with_names(inner, names) for name, inner in value.items()}
+        else:
+            found[key] = value if key in _VALUES else _with_names(value, names)
+    return found
+
+
+def _names_like(pattern: str, names: set[str], place: int) -> str:
+    """Return a pattern of the names that match another one; the comment keeps two of them apart."""
+    matching = "|".join(re.escape(name) for name in sorted(names) if search(pattern, name))
+    return rf"(?#{place})\A(?:{matching})\Z" if matching else f"(?#{place})(?!)"
+
+
+# Whose members are schemas by name, and what is no schema.
+_MAPS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
+_VALUES = frozenset({"const", "enum", "default", "examples"})
+
+
 # As jsonschema has them, but for the time that a pattern may take.
 def _pattern(validator: Any, pattern: str, instance: Any, _: object) -> Iterator[Any]:  # noqa: ANN401  (any JSON)
     import jsonschema
 
     if validator.is_type(instance, "string") and not search(pattern, instance):
         yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-def _pattern_properties(validator: Any, patterns: dict[str, Any], instance: Any, _: object) -> Iterator[Any]:  # noqa: ANN401
-    if validator.is_type(instance, "object"):
-        for pattern, schema in patterns.items():
-            for name, value in instance.items():
-                if search(pattern, name):
-                    yield from validator.descend(value, schema, path=name, schema_path=pattern)
 
 
 def _additional_properties(validator: Any, wanted: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:  # noqa: ANN401
@@ -86,6 +123,5 @@ def _additional_properties(validator: Any, wanted: Any, instance: Any, schema: d
 
 _TIMED = {
     "pattern": _pattern,
-    "patternProperties": _pattern_properties,
     "additionalProperties": _additional_properties,
 }

@@ -21,7 +21,7 @@ _CERTAIN = tuple(
     "adminkey authkey clientkey licensekey deploykey sshkey appkey applicationkey hmackey fernetkey "
     "webhookkey writekey ingestkey anonkey secretaccesskey accesstoken refreshtoken idtoken authtoken "
     "sessiontoken bearertoken apitoken clienttoken bottoken usertoken personaltoken jwttoken securitytoken "
-    "servicetoken webhooktoken csrftoken xsrftoken cookie authorization connectionstring".split()
+    "servicetoken webhooktoken csrftoken xsrftoken cookie authorization connectionstring secretkeybase".split()
 )
 _LIKELY = ("key", "keys", "token", "auth", "sig", "signature", "credential", "credentials")
 # Keys and tokens of other kinds.
@@ -36,6 +36,8 @@ _OTHERS = tuple(
 _ASKS = re.compile(
     r"(?i)(?:is|has|needs?|requires?|forgot|reset|no|wrong|invalid|missing|max|min)(?:[_-]|(?-i:(?=[A-Z])))"
 )
+# Whose, or what for: `SMTP_PASS`, `dbPass`; no bypass and no result of a test.
+_SHORT_PASSWORD = re.compile(r"(?:.*[A-Za-z0-9][_.-](?i:pass)|.*[a-z]Pass)\Z", re.DOTALL)
 _OUTSIDE_NAMES = re.compile(r"[^\w.-]")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
 _PLACEHOLDER = re.compile(
@@ -77,6 +79,8 @@ def kind(name: str) -> Kind:
     plain = _NOT_IN_NAMES.sub("", name[-_LONGEST_NAME:]).lower()
     if plain.endswith(_CERTAIN):
         return Kind.NO if _ASKS.match(name) else Kind.CERTAIN
+    if plain.endswith("pass") and _SHORT_PASSWORD.match(name[-_LONGEST_NAME:]):
+        return Kind.CERTAIN
     return Kind.LIKELY if plain.endswith(_LIKELY) and not plain.endswith(_OTHERS) else Kind.NO
 
 
@@ -105,11 +109,15 @@ def _is_random(value: str, name: str) -> bool:
 
 # What stands between a name and its value: the rest of a quoted name, a sign, perhaps a call. Or only a quote.
 _AFTER = re.compile(
-    r"(?i:w(?:or)?d|phrase|code|orization|_?string)?(?i:s)?(?P<close>(?:\\{0,8}[\"'`\u2019\u201d])?[\])]?)"
-    r"(?:(?P<sign>\s{0,2}(?:=>|:=|==?|:)\s{0,3}|, ?\\{0,8}[\"']value\\{0,8}[\"'] ?: ?)"
+    r"(?i:w(?:or)?d|phrase|code|orization|_?string|_?base)?(?i:s)?(?P<close>(?:\\{0,8}[\"'`\u2019\u201d])?[\])]?)"
+    r"(?:(?P<sign>\s{0,24}(?:=>|:=|==?|:)\s{0,3}|, ?\\{0,8}[\"']value\\{0,8}[\"'] ?: ?"
+    # The value of a variable in YAML, of an element, of a row.
+    r"|(?:\n|\\n) {0,20}[\"']?value[\"']?: ?"
+    r"|(?:\s{1,3}[\w-]{1,20}=\\?[\"'][^\"'<>\\]{0,40}\\?[\"']){0,3}\s{1,3}value ?= ?(?=\\{0,8}[\"'])"
+    r"|[ \t]{0,10}\|[ \t]{0,10})"
     r"|(?P<say> (?:provided|supplied|given|used|value|is|was):? ?)"
     r"|(?P<tag>>)|(?P<pair>,\s{0,2}(?=[brfu]{0,2}\\{0,8}[\"']))"
-    r"|(?P<space>[ \t]{1,3}))"
+    r"|(?P<space>[ \t]{1,24}))"
     r"(?:[A-Za-z_][\w.]{0,30}\((?=[brf]?[\"']))?(?:[brfu]{1,2}(?=[\"']))?"
     r"(?P<quote>(?P<escape>\\{0,8})[\"'`\u2018\u201c])?"
 )
@@ -117,6 +125,7 @@ _AFTER = re.compile(
 _SENTENCE = re.compile(rf"(?<= )(?:{'|'.join(each.decode() for each in _HINTS)})s? (?![bfgiprsuvw])[a-z]{{1,20}}[ ,.]")
 _SCHEME = re.compile(r"(?:(?!Bearer\s|Basic\s)[A-Za-z][A-Za-z0-9-]{1,20}|(?i:bearer|basic)) {1,3}(?=\S)")
 _OPEN = re.compile(r"[^\s\"'`<>\x00\\]{1,400}")
+_NETRC = re.compile(r"\blogin [^\s\x00]{1,50} \Z")
 _REST = re.compile(r"[^\r\n\"'`<>\x00\\]{1,4000}")
 _ENDS = re.compile(r"[,;&()\[\]{}|#]")
 _CLOSING = {"\u201c": "\u201d", "\u2018": "\u2019"}
@@ -159,6 +168,11 @@ class _Name:
     def is_parameter(self, text: str) -> bool:
         return text[max(0, self.begin - 1) : self.begin] in {"?", "&", ";"}
 
+    def has_value_behind_space(self, text: str, space: str) -> bool:
+        """Tell whether a value follows without a sign: of an option, in a table, in .netrc."""
+        is_row = len(space) > 1 and self.is_first_on_its_line(text)
+        return is_row or self.is_option(text) or bool(_NETRC.search(text, max(0, self.begin - 60), self.begin))
+
     def is_option(self, text: str) -> bool:
         return self.text.startswith("-") or text[max(0, self.begin - 2) : self.begin] == "--"
 
@@ -173,7 +187,7 @@ def _value(text: str, name: _Name, found: re.Match[str]) -> Iterator[tuple[int, 
         yield from _header(text, plain, begin, found["quote"])
     elif found["quote"]:
         yield from _quoted(text, name, of, found)
-    elif found["pair"] or (found["space"] and not name.is_option(text)):
+    elif found["pair"] or (found["space"] and not name.has_value_behind_space(text, found["space"])):
         return
     else:
         yield from _open(text, name, of, found)

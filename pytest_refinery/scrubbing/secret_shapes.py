@@ -46,6 +46,10 @@ _PREFIXES = {
     "sk- pk- rk- sk_ pk_ rk_": r"[A-Za-z0-9_-]{12,}",
     "org- proj_": r"[A-Za-z0-9]{16,}",
     "ls__ hf_ api_org_ gsk_ fw_ jina_ e2b_ csk- fc- tgp_v1_ wandb_v1_ r8_ pcsk_ phx_ phc_": r"[A-Za-z0-9_]{16,}",
+    "BSA": r"[A-Za-z0-9_-]{24,}",
+    "bb_live_ rpa_ sgp_ ol_api_": r"[A-Za-z0-9_]{20,}",
+    "eyJrIjoi": r"[A-Za-z0-9+/=_-]{30,}",
+    "sk.eyJ pk.eyJ tk.eyJ": r"[A-Za-z0-9_.-]{30,}",
     "lsv2_": r"[a-z]{2}_[A-Za-z0-9_]{12,}",
     "xai- pplx- tvly- nvapi- napi_ pa-": r"[A-Za-z0-9_-]{16,}",
     # Code and packages.
@@ -54,8 +58,12 @@ _PREFIXES = {
     "pypi- ATATT3 ATCTT3 ATBB CCIPAT_ bkua_ sqp_ squ_ sqa_ PMAK- pul-": r"[A-Za-z0-9_=-]{16,}",
     "lin_api_ lin_oauth_ ntn_ secret_ glc_ glsa_ sntrys_ sntryu_": r"[A-Za-z0-9_.=+-]{16,}",
     "NRAK- NRJS- NRII- NRRA- rnd_ nfp_ HRKU- tskey-": r"[A-Za-z0-9_-]{16,}",
+    "CFPAT- tfp_ rdme_ pnu_ CLOJARS_ fio-u- ico- p8e- duffel_live_ duffel_test_ ops_ zpka_": r"[A-Za-z0-9_=-]{24,}",
+    "AKCp oy2": r"[A-Za-z0-9]{40,}",
+    "django-insecure-": r"[^\s\"'\x00\\]{16,}",
     "dt0": r"[a-z]\d\d\.[A-Za-z0-9_.-]{16,}",
     # Clouds and infrastructure.
+    "SCW": r"[A-Z0-9]{17}(?![A-Za-z0-9])",
     "AKIA ASIA ABIA ACCA": r"[A-Z0-9]{16}(?![A-Za-z0-9])",
     "LTAI AKID": r"[A-Za-z0-9]{12,36}(?![A-Za-z0-9])",
     "AIza": r"[A-Za-z0-9_-]{30,45}(?![A-Za-z0-9+/])",
@@ -71,6 +79,13 @@ _PREFIXES = {
     # Shops, mail and chat.
     "shpat_ shpca_ shppa_ shpss_ shpua_ EZAK EZTK shippo_live_ rzp_live_ rzp_test_ re_": r"[A-Za-z0-9_-]{16,}",
     "sq0": r"[a-z]{3}-[A-Za-z0-9_-]{16,}",
+    "sl.": r"[A-Za-z0-9_-]{60,}",
+    "EAA": r"[A-Za-z0-9_-]{60,}",
+    "live_ test_": r"[A-Za-z0-9_-]{34,}",
+    "FLWSECK-": r"[0-9a-f]{32}-X",
+    "FLWSECK_TEST-": r"[0-9a-f]{12,32}-X",
+    "pdl_live_apikey_ pdl_sdbx_apikey_ cal_live_": r"[A-Za-z0-9_]{20,}",
+    "amzn.mws. amzn1.oa2-cs.v1.": r"[A-Za-z0-9-]{30,}",
     "whsec_": r"[A-Za-z0-9+/=]{16,}",
     "SG.": r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
     "key- SK": r"[0-9a-f]{32}(?![0-9A-Za-z])",
@@ -86,6 +101,8 @@ _PREFIXES = {
 _OTHERS = {
     "hooks.slack.com/": r"(?<=hooks\.slack\.com/services/)[A-Za-z0-9/]{1,80}",
     "discord.com/api/": r"(?<=discord\.com/api/webhooks/)[A-Za-z0-9/_-]{1,120}",
+    "webhookb2/": r"(?<=webhookb2/)[A-Za-z0-9/@-]{36,300}",  # Microsoft Teams
+    "_mmk": r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk(?![A-Za-z0-9])",  # MaxMind
     ":AA": r"\d{8,10}:AA[A-Za-z0-9_-]{30,40}(?![A-Za-z0-9_-])",  # Telegram
     "-us": r"[0-9a-f]{32}-us\d{1,2}(?![0-9A-Za-z])",  # Mailchimp
     ".atlasv1.": r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{40,80}",  # Terraform
@@ -157,6 +174,22 @@ _BEHIND = (
     *(
         _Behind(hint, re.compile(rf"(?i)(?<=[?&;])(?:{_SIGNED})=(?P<secret>[^&;#\s\"'<>\\\x00]{{1,2000}})"))
         for hint in (b"x-amz-", b"x-goog-", b"googleaccessid=", b"awsaccesskeyid=", b"key-pair-id=", b"sig=", b"code=")
+    ),
+    # Passwords on command lines.
+    _Behind(b"sshpass -p", re.compile(r"sshpass -p ?[\"']?(?P<secret>[^\s\"'\x00\\]{1,200})")),
+    _Behind(b"redis-cli ", re.compile(r"redis-cli [^\n\x00]{0,100}?(?<= )-a [\"']?(?P<secret>[^\s\"'\x00\\]{1,200})")),
+    _Behind(
+        b"docker login ", re.compile(r"docker login [^\n\x00]{0,100}?(?<= )-p [\"']?(?P<secret>[^\s\"'\x00\\]{1,200})")
+    ),
+    _Behind(
+        b"mysql",
+        re.compile(
+            r"mysql[a-z]{0,9}(?: -[A-Za-oq-z][^\s\x00]{0,40}| [\w.]{1,40}){0,6} -p(?P<secret>[^\s\"'\x00\\]{3,99})"
+        ),
+    ),
+    _Behind(
+        b"convertto-securestring",
+        re.compile(r"(?i:convertto-securestring)[^\n\"'\x00]{0,40}[\"'](?P<secret>[^\"'\x00\n]{1,200})"),
     ),
     _Behind(
         b"-u",

@@ -276,6 +276,14 @@ def test_one_reason_is_said_once_for_all_that_it_hit() -> None:
     assert diagnose(analyst, "one", "two", "three").partial == "group g01, group g02, diagnosis: no"
 
 
+def test_the_time_covers_the_digest_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+    monkeypatch.setattr("pytest_refinery.digest.render.digest", lambda _: is_over.wait(30))
+    with pytest.raises(AnalysisError, match=r"not laid out within 0\.05 s \(--refinery-timeout\)"):
+        diagnose(ScriptedAnalyst(), "one", limits=Limits(timeout_seconds=0.05))
+    is_over.set()
+
+
 def test_the_weightiest_findings_are_kept_and_the_others_counted() -> None:
     notes = [make_finding("r1", weight=each / 1000).model_copy(update={"rule": f"rule {each}"}) for each in range(200)]
     first = make_finding("r1", weight=0.001).model_copy(update={"rule": "first", "explains": ("expectation",)})

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -217,3 +219,12 @@ def test_a_place_alone_demands_nothing() -> None:
 def test_whole_words_stand_alone(wanted: str, text: str, is_there: bool) -> None:  # noqa: FBT001
     assert decide("output", {"contains": wanted, "whole_words": True}, answering(text)).passed is is_there
     assert decide("output", {"not_contains": wanted, "whole_words": True}, answering(text)).passed is not is_there
+
+
+@pytest.mark.parametrize("rest", [{"unevaluatedProperties": False}, {"additionalProperties": False}])
+def test_patterns_of_names_are_searched_for_within_a_time(rest: dict[str, Any]) -> None:
+    schema = {"patternProperties": {"^(a+)+$": {"type": "integer"}, "^(?:a+)+$": {"maximum": 5}}, **rest}
+    found = decide("output", {"json_schema": schema}, answering(json.dumps({"a" * 40: 1, "a" * 40 + "!": 2})))
+    assert "unexpected" in found.message
+    assert decide("output", {"json_schema": schema}, answering(json.dumps({"a" * 40: 1}))).passed
+    assert not decide("output", {"json_schema": schema}, answering(json.dumps({"a" * 40: 9}))).passed
