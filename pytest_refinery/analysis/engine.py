@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.schemas import Diagnosis
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.digest.render import Digest
+    from pytest_refinery.traces.model import Trace
 
 _GROUP_TOKENS = 20_000
 _FALLBACK_SECONDS = 30.0
@@ -63,6 +64,7 @@ class Engine:
         self._limits = limits
         self._fallback = fallback
         self._watch = watch
+        self._last: tuple[Trace, Digest] | None = None
 
     def begin(self, case: Case) -> Analysis:
         """Cut the trace into groups and return the analysis of it, ready to run.
@@ -95,7 +97,11 @@ class Engine:
         return self._analyst.model if isinstance(self._analyst, PreparingAnalyst) else ""
 
     def _cut(self, case: Case) -> tuple[Digest, tuple[Group, ...]]:
-        digest = render.digest(case.trace)
+        # Expectations about one trace stand together. Once, into a name: another thread may replace it.
+        last = self._last
+        if last is None or last[0] is not case.trace:
+            self._last = last = case.trace, render.digest(case.trace)
+        digest = last[1]
         fitting = (
             self._analyst.group_tokens(digest.tokens) if isinstance(self._analyst, PreparingAnalyst) else _GROUP_TOKENS
         )

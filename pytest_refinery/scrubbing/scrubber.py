@@ -113,7 +113,7 @@ class Scrubber:
         if after is before and name == trace.name:
             return trace
         runs = tuple(run.model_copy(update=after[str(place)]) for place, run in enumerate(trace.runs))
-        return trace.with_runs(runs, name=name)
+        return trace.model_copy(update={"name": name, "runs": runs})
 
     def texts(self, texts: Sequence[str]) -> list[str]:
         """Return each of many texts without secrets: much faster than one after another."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -143,10 +143,12 @@ class Trace(BaseModel):
     calls_unknown: str = ""
     is_live: bool = False
 
-    def with_runs(self, runs: tuple[Run, ...], *, name: str | None = None) -> Trace:
-        """Return the trace with other runs; a ``model_copy`` would keep what is derived from these."""
-        fields = {field: getattr(self, field) for field in type(self).model_fields}
-        return type(self).model_construct(**{**fields, "runs": runs, "name": self.name if name is None else name})
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, without what was derived from the fields of this one."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in vars(copied).keys() - type(self).model_fields.keys():
+            del vars(copied)[name]
+        return copied
 
     @cached_property
     def by_id(self) -> dict[str, Run]:
@@ -202,7 +204,7 @@ def independent(trace: Trace) -> Trace:
     runs = tuple(
         run.model_copy(update={name: _copied(getattr(run, name), known) for name in _CHANGEABLE}) for run in trace.runs
     )
-    return trace.with_runs(runs)
+    return trace.model_copy(update={"runs": runs})
 
 
 def _copied(value: object, known: dict[int, object]) -> object:

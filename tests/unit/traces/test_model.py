@@ -115,7 +115,7 @@ def test_traces_are_frozen_and_survive_json() -> None:
 def test_what_is_derived_from_the_runs_is_derived_again_from_others() -> None:
     trace = Trace(id="t", name="t", runs=(Run(id="1", name="before", kind="llm"),))
     assert trace.root.name == trace.by_id["1"].name == "before"
-    other = trace.with_runs((Run(id="1", name="after", kind="llm"),))
+    other = trace.model_copy(update={"runs": (Run(id="1", name="after", kind="llm"),)})
     assert other.root.name == other.by_id["1"].name == "after"
     assert (other.id, other.name, other.source) == (trace.id, trace.name, trace.source)
 
