@@ -6,6 +6,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from pytest_refinery.traces import json_values
+
 if TYPE_CHECKING:
     from pytest_refinery.traces.model import Json
 
@@ -37,7 +39,7 @@ def strictly_parsed(content: bytes) -> Json:
     except RecursionError:
         msg = "nested too deep"
         raise ValueError(msg) from None
-    if _depth(value) > _DEEPEST:
+    if json_values.is_too_deep(value, most=_DEEPEST):
         msg = "nested too deep"
         raise ValueError(msg)
     return cast("Json", value)
@@ -79,15 +81,3 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         msg = "a key stands there twice"
         raise ValueError(msg)
     return found
-
-
-def _depth(value: Json) -> int:
-    depth = 0
-    layer: list[Any] = [value]
-    while layer := [member for item in layer if isinstance(item, dict | list) for member in _members(item)]:
-        depth += 1
-    return depth
-
-
-def _members(value: list[Any] | dict[str, Any]) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else value

@@ -64,10 +64,10 @@ def leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
             yield key, item
 
 
-def is_too_deep(value: Json) -> bool:
-    """Tell whether a value is nested more than ``DEEPEST`` levels deep."""
+def is_too_deep(value: Json, *, most: int = DEEPEST) -> bool:
+    """Tell whether a value is nested more than so many levels deep."""
     layer: list[Any] = [value] if isinstance(value, dict | list) else []
-    for _ in range(DEEPEST):
+    for _ in range(most):
         members = chain.from_iterable(item.values() if isinstance(item, dict) else item for item in layer)
         # By type, not isinstance: this looks at every value of every trace.
         layer = [member for member in members if type(member) in _NESTED]
