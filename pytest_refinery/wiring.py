@@ -496,10 +496,8 @@ def _build_budget(settings: Settings, ledger: Ledger, hooks: Hooks) -> TokenBudg
     from pytest_refinery.budget.session_cap import SessionTokenCap
     from pytest_refinery.budget.token_budget import SharedBudget
 
-    budget = SharedBudget(ledger, tell=hooks.show, tell_time_left=hooks.show_time_left, meter=hooks.count_tokens)
-    if settings.max_tokens is None:
-        return budget
-    return SessionTokenCap(budget, settings.max_tokens, folder=hooks.shared_folder())
+    cap = None if settings.max_tokens is None else SessionTokenCap(settings.max_tokens, folder=hooks.shared_folder())
+    return SharedBudget(ledger, tell=hooks.show, tell_time_left=hooks.show_time_left, meter=hooks.count_tokens, cap=cap)
 
 
 def _build_ledger(settings: Settings, *, tell: Callable[[str], None]) -> Ledger:

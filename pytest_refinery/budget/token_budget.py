@@ -10,6 +10,7 @@ import time
 from bisect import insort
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_refinery import rate_limit_headers
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_refinery.analysis.ports import Work
     from pytest_refinery.budget.ledger import Ledger, QueuePosition, Status
+    from pytest_refinery.budget.session_cap import SessionTokenCap
 
 # So many threads of a process look: more would see nothing else, fewer might miss that theirs fits beside the first.
 _LOOKING = 3
@@ -43,13 +45,13 @@ class GrantedLease:
         ledger: Ledger,
         request_id: str,
         seconds_waited: float,
-        meter: Callable[[int], None],
+        settled: Callable[[int], None],
         assumed_limit: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._request_id = request_id
         self._seconds_waited = seconds_waited
-        self._meter = meter
+        self._settled = settled
         self._assumed_limit = assumed_limit
 
     @property
@@ -65,7 +67,7 @@ class GrantedLease:
     def settle(self, tokens: int) -> None:
         """Say what the request really cost, input and output together; 0 for one that was refused."""
         self._ledger.settle(self._request_id, tokens)
-        self._meter(tokens)
+        self._settled(tokens)
 
 
 class SharedBudget:
@@ -76,6 +78,7 @@ class SharedBudget:
         tell: Called with a sentence for the user while a request waits long.
         tell_time_left: Called then with how long all that waits will take, ``""`` where the limit is only assumed.
         meter: Called with the tokens of each request that was settled.
+        cap: Of the session, ``None`` where it has none.
         clock: Seconds that only rise.
         sleep: Waits so many seconds, or until the event is set.
     """
@@ -87,6 +90,7 @@ class SharedBudget:
         tell: Callable[[str], None],
         tell_time_left: Callable[[str], None] = lambda _: None,
         meter: Callable[[int], None] = lambda _: None,
+        cap: SessionTokenCap | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float, Event], object] | None = None,
     ) -> None:
@@ -94,6 +98,7 @@ class SharedBudget:
         self._tell = tell
         self._tell_time_left = tell_time_left
         self._meter = meter
+        self._cap = cap
         self._clock = clock
         self._sleep = sleep or _sleep
         self._queue = InProcessQueue()
@@ -122,8 +127,11 @@ class SharedBudget:
 
         Raises:
             RequestTooLargeError: The request is larger than the limit, so it would wait for ever.
+            CeilingReachedError: The session may not use so many tokens more.
             BudgetError: It was not granted within ``timeout`` seconds, or ``cancelled`` was set meanwhile.
         """
+        if self._cap:
+            self._cap.take(tokens)
         request = _request(tokens, requests, work)
         wait = _Wait(self._clock, timeout, cancelled or threading.Event())
         try:
@@ -132,6 +140,8 @@ class SharedBudget:
                 self._queue_up(wait, replace(request, place=position.place), position)
         except BaseException:
             # Also for Ctrl-C and for the timeouts of test runners: no one waits behind a ticket that is given up.
+            if self._cap:
+                self._cap.give_back(tokens)
             self._ledger.withdraw(request.id)
             raise
         finally:
@@ -139,7 +149,13 @@ class SharedBudget:
         self._queue.begin(request.work)
         status = self._ledger.status() if wait.seconds >= _WORTH_SAYING else None
         assumed = status.limit_tokens if status is not None and status.is_assumed else None
-        return GrantedLease(self._ledger, request.id, wait.seconds, self._meter, assumed)
+        settled = partial(self._settled, reserved=tokens)
+        return GrantedLease(self._ledger, request.id, wait.seconds, settled, assumed)
+
+    def _settled(self, tokens: int, *, reserved: int) -> None:
+        if self._cap:
+            self._cap.give_back(reserved - tokens)
+        self._meter(tokens)
 
     def finish(self, work_id: str) -> None:
         """Say that no request will follow for a work."""

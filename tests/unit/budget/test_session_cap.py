@@ -6,28 +6,32 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_refinery.budget.session_cap import SessionTokenCap
+from pytest_refinery.budget.state_ledger import MemoryLedger
+from pytest_refinery.budget.token_budget import SharedBudget
+from pytest_refinery.budget.window import Limits
 from pytest_refinery.errors import BudgetError, CeilingReachedError
-from tests.unit.analysts.model.fakes import RecordingBudget, RecordingLease
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from threading import Event
 
-    from pytest_refinery.analysis.ports import Work
+
+def budget_below(most: int, *, limit: int = 1_000_000, folder: Path | None = None) -> SharedBudget:
+    cap = SessionTokenCap(most, folder=folder)
+    return SharedBudget(MemoryLedger(Limits(tokens=limit)), tell=lambda _: None, cap=cap)
 
 
 def test_what_goes_above_the_ceiling_is_refused_and_not_booked() -> None:
-    inner = RecordingBudget()
-    budget = SessionTokenCap(inner, 1_000)
+    ledger = MemoryLedger(Limits(tokens=1_000_000))
+    budget = SharedBudget(ledger, tell=pytest.fail, cap=SessionTokenCap(1_000))
     budget.reserve(600)
     with pytest.raises(CeilingReachedError, match=r"may use 1,000 tokens .*: 600 are used, .* takes about 500\."):
         budget.reserve(500)
-    assert inner.reserved == [600]
+    assert ledger.status().used_tokens == 600
     budget.reserve(400)
 
 
 def test_what_was_reserved_and_not_used_is_given_back() -> None:
-    budget = SessionTokenCap(RecordingBudget(), 1_000)
+    budget = budget_below(1_000)
     budget.reserve(900).settle(100)
     budget.reserve(900).settle(0)
     budget.reserve(900)
@@ -35,30 +39,27 @@ def test_what_was_reserved_and_not_used_is_given_back() -> None:
         budget.reserve(1)
 
 
-def test_what_was_not_granted_is_given_back() -> None:
-    class Closed(RecordingBudget):
-        def reserve(
-            self,
-            tokens: int,
-            requests: int = 1,
-            *,
-            work: Work | None = None,
-            timeout: float | None = None,
-            cancelled: Event | None = None,
-        ) -> RecordingLease:
-            raise BudgetError("not in time")
+def test_what_was_used_beyond_what_was_reserved_counts() -> None:
+    budget = budget_below(1_000)
+    budget.reserve(100).settle(950)
+    with pytest.raises(CeilingReachedError, match="950 are used"):
+        budget.reserve(100)
 
-    budget = SessionTokenCap(Closed(), 1_000)
+
+def test_what_was_not_granted_is_given_back() -> None:
+    budget = budget_below(1_000, limit=900)
+    budget.reserve(900).settle(50)
+    budget.reserve(850)
     for _ in range(3):
-        with pytest.raises(BudgetError, match="not in time"):
-            budget.reserve(900)
+        with pytest.raises(BudgetError, match="No room for 100 tokens"):
+            budget.reserve(100, timeout=0)
 
 
 def test_workers_count_together(tmp_path: Path) -> None:
-    budgets = [SessionTokenCap(RecordingBudget(), 1_000, folder=tmp_path / "shared") for _ in range(4)]
+    budgets = [budget_below(1_000, folder=tmp_path / "shared") for _ in range(4)]
     granted: list[int] = []
 
-    def work(budget: SessionTokenCap) -> None:
+    def work(budget: SharedBudget) -> None:
         for _ in range(50):
             try:
                 budget.reserve(30).settle(25)
@@ -74,18 +75,9 @@ def test_workers_count_together(tmp_path: Path) -> None:
     assert 900 <= sum(granted) <= 1_000
 
 
-def test_the_rest_is_the_other_budgets() -> None:
-    inner = RecordingBudget(wait=2.5)
-    budget = SessionTokenCap(inner, 1_000)
-    assert budget.refused({}, "Slow down.", code="x", attempt=1) == 2.5
-    budget.observe({"a": "b"})
-    assert (inner.refusals, inner.observed) == ([("Slow down.", 1)], [{"a": "b"}])
-    assert budget.largest_request == 30_000
-
-
 @pytest.mark.parametrize("left", ["", "12x", "-5", None])
 def test_a_count_that_was_cut_or_deleted_goes_on_with_what_this_process_knows(tmp_path: Path, left: str | None) -> None:
-    budget = SessionTokenCap(RecordingBudget(), 1_000, folder=tmp_path)
+    budget = budget_below(1_000, folder=tmp_path)
     budget.reserve(600).settle(600)
     if left is None:
         (tmp_path / "tokens").unlink()
