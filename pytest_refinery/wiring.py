@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from pytest_refinery.sources.langsmith import LangSmith
     from pytest_refinery.sources.langsmith import Service as LangSmithService
     from pytest_refinery.traces.capture import TraceCapture
-    from pytest_refinery.traces.model import Message, Trace
+    from pytest_refinery.traces.model import Message
     from pytest_refinery.traces.model_calls import ModelCall
     from pytest_refinery.traces.source import TraceSource
     from pytest_refinery.verification.rerun import Verifier
@@ -216,10 +216,8 @@ class Services:
         from pytest_refinery.sources.by_reference import ByReference
         from pytest_refinery.sources.json_files import JsonFiles
 
-        return _OfferedOrOwn(
-            self._hooks.trace_source,
-            ByReference(JsonFiles(most_mb=self._settings.max_trace_mb), lambda: self.langsmith),
-        )
+        files = JsonFiles(most_mb=self._settings.max_trace_mb)
+        return ByReference(files, lambda: self.langsmith, offered=self._hooks.trace_source)
 
     @cached_property
     def engine(self) -> Engine:
@@ -385,18 +383,6 @@ class _ReplayingServices(_RecordingServices):
         account = langsmith.from_environment({**self._recorded.variables, "LANGSMITH_API_KEY": _NO_KEY})
         connect = _langsmith_service(pace=NoPacing(), patience_seconds=Settings().fetch_timeout, sleep=_ignore)
         return langsmith.LangSmith(account, connect)
-
-
-class _OfferedOrOwn:
-    """Loads a trace from the source that a plugin offers for it, or from our own."""
-
-    def __init__(self, offered: Callable[[str], TraceSource | None], own: TraceSource) -> None:
-        self._offered = offered
-        self._own = own
-
-    def load(self, reference: str, *, base: Path, project: str | None = None) -> Trace:
-        source = self._offered(reference) or self._own
-        return source.load(reference, base=base, project=project)
 
 
 def _rules() -> Analyst:

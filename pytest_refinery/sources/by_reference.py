@@ -17,15 +17,25 @@ if TYPE_CHECKING:
 
 
 class ByReference:
-    """Loads what looks like an id or an address from LangSmith, all else from files.
+    """Loads a trace from the source that a plugin offers for it, from LangSmith, or from a file.
+
+    What looks like an id or an address is LangSmith's.
 
     Args:
         files: The source of local files.
         langsmith: Returns the source of LangSmith's traces; called when the first is wanted.
+        offered: Returns the source that a plugin offers for a reference, ``None`` where none does.
     """
 
-    def __init__(self, files: TraceSource, langsmith: Callable[[], TraceSource]) -> None:
+    def __init__(
+        self,
+        files: TraceSource,
+        langsmith: Callable[[], TraceSource],
+        *,
+        offered: Callable[[str], TraceSource | None] = lambda _: None,
+    ) -> None:
         self._files = files
+        self._offered = offered
         self._make_langsmith = langsmith
         self._langsmith: TraceSource | None = None
         self._lock = threading.Lock()
@@ -36,6 +46,8 @@ class ByReference:
         Raises:
             TraceError: There is none, it cannot be read, or the reference might be either.
         """
+        if (offered := self._offered(reference)) is not None:
+            return offered.load(reference, base=base, project=project)
         if langsmith.read_reference(reference) is None:
             return self._load_file(reference, base=base, project=project)
         if "://" not in reference and (base / reference).exists():

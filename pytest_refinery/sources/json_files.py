@@ -1,4 +1,4 @@
-"""Traces in local JSON files, gzipped or not, in any of the formats that ``file_formats`` knows."""
+"""Traces in local JSON files, gzipped or not, in any of the formats that ``formats`` knows."""
 
 from __future__ import annotations
 
