@@ -567,7 +567,7 @@ def build_prices() -> Callable[[str, int, int], float | None]:
 
 
 def _langsmith_service(
-    *, pace: RequestPace | NoPacing, patience_seconds: float, sleep: Callable[[float], object] = time.sleep
+    *, pace: RequestPace | NoPacing, patience_seconds: float, sleep: Callable[[float], None] = time.sleep
 ) -> Callable[[str, Mapping[str, str] | None], LangSmithService]:
     if find_spec("httpx2") is None:
         raise TraceError(needs_package("Fetching a trace from LangSmith", "httpx2", extra="langsmith"))
