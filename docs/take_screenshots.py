@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
-ITEM = "#item-examples/support_agent/expectations/memory.refinery.yaml::admits-it-cannot-remember"
+ITEM = "#admits-it-cannot-remember"
 SHOTS = (
     ("report-list", "", {"viewport": {"width": 1180, "height": 820}}),
     ("report-item", ITEM, {"viewport": {"width": 1180, "height": 820}}),

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from pytest_refinery.analysis.records import Outcome, Report
+from pytest_refinery.traces.model import Run
 from tests import reported
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def selected(window: Opened) -> str:
 
 def test_it_opens_from_a_file_and_shows_the_summary_first(opened: Open) -> None:
     window = opened()
-    assert window.texts("h1") == ["1 of 3 expectations is not met"]
-    assert names(window) == ["admits", "keeps", "reads"]
+    assert window.texts("h1") == ["1 of 3 expectations failed"]
+    assert names(window) == ["admits", "reads", "keeps"]
     assert window.texts(".item") == []
 
 
@@ -109,7 +110,7 @@ def test_a_link_to_an_item_opens_it_at_the_run_that_went_wrong(opened: Open) -> 
     window = opened(anchor=ITEM)
     window.shows("article h2", "The agent admits it.")
     assert window.texts("h1") == []
-    assert selected(window) == "3 llm 3 model went wrong here quote 900 ms"
+    assert selected(window) == "3 llm 3 model call went wrong here quote 900 ms"
     assert window.page.evaluate("scrollY") == 0
 
 
@@ -117,14 +118,14 @@ def test_a_link_to_an_item_opens_it_at_the_run_that_went_wrong(opened: Open) -> 
 def test_a_link_to_a_run_opens_its_item_there(opened: Open, anchor: str) -> None:
     window = opened(anchor=anchor)
     window.shows("article h2", "The agent admits it.")
-    assert selected(window).startswith("4 tool 4 tool failed")
+    assert selected(window).startswith("4 tool 4 tool call failed")
     assert window.texts(".reader .error") == ["Error\nTime is up."]
     expect(window.page.locator(".trace").first).to_be_in_viewport()
 
 
 def test_links_in_the_text_lead_to_runs_and_the_way_back_works(opened: Open) -> None:
     window = opened(anchor=ITEM)
-    window.page.get_by_role("link", name="run 2").click()
+    window.page.get_by_role("link", name="step 2").click()
     window.shows(".reader h4", "2 llm 2")
     assert selected(window).startswith("2 llm 2")
     window.page.go_back()
@@ -133,14 +134,14 @@ def test_links_in_the_text_lead_to_runs_and_the_way_back_works(opened: Open) -> 
 
 @pytest.mark.parametrize("anchor", ["#item-nowhere", "#run-nowhere", "#run-%E0%A4%A", "#%"])
 def test_a_link_to_what_is_not_there_opens_the_list(opened: Open, anchor: str) -> None:
-    assert names(opened(anchor=anchor)) == ["admits", "keeps", "reads"]
+    assert names(opened(anchor=anchor)) == ["admits", "reads", "keeps"]
 
 
 def test_a_click_on_a_row_reads_the_run_and_gives_it_an_address(opened: Open) -> None:
     window = opened(anchor=ITEM)
     window.page.locator(".runs button").nth(1).click()
     assert "Answer 2." in window.texts(".reader")[0]
-    assert window.page.url.endswith("#run-r-2@item-memory.refinery.yaml::admits")
+    assert window.page.url.endswith("#run-r-2@admits")
     window.go(window.page.url.partition("index.html")[2])
     assert selected(window).startswith("2 llm 2")
 
@@ -156,12 +157,12 @@ def test_rows_are_walked_with_the_arrow_keys(opened: Open) -> None:
 
 def test_rows_show_nesting_kind_time_errors_and_marks(opened: Open) -> None:
     assert rows(opened(anchor=ITEM)) == [
-        "1 desk step 6.0 s",
-        "2 llm 2 model 900 ms",
-        "3 llm 3 model went wrong here quote 900 ms",
-        "4 tool 4 tool failed 900 ms",
-        "5 llm 5 model 900 ms",
-        "6 llm 6 model 900 ms",
+        "1 desk part 6.0 s",
+        "2 llm 2 model call 900 ms",
+        "3 llm 3 model call went wrong here quote 900 ms",
+        "4 tool 4 tool call failed 900 ms",
+        "5 llm 5 model call 900 ms",
+        "6 llm 6 model call 900 ms",
     ]
 
 
@@ -184,9 +185,9 @@ def test_a_trace_without_times_shows_the_order(opened: Open) -> None:
 
 def test_rows_can_be_thinned_out(opened: Open) -> None:
     window = opened(anchor=ITEM)
-    window.page.get_by_label("Which runs to show").select_option("calls")
+    window.page.get_by_label("Which steps to show").select_option("calls")
     assert [row.split()[0] for row in rows(window)] == ["2", "3", "4", "5", "6"]
-    window.page.get_by_label("Which runs to show").select_option("marked")
+    window.page.get_by_label("Which steps to show").select_option("marked")
     assert [row.split()[0] for row in rows(window)] == ["3", "4"]
 
 
@@ -299,7 +300,7 @@ def test_who_wants_no_motion_gets_none(opened: Open) -> None:
 
 def test_without_scripts_everything_but_the_picture_can_be_read(opened: Open) -> None:
     window = opened(java_script_enabled=False)
-    assert window.texts("article h2") == [f"The agent {name} it." for name in ("admits", "keeps", "reads")]
+    assert window.texts("article h2") == [f"The agent {name} it." for name in ("admits", "reads", "keeps")]
     assert window.texts("noscript") == ["The picture of the trace needs JavaScript."]
 
 
@@ -343,3 +344,52 @@ def test_hostile_text_does_nothing(opened: Open, text: str) -> None:
     assert window.page.title().startswith("pytest-refinery: ")
     assert window.page.evaluate(WIDTHS) == [1280, 1280]
     assert window.page.evaluate("document.querySelectorAll('img, iframe, script:not([id])').length") == 1
+
+
+def test_a_chat_opens_as_a_conversation(opened: Open) -> None:
+    runs = [
+        Run(id=str(number), name=role, kind="message", outputs={"role": role, "content": text})
+        for number, (role, text) in enumerate([("user", "Leave the sweeps out."), ("assistant", reported.PROMISE)])
+    ]
+    chat = reported.trace().model_copy(update={"runs": tuple(runs), "format": "transcript"})
+    window = opened(None, {"memory.refinery.yaml::admits": reported.picture(chat)}, anchor=ITEM)
+    assert [text.split("\n")[-1] for text in window.texts(".talk li")] == ["Leave the sweeps out.", reported.PROMISE]
+    assert not window.page.locator(".timeline").is_visible()
+
+
+def test_a_traceback_is_its_last_line_until_it_is_unfolded(opened: Open) -> None:
+    raised = "Traceback (most recent call last):\n  File \"/home/ada/desk.py\", line 3, in look\nKeyError: 'notes'"
+    runs = list(reported.trace().runs)
+    runs[3] = runs[3].model_copy(update={"error": raised})
+    broken = reported.trace().model_copy(update={"runs": tuple(runs)})
+    window = opened(None, {"memory.refinery.yaml::admits": reported.picture(broken)}, anchor=RUN)
+    assert window.texts(".reader .error") == ["Error\nKeyError: 'notes'\nTraceback"]
+    window.page.get_by_text("Traceback", exact=True).click()
+    assert 'File "~/desk.py", line 3' in window.texts(".reader .error")[0]
+
+
+def test_what_a_tool_says_in_one_field_is_shown_as_its_text(opened: Open) -> None:
+    runs = list(reported.trace().runs)
+    runs[3] = runs[3].model_copy(update={"outputs": {"output": "Two accounts."}, "error": None})
+    plain = reported.trace().model_copy(update={"runs": tuple(runs)})
+    window = opened(None, {"memory.refinery.yaml::admits": reported.picture(plain)}, anchor=RUN)
+    assert "output:" not in window.texts(".reader")[0]
+    assert "Two accounts." in window.texts(".reader")[0]
+
+
+def test_candidates_are_marked_in_the_trace(opened: Open) -> None:
+    candidates = [
+        {"run_id": f"r-{number}", "run_number": number, "run_name": f"llm {number}", "reason": "Maybe.", "share": 0.5}
+        for number in (3, 5)
+    ]
+    item = reported.item(diagnosis=reported.diagnosis(candidates=candidates))
+    window = opened(reported.report(item), {item.nodeid: reported.picture()}, anchor=ITEM)
+    assert rows(window)[4] == "5 llm 5 model call candidate 2 900 ms"
+
+
+def test_expectations_about_one_trace_stand_together_and_failures_first(opened: Open) -> None:
+    items = [reported.item(name, expectation={"line": line}) for line, name in enumerate(("one", "two"), 1)]
+    passed = reported.item("fits", Outcome.PASSED, expectation={"line": 0})
+    window = opened(reported.report(passed, *items), {})
+    assert window.texts(".entries > .of-trace") == ["2 expectations about the trace desk"]
+    assert names(window) == ["one", "two", "fits"]
