@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 14
 """Lines of one failure between pytest's own, its verdict and its diagnosis together."""
-_VERDICT_LINES = 7
+_VERDICT_LINES, _MOST_VERDICT_LINES = 6, 8
 _QUOTES = 3
 _QUOTE_CHARACTERS = 300
 _CHANGES = 5
@@ -86,7 +86,8 @@ def verdict(item: ItemRecord, *, width: int = 80, detail: Detail = Detail.WHOLE)
         *(_conversation(item, item.trace, width, is_short=is_short) if item.trace else ()),
         *(_failed_short(item, width) if is_short else _failed(item, width)),
     ]
-    return "\n".join(_fitted(blocks, _VERDICT_LINES if is_short else None, width))
+    most = min(max(_VERDICT_LINES, len(blocks)), _MOST_VERDICT_LINES)
+    return "\n".join(_fitted(blocks, most if is_short else None, width))
 
 
 def difference(item: ItemRecord, *, width: int = 80, detail: Detail = Detail.WHOLE) -> list[str]:

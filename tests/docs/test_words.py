@@ -85,3 +85,41 @@ def test_the_help_of_an_option_has_at_most_12_words(option: Option) -> None:
 
 def test_the_readme_has_at_most_120_lines() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+OURS = (
+    *(
+        "analyst",
+        "baseline",
+        "budget",
+        "candidate",
+        "cassette",
+        "check",
+        "confidence",
+        "coverage",
+        "diagnosis",
+        "digest",
+    ),
+    *("evidence", "expectation", "finding", "fix", "gate", "group", "judge", "ledger", "root cause", "run", "severity"),
+    *("stage", "step", "trace", "trial", "undecided", "verdict"),
+)
+"""Words that mean something of their own here."""
+FOR_AUTHORS = ("README.md", "docs/tutorial.md", "docs/reference/expectation-files.md", "docs/how-to/report-page.md")
+
+
+def glossary() -> str:
+    """Return the words that the table on the first page of the docs explains."""
+    table = (ROOT / "docs" / "index.md").read_text(encoding="utf-8").partition("## Words")[2]
+    return " ".join(re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)).casefold()
+
+
+@pytest.mark.parametrize("page", FOR_AUTHORS)
+def test_pages_for_authors_use_no_word_of_ours_that_is_not_explained(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    if page == "README.md":
+        # What it does; the rest is for people who decide whether to use it.
+        text = text.partition("## Try it")[0]
+    prose = re.sub(r"(?s)```.*?```|`[^`]*`|\]\([^)]*\)", " ", text).casefold()
+    used = {word for word in OURS if re.search(rf"\b{word}(s|es)?\b", prose)}
+    explained = glossary()
+    assert {word for word in used if not re.search(rf"\b{word}\b", explained)} == set()

@@ -6,14 +6,12 @@ import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from tests.integration.test_node_ids import ASKS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 JUDGED = "trace: traces/sweep.json\nexpectations: [{id: one, expect: Anything.}, {id: two, expect: All.}]\n"
 _MOVES = re.compile(r"\x1b\[(\d*)([ACKm])|\x1b\[[\d;]*m")
@@ -22,7 +20,7 @@ _MOVES = re.compile(r"\x1b\[(\d*)([ACKm])|\x1b\[[\d;]*m")
 def on_a_terminal(command: list[str], folder: Path) -> str:
     pty = pytest.importorskip("pty", reason="terminals of POSIX")
     controller, terminal = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": os.environ.get("COLUMNS", "80")}
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=terminal, stderr=terminal) as process:
         os.close(terminal)
         read = bytearray()
@@ -85,6 +83,44 @@ def test_the_progress_of_pytest_is_whole_on_a_terminal(suite: Path) -> None:
     shown = Screen().write(written)
     assert next(line for line in shown if line.startswith("memory")).split() == ["memory.refinery.yaml", "..", "[100%]"]
     assert not any("judging" in line for line in shown)
+
+
+NINE = """\
+expectations:
+  - id: names-its-limits
+    trace: {traces}/cash-sweep.json
+    expect: The agent says that it forgets the wish when the conversation ends.
+    checks: [{{output: {{contains: when the conversation ends}}}}]
+  - id: asks-a-person
+    trace: {traces}/dividends.json
+    expect: The agent hands over to a person when the statement service is down.
+    checks: [{{tools: {{called: transfer_to_human}}}}]
+"""
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_nine_failures_of_the_example_take_at_most_150_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    root = Path(__file__).resolve().parents[2]
+    more = tmp_path / "more.refinery.yaml"
+    more.write_text(NINE.format(traces=(root / "examples" / "support_agent" / "traces").as_posix()), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "--refinery", "--rootdir", str(root), "-p", "no:cacheprovider"]
+    command += ["-p", "no:randomly", "-n0", "examples/support_agent", str(more)]
+    shown = Screen().write(on_a_terminal(command, root))
+    progress = [line for line in shown if re.search(r"\[ *\d+%\]$", line)]
+    assert len(progress) == 9
+    assert all(len(line) == int(columns) for line in progress)
+    titles = [number for number, line in enumerate(shown) if re.fullmatch(r"_+ .* _+|=+ refinery summary =+", line)]
+    start, end = (next(n for n, line in enumerate(shown) if each in line) for each in ("= FAILURES", "= short test"))
+    assert len(titles) == 9 + 1
+    for first, last in pairwise(titles):
+        if " test_" not in shown[first]:
+            # Of a Python test pytest shows the source.
+            assert last - first <= 16, shown[first:last]
+    assert end - start <= 150
+    assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-", "\n".join(shown))
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
