@@ -191,7 +191,7 @@ def _root_cause(found: Diagnosis) -> Iterator[str]:
         yield from ("", markdown(found.confidence_basis)) if found.confidence_basis else ()
     if found.candidates and (len(found.candidates) > 1 or not found.is_determined):
         yield f"\n**{labels.CANDIDATES}:**\n"
-        yield from (f"{place}. {markdown(candidate(each))}" for place, each in enumerate(found.candidates, start=1))
+        yield from (f"- {markdown(candidate(each))}" for each in found.candidates)
 
 
 def _gaps(found: Diagnosis, shown: set[str]) -> Iterator[str]:

@@ -100,7 +100,20 @@ OURS = (
         "diagnosis",
         "digest",
     ),
-    *("evidence", "expectation", "finding", "fix", "gate", "group", "judge", "ledger", "root cause", "run", "severity"),
+    *(
+        "digest",
+        "evidence",
+        "expectation",
+        "finding",
+        "fix",
+        "gate",
+        "group",
+        "judge",
+        "ledger",
+        "root cause",
+        "run",
+        "severity",
+    ),
     *("stage", "step", "trace", "trial", "undecided", "verdict"),
 )
 """Words that mean something of their own here."""
