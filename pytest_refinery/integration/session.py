@@ -187,7 +187,7 @@ class RefinerySession:
         return marked_tests.with_trace(item, record)
 
     def _is_to_be_diagnosed(self, item: pytest.Item, report: pytest.TestReport, record: ItemRecord) -> bool:
-        # Of several attempts the last one is diagnosed: the others cost as much and nobody sees them.
+        # Of several attempts the last one is diagnosed: the others cost as much and no one sees them.
         if report.when != "call" or outcomes.is_unexpected_success(report) or outcomes.is_rerun(item, report):
             return False
         is_expected = outcomes.is_expected_failure(report) and self._diagnoses_expected

@@ -111,7 +111,9 @@ def _conversation(item: ItemRecord, trace: TraceRecord, width: int, *, is_short:
         room = 2 * (width - _LABEL) - 10
         asked, answered = shortened_to(asked, room), _around(answered, quotes, room)
     yield from _block(labels.ASKED, f'"{asked}"' if asked else "", width, rank=4)
-    yield from _block(labels.ANSWERED, f'"{answered}"' if answered else "nothing" if asked else "", width, most=2)
+    yield from _block(
+        labels.ANSWERED, f'"{answered}"' if answered else "nothing" if asked else "", width, most=2, rank=2
+    )
 
 
 def _around(text: str, quotes: Iterable[str], room: int) -> str:
