@@ -259,10 +259,24 @@ def _conversations_in(value: dict[str, Any], *, id: str) -> Iterator[_Conversati
         keys = next(([first, then] for first, then in _HALVES if first in own and then in own), own[:1])
         yield _Conversation([item for key in keys for item in value[key]], id, keys[-1], value)
         return
+    by_id = {key: inner for key, inner in value.items() if _is_asked(inner)}
+    if len(by_id) > 1:
+        for key, inner in by_id.items():
+            yield from _conversations(inner, id=key)
+        return
     for key in (*_AROUND, *_SEVERAL, *_LISTS):
         if found := [*_conversations(value.get(key), id=id, place=key)]:
             yield from found
             return
+
+
+def _is_asked(value: object) -> bool:
+    """Tell whether a value holds a whole conversation, one that does not begin with what an agent said."""
+    entries = value.get("messages") if isinstance(value, dict) else None
+    if not isinstance(entries, list) or not _is_conversation(entries):
+        return False
+    said = [message for each in spoken.read(entries[0]) or () for message in messages.read([each.message]).messages]
+    return bool(said) and said[0].role in {"user", "system"}
 
 
 def _is_conversation(entries: list[Any]) -> bool:

@@ -105,6 +105,13 @@ def test_one_of_several_conversations_is_named(tmp_path: Path) -> None:
     assert answer.of(load(tmp_path, several, part="#a")).text == ANSWER
 
 
+def test_conversations_by_their_ids_are_several(tmp_path: Path) -> None:
+    other = [{"role": "user", "content": "Do you sell rye?"}, {"role": "assistant", "content": "We do."}]
+    sessions = {"a": {"messages": CHAT}, "b": {"messages": other}}
+    assert refusal(tmp_path, sessions).startswith(": it holds 2 conversations: #1 (a), #2 (b). Name one,")
+    assert answer.of(load(tmp_path, sessions, part="#b")).text == "We do."
+
+
 def test_a_format_that_leaves_calls_out_decides_nothing_about_them(tmp_path: Path) -> None:
     page = opening_hours.assistants(fails=False)
     page["data"] = [item for item in page["data"] if item["object"] == "thread.message"]
