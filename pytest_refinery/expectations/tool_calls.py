@@ -62,7 +62,9 @@ def _requested(trace: Trace) -> Iterator[Call]:
         said = [call for message in messages.read([run.outputs]).messages for call in message.tool_calls]
         for calls in (asked, said):
             for index, call in enumerate(calls):
-                identity = call.id or (run.id, index, _shape(call), calls is said)
+                # A transcript has each message once; there, an id that comes again is that of another call.
+                place = run.id if run.kind == RunKind.MESSAGE else None
+                identity = (place, call.id) if call.id else (run.id, index, _shape(call), calls is said)
                 if identity not in seen:
                     seen.add(identity)
                     yield Call(call.name, tuple(_readings(call.arguments)), run)

@@ -474,7 +474,8 @@ def _tool_calls(value: Mapping[str, Any], in_content: list[ToolCall]) -> tuple[T
 
 def _call_lists(value: Mapping[str, Any]) -> Iterator[list[object]]:
     """Yield the places where calls may stand, the fullest first."""
-    yield [*_list(value.get("tool_calls")), *_list(value.get("invalid_tool_calls")), *_list(value.get("toolCalls"))]
+    stated = ("tool_calls", "invalid_tool_calls", "toolCalls", "tool_call")
+    yield [call for key in stated for call in _list(value.get(key))]
     extra = value.get("additional_kwargs")
     for fields in (value, extra if isinstance(extra, Mapping) else {}):
         yield _list(fields.get("tool_calls"))

@@ -24,7 +24,8 @@ _UNREAD = "what its models were given holds entries that are not understood"
 _IN_WORDS = "its messages write calls of tools in words, which are not read"
 # As models without an interface for tools write them: Hermes, Mistral, ReAct, and what Cline answers with.
 _WRITTEN_CALL = re.compile(
-    r"<tool_call>|<function=|<function_calls?>|\[TOOL_CALLS\]|<\|python_tag\|>|^Action:.+\s+^Action Input:"
+    r"<tool_(?:call|use)>|<invoke name=|<function=|<function_calls?>|\[TOOL_CALLS\]|<\|python_tag\|>"
+    r"|^Action:.+\s+^Action Input:"
     r'|"(?:action_input|tool_input|tool_calls|function_call|tool_args)"\s*:|"type"\s*:\s*"tool_(?:use|call)"'
     r'|^\s*\{\s*"(?:name|tool|function|action)"\s*:\s*"[^"]+"\s*,\s*"(?:args|arguments|parameters|input)"\s*:',
     re.MULTILINE,
@@ -128,7 +129,7 @@ def _notes(
     if written is not None:
         yield f"Not read as a call or a result of a tool, since it is written in words: {written.text.strip()[:60]!r}."
     if asked := sum(len(message.tool_calls) for message in found):
-        given = len({message.tool_call_id or index for index, message in enumerate(found) if message.role == "tool"})
+        given = sum(message.role == "tool" for message in found)
         if trace.roots[-1].kind == RunKind.MESSAGE and given < asked:
             yield f"Calls of tools whose results are not in the file: {asked - given}."
     silent = sum(map(_is_silent, found, [*found[1:], None]))

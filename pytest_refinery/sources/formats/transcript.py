@@ -51,6 +51,7 @@ _FIELDS = frozenset(
     | {"summary", "reasoning", "reasoning_details", "thinking_blocks", "provider_specific_fields", "status", "data"}
     | {
         "blocks",
+        "tool_call",
         "toolCalls",
         "tool_responses",
         "tool_args",
@@ -218,7 +219,9 @@ def _calls_unknown(
     if any(message.tool_calls or message.role == "tool" for message in found):
         return ""
     reasons = [reason for name, reason in _WITHOUT_CALLS.items() if name in formats]
-    fields = (key for run in runs for key in _unread_fields(run.outputs) if _CALLS_BESIDE.fullmatch(key))
+    fields = (
+        key for run in runs for key in _unread_fields(run.outputs) if _CALLS_BESIDE.fullmatch(key) or key == "actions"
+    )
     unread = ", ".join(dict.fromkeys([*conversation.calls_beside(), *fields]))
     return next(iter(reasons), f"what its messages have beside their texts ({unread}) is not read" if unread else "")
 

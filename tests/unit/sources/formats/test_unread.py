@@ -141,6 +141,8 @@ CALLED = {"role": "assistant", "content": "<tool_call>{...}</tool_call>"}
             [ASKED, {"role": "assistant", "content": '```json\n{"action": "x", "action_input": 1}```'}, ANSWERED],
             "in words",
         ),
+        ([ASKED, {"role": "assistant", "content": '<invoke name="x"></invoke>'}, ANSWERED], "in words"),
+        ([ASKED, {**ANSWERED, "actions": [{"tool": TOOL}]}], r"\(actions\)"),
         ({"messages": [ASKED, ANSWERED], "events": [{"type": "tool_call"}]}, r"\(events\)"),
         ({"object": "list", "data": [{"model": "m", "choices": [{"message": ANSWERED}]}]}, "without what it was asked"),
         ([*CHAT, {"role": "tool", "tool_call_id": "another", "content": "closed"}, ANSWERED], "without their calls"),
@@ -184,6 +186,12 @@ def test_tools_that_are_called_in_code_are_not_seen(tmp_path: Path) -> None:
 )
 def test_calls_that_are_texts_are_refused(tmp_path: Path, calls: object, said: str) -> None:
     assert said in refusal(tmp_path, [ASKED, {"role": "assistant", "content": None, "tool_calls": calls}, ANSWERED])
+
+
+def test_an_id_that_comes_again_is_that_of_another_call(tmp_path: Path) -> None:
+    trace = load(tmp_path, [*CHAT[:4], *CHAT[2:4], ANSWERED])
+    assert ([call.name for call in tool_calls.of(trace)], trace.notes) == ([TOOL, TOOL], ())
+    assert not any(verdict.passed for verdict in run_checks([Check.model_validate({"tools": {"at_most": 1}})], trace))
 
 
 def test_the_results_of_several_calls_are_told_apart(tmp_path: Path) -> None:
