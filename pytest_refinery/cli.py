@@ -299,7 +299,9 @@ def _write_merged(merged: Merged, folders: Sequence[Path], output: Path, baselin
     kept = [folder / "pictures.json" for folder in folders]
     by_folder = {str(path.parent): json.loads(path.read_text("utf-8")) for path in kept if path.is_file()}
     pictures = {
-        nodeid: by_folder[name][nodeid] for nodeid, name in merged.sources.items() if nodeid in by_folder.get(name, {})
+        nodeid: by_folder[name]["pictures"][by_folder[name]["items"][nodeid]]
+        for nodeid, name in merged.sources.items()
+        if nodeid in by_folder.get(name, {}).get("items", {})
     }
     output.mkdir(parents=True, exist_ok=True)
     for folder in folders:

@@ -125,8 +125,10 @@ class PictureStore:
         self._spendings += (Spending(at, int(tokens)) for at, tokens in spent)
 
     def text(self) -> str | None:
-        """Return the pictures as JSON by node id, for a page over several reports; ``None`` where there are none."""
-        return json.dumps(self._pictures) if self._pictures else None
+        """Return the pictures as JSON, each once, for a page over several reports; ``None`` where there are none."""
+        places = {text: place for place, text in enumerate(dict.fromkeys(self._pictures.values()))}
+        items = {nodeid: places[text] for nodeid, text in self._pictures.items()}
+        return json.dumps({"pictures": list(places), "items": items}) if items else None
 
     def page(self, report: Report, *, limit: Callable[[], int]) -> str:
         """Return the page about ``report``; ``limit`` says the tokens per minute, where any were spent."""
