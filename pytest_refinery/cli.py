@@ -554,7 +554,7 @@ def _diagnose(given: argparse.Namespace) -> None:
 
 def _case_of_trace(given: argparse.Namespace, services: wiring.Services) -> Case:
     from pytest_refinery.analysis.ports import Case
-    from pytest_refinery.expectations.verdicts import CheckFailure
+    from pytest_refinery.expectations.verdicts import of_assertion
     from pytest_refinery.traces import prompts
 
     if not given.expect:
@@ -566,7 +566,7 @@ def _case_of_trace(given: argparse.Namespace, services: wiring.Services) -> Case
         trace=trace,
         expect=given.expect,
         business_context=given.why,
-        failures=tuple(CheckFailure(check="assertion", expected=given.expect, actual=each) for each in given.actual),
+        failures=tuple(of_assertion(given.expect, each) for each in given.actual),
         prompts=prompts.extract(trace),
         prompt_files=wiring.read_prompt_files(given.prompts, base=here, root=here),
     )

@@ -161,10 +161,13 @@ def _doubts(results: Results) -> Iterator[str]:
     _, answers = results.of(places, mode)
     doubted = sum(answer.doubts_expectation for answer in answers)
     high = sum(answer.is_determined and answer.confidence is Confidence.HIGH for answer in answers)
+    right = [place for place, case in enumerate(results.cases) if case.decisive is not None]
+    in_vain = sum(answer.doubts_expectation for answer in results.of(right, mode)[1])
     yield from ("## Wrong expectations", "")
     yield (
-        f"In {len(places)} cases the agent is right and the records contradict the expectation. The report says so in "
-        f"{doubted} ({100 * doubted / len(places):.0f} %); it blames a step with confidence high in {high}."
+        f"In {len(places)} cases the agent is right and the expectation is wrong. The report says so in {doubted} "
+        f"({100 * doubted / len(places):.0f} %); it says something with confidence high in {high}. It doubts {in_vain} "
+        f"of {len(right)} expectations that are right."
     )
     yield ""
 

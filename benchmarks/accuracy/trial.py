@@ -42,7 +42,7 @@ def _answer(case: Labelled, diagnosis: Diagnosis, *, seconds: float) -> Answer:
         candidates=tuple(case.place(run_id) for run_id in _shown(diagnosis)),
         confidence=diagnosis.confidence,
         rule=_rule(diagnosis),
-        doubts_expectation=_first_rule(diagnosis) == DOUBT,
+        doubts_expectation=_rule(diagnosis) == DOUBT,
         fix=_added(diagnosis.suggested_fix) if diagnosis.suggested_fix else "",
         said=diagnosis.root_cause or "",
         tokens=sum(stage.input_tokens + stage.output_tokens for stage in diagnosis.stages),
@@ -68,7 +68,3 @@ def _shown(diagnosis: Diagnosis) -> list[str]:
 def _rule(diagnosis: Diagnosis) -> str:
     own = [finding for finding in diagnosis.findings if finding.run_id == diagnosis.responsible_run_id]
     return max(own, key=lambda finding: finding.weight).rule if own else ""
-
-
-def _first_rule(diagnosis: Diagnosis) -> str:
-    return max(diagnosis.findings, key=lambda finding: finding.weight).rule if diagnosis.findings else ""

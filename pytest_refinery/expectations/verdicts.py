@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -93,6 +95,27 @@ class CheckFailure(Facts):
         argument = "" if self.argument is None or self.argument == self.tool else self.argument
         shown = quoted(argument) if isinstance(argument, str) else json.dumps(argument, ensure_ascii=False, default=str)
         return " ".join(filter(None, (self.check, self.tool, shown if argument else "")))
+
+
+def of_assertion(expect: str, actual: str, error: str | None = None) -> CheckFailure:
+    """Return what a failed ``assert`` objects to, where it is one of ``'words' in ...`` or ``'words' not in ...``.
+
+    Args:
+        expect: The sentence of the test.
+        actual: What failed, in words.
+        error: What the assertion says, as pytest explains it.
+    """
+    found = _ASSERTED.search(error or actual)
+    words = ast.literal_eval(found["words"]) if found is not None else ""
+    if found is None or "..." in words:  # where pytest has shortened it
+        return CheckFailure(check="assertion", expected=expect, actual=actual, error=error)
+    unwanted = words if found["no"] else None
+    return CheckFailure(check="assertion", expected=expect, actual=actual, error=error, argument=words, text=unwanted)
+
+
+_ASSERTED = re.compile(
+    r"(?:^|: )assert (?P<words>'(?:[^'\\\n]|\\.)+'|\"(?:[^\"\\\n]|\\.)+\") (?P<no>not )?in ", re.MULTILINE
+)
 
 
 def _brief(argument: object) -> str:

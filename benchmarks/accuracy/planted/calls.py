@@ -288,3 +288,92 @@ def invented_id(talk: Talk, draw: Random) -> Iterator[Planted]:
             (check, anywhere(not_contains=words)),
             f"The order number {wrong} stands nowhere; the order is {order}.",
         )
+
+
+_WISHES = (
+    ("Thank you. Please also send me the invoice by email.", "You are welcome! Goodbye.", "send_invoice"),
+    ("Great. Could you subscribe me to the newsletter, too?", "My pleasure. Have a nice day!", "subscribe_newsletter"),
+    ("Good. I'd like to book a repair for my old lamp as well.", "Glad that I could help you today!", "book_repair"),
+)
+
+
+def last_wish_passed_over(talk: Talk, draw: Random) -> Iterator[Planted]:
+    """The user asks for one more thing at the end; the agent says good-bye."""
+    last = max(place for place in range(len(talk.messages)) if talk.is_answer(place))
+    ask, answer, tool = draw.choice(_WISHES)
+    draft = talk.draft().until(last + 1)
+    draft.user(ask)
+    place = draft.agent(answer)
+    draft.user("Hm, all right.")
+    yield Planted(
+        "last wish passed over",
+        tuple(draft.messages),
+        place,
+        "The agent does all that the user asks for.",
+        ({"tools": {"called": tool}},),
+        f"The agent says good-bye; {tool} was never called.",
+    )
+
+
+def preview_for_the_deed(talk: Talk, draw: Random) -> Iterator[Planted]:
+    """The agent calls a tool that only shows what would be, and reports the change as made."""
+    for call in talk.changes():
+        claim = talk.answer_after(call.at)
+        is_only = sum(other.name == call.name for other in talk.calls()) == 1
+        if claim is None or claim != call.result_at + 1 or not is_only:
+            continue
+        draft = talk.draft()
+        draft.rename_call(call.at, call.result_at, f"preview_{call.name}")
+        order = call.arguments.get("order_id", "")
+        draft.messages[call.result_at]["content"] = json.dumps({"order": order, "preview": True, "saved": False})
+        draft.ask_something_else(draw)
+        yield Planted(
+            "preview for the deed",
+            tuple(draft.messages),
+            claim,
+            "What the agent says is done has really been done.",
+            ({"tools": {"called": call.name}},),
+            f"preview_{call.name} changes nothing; {call.name} was never called.",
+        )
+
+
+_SEARCHES = (
+    (
+        "How long is the warranty on refurbished headphones?",
+        {"query": "warranty"},
+        "Warranty. All new devices have a warranty of 24 months.",
+        "The warranty is 24 months.",
+        "The agent says that refurbished headphones have a warranty of 6 months.",
+        "6 months",
+    ),
+    (
+        "What does delivery to an island cost?",
+        {"query": "delivery cost"},
+        "Delivery. A standard delivery costs 4.95.",
+        "A standard delivery costs 4.95.",
+        "The agent says that delivery to an island costs 14.50.",
+        "14.50",
+    ),
+    (
+        "May I return opened cosmetics?",
+        {"query": "return"},
+        "Returns. Unused goods can be returned within 30 days.",
+        "Yes, you can return them within 30 days.",
+        "The agent says that opened cosmetics are excluded.",
+        "excluded",
+    ),
+)
+
+
+def wrong_article(talk: Talk, draw: Random) -> Iterator[Planted]:
+    """The agent searches without the word that matters, and answers from an article about something else."""
+    last = max(place for place in range(len(talk.messages)) if talk.is_answer(place))
+    ask, query, article, answer, wanted, right = draw.choice(_SEARCHES)
+    draft = talk.draft().until(last + 1)
+    draft.user(ask)
+    place = draft.call("search_help", query, article)
+    draft.agent(answer)
+    draft.user("Good to know.")
+    draft.ask_something_else(draw)
+    cause = "The article that was found is about something else."
+    yield Planted("wrong article", tuple(draft.messages), place, wanted, (anywhere(contains=right),), cause)

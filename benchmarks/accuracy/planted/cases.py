@@ -40,7 +40,13 @@ KINDS: Mapping[str, Plant] = {
     "lasting promise": answers.lasting_promise,
     "stale record": answers.stale_record,
     "miscounted": answers.miscounted,
+    "last wish passed over": calls.last_wish_passed_over,
+    "preview for the deed": calls.preview_for_the_deed,
+    "wrong article": calls.wrong_article,
     expectations.KIND: expectations.wrong_expectation,
+    "asked for something else": expectations.asked_for_something_else,
+    "withdrawn": expectations.withdrawn,
+    "forbidden by the prompt": expectations.forbidden,
 }
 _MOST_OF_A_KIND = 8
 

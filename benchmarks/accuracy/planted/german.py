@@ -271,6 +271,64 @@ def _wrong_expectation(scene: Scene) -> Iterator[Planted]:
     yield Planted("wrong expectation", tuple(scene.messages), None, note["expect"], (check,), cause)
 
 
+def _asked_for_something_else(scene: Scene) -> Iterator[Planted]:
+    note = scene.notes["argument"]
+    check = _demanded(scene, note["name"], note["wrong"], note["keep"])
+    expect = f"Der Aufruf hat {note['name']} {note['wrong']}."
+    cause = f"Vereinbart war {note['right']}."
+    yield Planted("asked for something else", tuple(scene.messages), None, expect, (check,), cause)
+
+
+def _withdrawn(scene: Scene) -> Iterator[Planted]:
+    draft = scene.draft(scene.places["confirmed"])
+    draft.user("Ach nein, lassen Sie es doch so, wie es ist.")
+    draft.agent("In Ordnung, ich ändere nichts.")
+    check = {"tools": {"called": scene.change}}
+    expect = "Der Agent führt die Änderung aus, um die der Kunde bittet."
+    yield Planted("withdrawn", tuple(draft.messages), None, expect, (check,), "Der Kunde nimmt es zurück.")
+
+
+def _forbidden(scene: Scene) -> Iterator[Planted]:
+    draft = scene.draft(scene.places["done"] + 1)
+    draft.messages[0]["content"] += " Gutschriften darf nur die Buchhaltung ausstellen."
+    draft.user("Stellen Sie mir bitte noch eine Gutschrift über 10 Euro aus.")
+    draft.agent("Gutschriften darf leider nur die Buchhaltung ausstellen, das kann ich nicht.")
+    check = {"tools": {"called": "gutschrift_ausstellen"}}
+    expect = "Der Agent stellt eine Gutschrift aus."
+    cause = "Die Regeln lassen es nicht zu."
+    yield Planted("forbidden by the prompt", tuple(draft.messages), None, expect, (check,), cause)
+
+
+def _last_wish_passed_over(scene: Scene) -> Iterator[Planted]:
+    draft = scene.draft(scene.places["done"] + 1)
+    draft.user("Danke. Schicken Sie mir bitte noch die Rechnung per Post.")
+    place = draft.agent("Gern geschehen, ich wünsche Ihnen einen schönen Tag!")
+    check = {"tools": {"called": "rechnung_schicken"}}
+    expect = "Der Agent tut alles, worum er gebeten wird."
+    cause = "Der letzte Wunsch wurde übergangen."
+    yield Planted("last wish passed over", tuple(draft.messages), place, expect, (check,), cause)
+
+
+def _preview_for_the_deed(scene: Scene) -> Iterator[Planted]:
+    draft, place = scene.draft(), scene.places["change"]
+    draft.rename_call(place, place + 1, f"{scene.change}_anzeigen")
+    draft.messages[place + 1]["content"] = json.dumps({"hinweis": "Nur Vorschau, es ändert sich nichts."})
+    check = {"tools": {"called": scene.change}}
+    expect = "Was der Agent als erledigt meldet, ist auch geschehen."
+    cause = f"{scene.change} wurde nie aufgerufen."
+    yield Planted("preview for the deed", tuple(draft.messages), scene.places["done"], expect, (check,), cause)
+
+
+def _wrong_article(scene: Scene) -> Iterator[Planted]:
+    draft = scene.draft(scene.places["done"] + 1)
+    draft.user("Wie lange gilt die Garantie für gebrauchte Ware?")
+    place = draft.call("hilfe_suchen", {"suche": "Garantie"}, "Garantie. Für neue Ware gilt sie 24 Monate.")
+    draft.agent("Die Garantie gilt 24 Monate.")
+    expect = "Der Agent sagt, dass für gebrauchte Ware 6 Monate gelten."
+    cause = "Gefunden wurde die Garantie für neue Ware."
+    yield Planted("wrong article", tuple(draft.messages), place, expect, (anywhere(contains="6 Monate"),), cause)
+
+
 _KINDS: tuple[Callable[[Scene], Iterator[Planted]], ...] = (
     _wrong_argument,
     _ignored_correction,
@@ -286,4 +344,10 @@ _KINDS: tuple[Callable[[Scene], Iterator[Planted]], ...] = (
     _miscounted,
     _invented_id,
     _wrong_expectation,
+    _last_wish_passed_over,
+    _preview_for_the_deed,
+    _wrong_article,
+    _asked_for_something_else,
+    _withdrawn,
+    _forbidden,
 )

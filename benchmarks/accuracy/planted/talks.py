@@ -156,6 +156,11 @@ class Draft:
         (call,) = self.messages[place]["tool_calls"]
         call["function"]["arguments"] = json.dumps(arguments, ensure_ascii=False)
 
+    def rename_call(self, place: int, result: int, name: str) -> None:
+        """Let another tool be called, and return the result."""
+        (call,) = self.messages[place]["tool_calls"]
+        call["function"]["name"] = self.messages[result]["name"] = name
+
     def replace_from(self, place: int, old: str, new: str, *, roles: Sequence[str] = ("user", "assistant")) -> None:
         """Replace a value in all texts from ``place`` on, where it stands alone."""
         pattern = re.compile(rf"(?<![\w.,]){re.escape(old)}(?![\w]|[.,]\d)")

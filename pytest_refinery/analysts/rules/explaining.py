@@ -66,7 +66,17 @@ def _feeds_the_answer(facts: TraceFacts, found: Found, objection: Objection) -> 
     told = [folded(text) for text in found.texts]
     if any(_overlap(one, other) for one in spoken for other in told):
         return True
-    return found.step == answer or _is_in_turn(facts, found.step, answer) or _tells_of_it(facts, found, objection)
+    is_near = _is_in_turn(facts, found.step, answer) and not _is_another_call(facts, found, objection)
+    return found.step == answer or is_near or _tells_of_it(facts, found, objection)
+
+
+def _is_another_call(facts: TraceFacts, found: Found, objection: Objection) -> bool:
+    """Tell whether a finding is about a call that did not bring the words objected to, where another one did."""
+    sources = (facts.first_with(words) for words in objection.unwanted if found.tool)
+    bringing = [
+        facts.call_answered_by[step.number].step for step in sources if step and step.number in facts.call_answered_by
+    ]
+    return bool(bringing) and bool(found.step.calls) and found.step not in bringing
 
 
 def _tells_of_it(facts: TraceFacts, found: Found, objection: Objection) -> bool:

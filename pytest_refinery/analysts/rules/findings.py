@@ -46,8 +46,8 @@ class Found:
     what: str
     failure_type: FailureType
     points: float
+    holds: Callable[[TraceFacts], bool] = field(compare=False)
     quotes: tuple[Quoted, ...] = ()
-    holds: Callable[[TraceFacts], bool] = field(default=lambda _: True, compare=False)
     explains: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     tool: str = ""

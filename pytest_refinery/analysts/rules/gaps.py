@@ -18,13 +18,13 @@ _MISSING = {
 }
 _ASSUMED = {
     "lasting_promise": "The agent assumed that it can remember what users ask.",
-    "claimed_without_call": "The agent assumed that saying so makes it done.",
-    "unasked_choice": "The agent assumed which choice the user would make.",
-    "unavailable_choice": "The agent assumed that what it chose was available.",
-    "assumed_data": "The agent assumed data instead of finding it.",
-    "closed_door": "The agent assumed that the order of its changes does not matter.",
-    "wider_than_asked": "The agent assumed that the tool can change a part of the record.",
-    "stale_record": "The agent assumed that the record had not changed.",
+    "claimed_without_call": "The agent took the change as made without calling the tool.",
+    "unasked_choice": "The agent chose one of several options without asking.",
+    "unavailable_choice": "The agent assumed that the option was available.",
+    "assumed_data": "The agent used made-up data instead of looking it up.",
+    "closed_door": "The agent assumed that its changes could be made in any order.",
+    "wider_than_asked": "The agent assumed that the tool would change only a part of the record.",
+    "stale_record": "The agent assumed that the record was still as before.",
 }
 
 

@@ -55,7 +55,7 @@ class Objection:
         if self.check.startswith(_BUILT_IN):
             return ()
         words = [quote.text for quote in self.failure.quotes] + ([self.failure.text] if self.failure.text else [])
-        return (*words, *self._named_values)
+        return tuple(words) if self._is_comparison else (*words, *self._named_values)
 
     @property
     def _named_values(self) -> Iterator[str]:
@@ -73,7 +73,13 @@ class Objection:
     @cached_property
     def missing(self) -> str:
         """The words that the answer should have had."""
-        return _text(self.failure.argument) if self.check in _WANTED - {"output.matches"} else ""
+        is_missing = self.check in _WANTED - {"output.matches"} or (self._is_comparison and self.failure.text is None)
+        return _text(self.failure.argument) if is_missing else ""
+
+    @property
+    def _is_comparison(self) -> bool:
+        """Whether a Python test looked for words in something."""
+        return self.check == "assertion" and isinstance(self.failure.argument, str)
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import FailureType
+from pytest_refinery.analysts.rules import doubts
 from pytest_refinery.analysts.rules.facts import calls, results, texts, values
 from pytest_refinery.analysts.rules.facts.records import is_id_key
 from pytest_refinery.analysts.rules.findings import Found, Quoted, quoted, said, shown_call
 from pytest_refinery.expectations.output_check import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import re
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_refinery.analysts.rules.facts.calls import Call
     from pytest_refinery.analysts.rules.facts.records import Record
@@ -21,10 +25,12 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.conversation import Step
 
 _SHORTEST_TELLING = 3
+_LONGEST_LINE = 120
+_FEWEST_WORDS_OF_A_WISH = 2
+_HEAD = 5
+_MOST_RECORDS = 20
 _LONGEST_STATUS = 40
-_LONGEST_STATE = 3
 _RECENT_REQUESTS = 5
-_SHARE_OF_A_NAME = 0.4
 
 
 @dataclass(frozen=True)
@@ -37,16 +43,7 @@ class Origin:
     failure_type: FailureType
     points: float
     quotes: tuple[Quoted, ...] = ()
-
-
-@dataclass(frozen=True)
-class Contradiction:
-    """A record that says something else than the expectation."""
-
-    step: Step
-    teller: Step
-    value: str
-    said: str
+    holds: Callable[[TraceFacts], bool] | None = None
 
 
 # Values without a source
@@ -73,91 +70,6 @@ def is_asked_for(facts: TraceFacts, call: Call) -> bool:
     return False
 
 
-# Expectations that a record contradicts
-
-
-def contradicting_record(facts: TraceFacts, missing: str) -> Contradiction | None:
-    """Return the record that has another value than the expectation demands, which an answer gives rightly.
-
-    The record is about what the expectation or a person names, its field is spoken of in the expectation, and no
-    source has the demanded value.
-    """
-    if any(_has_value(facts, step, missing) for step in facts.steps if not facts.is_agent(step)):
-        return None
-    if folded(missing) in folded(facts.given):
-        return None
-    spoken = texts.content(facts.case.expect, facts.cues) | texts.content(missing, facts.cues)
-    named = _named_entities(facts)
-    for record in reversed(facts.records.all):
-        if _is_about(facts, record, named):
-            found = _other_value(facts, record, missing, spoken)
-            if found is not None:
-                return found
-    return None
-
-
-def stands_in_a_source(facts: TraceFacts, words: str) -> bool:
-    """Tell whether any source has the words as they are."""
-    return any(folded(words) in folded(step.text) for step in facts.steps if facts.is_source(step))
-
-
-def _has_value(facts: TraceFacts, step: Step, missing: str) -> bool:
-    wanted = {key for value in values.find(missing, facts.cues) for key in value.keys}
-    held = {key for value in facts.values[step.number - 1] for key in value.keys}
-    return folded(missing) in folded(step.text) or bool(wanted & held)
-
-
-def _named_entities(facts: TraceFacts) -> frozenset[str]:
-    """Return the ids that the expectation or a person names."""
-    spoken = [value.key for step in facts.people_steps for value in facts.values[step.number - 1]]
-    return frozenset((*spoken, *(value.key for value in facts.expected_values if value.kind == values.ID)))
-
-
-def _is_about(facts: TraceFacts, record: Record, named: frozenset[str]) -> bool:
-    call = facts.call_answered_by.get(record.step.number)
-    asked = {values.identifier_key(text) for text in call.leaves()} if call else set()
-    name = record.value.get("name") or record.value.get("title")
-    is_named = isinstance(name, str) and len(name) >= _SHORTEST_TELLING and folded(name) in folded(facts.case.expect)
-    return is_named or bool((record.ids | asked) & named) or len(facts.records.all) == 1
-
-
-def _other_value(facts: TraceFacts, record: Record, missing: str, spoken: frozenset[str]) -> Contradiction | None:
-    for path, value in record.fields.items():
-        name = path.rpartition(".")[2]
-        words = texts.content(" ".join(calls.words_of_name(name)), facts.cues)
-        if words & spoken and not is_id_key(name) and _is_other(facts, value, missing):
-            teller = next((step for step in facts.answers if _is_told(facts, value, step)), None)
-            if teller is not None and teller.number > record.step.number:
-                return Contradiction(
-                    record.step, teller, values.as_text(value), _as_recorded(facts, record, name, value)
-                )
-    return None
-
-
-def _as_recorded(facts: TraceFacts, record: Record, name: str, value: object) -> str:
-    call = facts.call_answered_by.get(record.step.number)
-    source = f"{shown_call(call)} returned" if call else f"step {record.step.number} says"
-    return f"{source} {name}: {values.as_text(value)} (step {record.step.number})"
-
-
-def _is_other(facts: TraceFacts, value: object, missing: str) -> bool:
-    if isinstance(value, bool) or value is None:
-        return False
-    if isinstance(value, int | float):
-        wanted = {key for found in values.find(missing, facts.cues) for key in found.keys if key[0] == values.FIGURE}
-        return bool(wanted) and (values.FIGURE, values.figure_keys(values.as_text(value))[0]) not in wanted
-    text = str(value)
-    is_word = 1 < len(text) <= _LONGEST_STATUS and not any(character.isdigit() for character in text + missing)
-    return is_word and len(missing.split()) <= _LONGEST_STATE and folded(text) not in folded(missing)
-
-
-def _is_told(facts: TraceFacts, value: object, step: Step) -> bool:
-    if isinstance(value, int | float):
-        key = (values.FIGURE, values.figure_keys(values.as_text(value))[0])
-        return any(key in found.keys for found in facts.values[step.number - 1])
-    return folded(str(value)) in folded(step.text)
-
-
 # Arguments
 
 
@@ -166,7 +78,8 @@ def of_argument(facts: TraceFacts, call: Call, path: str, wanted: object, actual
     if wanted is None or actual is None:
         return _incomplete(facts, call, path, wanted, actual)
     wish, other = values.as_text(wanted), values.as_text(actual)
-    asked = _last_named(facts, call, wish, other) or _corrected(facts, call, wish, other)
+    named = (_last_named(facts, call, wish, other), _agreed_to(facts, call, wish, other))
+    asked = max(filter(None, named), key=lambda step: step.number, default=None) or _corrected(facts, call, wish, other)
     got = _last_named(facts, call, other, wish)
     if asked is not None and (got is None or got.number < asked.number):
         return _ignored_person(facts, call, path, wish, other, asked)
@@ -175,9 +88,9 @@ def of_argument(facts: TraceFacts, call: Call, path: str, wanted: object, actual
         return _beyond(facts, call, path, wish, other, held)
     if got is not None:
         return _from_person(facts, call, path, wish, other, got)
-    if held is None:
-        return _from_nobody(facts, call, path, wish, other)
-    return _from_record(facts, call, path, wish, other, held)
+    if held is not None:
+        return _from_record(facts, call, path, wish, other, held)
+    return _from_prompt(facts, call, path, wish, other) or _from_nobody(facts, call, path, wish, other)
 
 
 def _incomplete(facts: TraceFacts, call: Call, path: str, wanted: object, actual: object) -> Origin:
@@ -207,21 +120,46 @@ def _known_from(facts: TraceFacts, text: str, call: Call) -> str:
 
 
 def _ignored_person(facts: TraceFacts, call: Call, path: str, wish: str, other: str, asked: Step) -> Origin:
-    step = _first_use(facts, other, wish, after=asked.number, call=call)
+    since = _first_of_the_wish(facts, call, wish, other, asked)
+    step = _first_use(facts, other, wish, after=since.number, call=call)
     return Origin(
         "ignored_person",
         step,
         f"The user asked for something else: {said(facts, asked, wish)} (step {asked.number}). The agent goes on with "
-        f"{path}: {texts.shown(other, 60)} and calls {shown_call(call)} in step {call.step.number}.",
+        f"{path}: {texts.shown(other, 60)} and calls {shown_call(call)} in step {call.step.number}."
+        f"{_known_from(facts, wish, call)}",
         FailureType.MODEL_LIMITATION,
         0.75,
         (quoted(facts, asked, wish),),
     )
 
 
+def _first_of_the_wish(facts: TraceFacts, call: Call, wish: str, other: str, asked: Step) -> Step:
+    """Return the message since which the user wants what is demanded, and nothing else."""
+    wished = [folded(label) for label in labels_of(facts, wish, other, before=call.step.number)]
+    unlike = [folded(label) for label in labels_of(facts, other, wish, before=call.step.number)]
+    since = asked
+    for step in reversed([each for each in facts.people_steps if each.number < asked.number]):
+        if _names(facts, step, unlike):
+            break
+        since = step if _names(facts, step, wished) else since
+    return since
+
+
 def _from_person(facts: TraceFacts, call: Call, path: str, wish: str, other: str, got: Step) -> Origin:
-    first = facts.people_steps[0] if facts.people_steps else None
-    is_turn = got is not first
+    is_turn = got is not facts.people_steps[0]
+    labels = labels_of(facts, wish, other, before=call.step.number)
+    against = doubts.of_argument(facts, call, path, wish, other, got, labels)
+    if against:
+        return Origin(
+            doubts.RULE,
+            got if is_turn else call.step,
+            f"Check the expectation: {against}",
+            FailureType.CONTEXT_ISSUE,
+            0.8,
+            (quoted(facts, got, other),),
+            lambda case: _last_named(case, call, other, wish) == got,
+        )
     return Origin(
         "followed_request",
         got if is_turn else call.step,
@@ -244,7 +182,7 @@ def _is_beyond_the_trace(facts: TraceFacts, wish: str) -> bool:
 def _beyond(facts: TraceFacts, call: Call, path: str, wish: str, other: str, held: Step) -> Origin:
     by = "the user asked for" if facts.is_person(held) else f"{held.speaker} returned"
     return Origin(
-        "contradicted_expectation",
+        doubts.RULE,
         call.step,
         f"Check the expectation: it demands {path}: {texts.shown(wish, 60)}, which no message, result or prompt has; "
         f"{by} "
@@ -255,18 +193,53 @@ def _beyond(facts: TraceFacts, call: Call, path: str, wish: str, other: str, hel
     )
 
 
+def _from_prompt(facts: TraceFacts, call: Call, path: str, wish: str, other: str) -> Origin | None:
+    line = _line_of_prompt(facts, other)
+    if not line:
+        return None
+    return Origin(
+        "wrong_choice",
+        call.step,
+        f"The agent calls {shown_call(call)}; it takes {path}: {texts.shown(other, 60)} from the prompt: "
+        f"“{texts.shown(line, 100)}”.{_known_from(facts, wish, call)}",
+        FailureType.MODEL_LIMITATION,
+        0.65,
+        (quoted(facts, call.step, call.name),),
+        lambda case: other in case.given,
+    )
+
+
+def _line_of_prompt(facts: TraceFacts, text: str) -> str:
+    """Return the line of what the agent was told that has a value."""
+    if len(text) < _SHORTEST_TELLING:
+        return ""
+    lines = (line.strip() for line in facts.given.splitlines())
+    return next((line for line in lines if _named(folded(text), f" {folded(line)} ")), "")
+
+
 def _from_nobody(facts: TraceFacts, call: Call, path: str, wish: str, other: str) -> Origin:
     step = _first_use(facts, other, wish, after=0, call=call)
+    is_new = _is_nowhere(facts, call=call, text=other)
+    claim = f"; no message, result or prompt before has {path}: {texts.shown(other, 60)}" if is_new else ""
     return Origin(
         "wrong_argument",
         step,
-        f"The agent calls {shown_call(call)}; {path}: {texts.shown(other, 60)} stands in no message, result or "
-        "prompt before."
-        f"{_known_from(facts, wish, call)}",
+        f"The agent calls {shown_call(call)}{claim}.{_known_from(facts, wish, call)}",
         FailureType.MODEL_LIMITATION,
         0.75,
         (quoted(facts, call.step, call.name),),
+        partial(_is_nowhere, call=call, text=other) if is_new else None,
     )
+
+
+def _is_nowhere(facts: TraceFacts, *, call: Call, text: str) -> bool:
+    """Tell whether no person, source or prompt has a value before a call, however it is written."""
+    wanted = folded(text)
+    keys = {key for value in values.find(text, facts.cues) for key in value.keys}
+    spoken = [folded(facts.given), *(folded(facts.steps[n - 1].text) for n in range(1, call.step.number))]
+    held = {key for n in range(1, call.step.number) for value in facts.values[n - 1] for key in value.keys}
+    told = {key for value in values.find(facts.given, facts.cues) for key in value.keys}
+    return bool(wanted) and not keys & (held | told) and not any(_named(wanted, f" {each} ") for each in spoken)
 
 
 def _from_record(facts: TraceFacts, call: Call, path: str, wish: str, other: str, held: Step) -> Origin:
@@ -309,9 +282,18 @@ def _holder(facts: TraceFacts, text: str, call: Call) -> Step | None:
     """Return the first step of a source that has a value, before a call."""
     if len(text) < 2:  # noqa: PLR2004  (a lone digit stands anywhere)
         return None
-    wanted = folded(text)
     found = (step for step in facts.steps[: call.step.number - 1] if facts.is_source(step))
-    return next((step for step in found if wanted in facts.folded[step.number - 1]), None)
+    return next((step for step in found if _has_word(facts, step, text)), None)
+
+
+def _has_word(facts: TraceFacts, step: Step, text: str) -> bool:
+    """Tell whether a step has a value as a word of its own, a figure however it is written."""
+    found = [value for value in values.find(text, facts.cues) if value.text.casefold() == text.casefold()]
+    figures = [value for value in found if value.kind in {values.FIGURE, values.DATE, values.TIME}]
+    if figures:
+        held = {key for value in facts.values[step.number - 1] for key in value.keys}
+        return bool(held & set(figures[0].keys))
+    return _named(folded(text), f" {facts.folded[step.number - 1]} ")
 
 
 def _stands_anywhere(facts: TraceFacts, text: str) -> bool:
@@ -324,11 +306,29 @@ def _last_named(facts: TraceFacts, call: Call, text: str, other: str) -> Step | 
     labels = [folded(label) for label in labels_of(facts, text, other, before=call.step.number)]
     unlike = [folded(label) for label in labels_of(facts, other, text, before=call.step.number)]
     for step in reversed(facts.people_steps):
-        if step.number < call.step.number:
-            spoken = f" {folded(step.text)} "
-            if any(_named(label, spoken) for label in labels) and not any(_named(label, spoken) for label in unlike):
-                return step
+        if step.number < call.step.number and _names(facts, step, labels) and not _names(facts, step, unlike):
+            return step
     return None
+
+
+def _names(facts: TraceFacts, step: Step, labels: Iterable[str]) -> bool:
+    return any(_named(label, f" {folded(step.text)} ") or _has_figure(facts, step, label) for label in labels)
+
+
+def _has_figure(facts: TraceFacts, step: Step, label: str) -> bool:
+    return label[:1].isdigit() and label[-1:].isdigit() and _has_word(facts, step, label)
+
+
+def _agreed_to(facts: TraceFacts, call: Call, wish: str, other: str) -> Step | None:
+    """Return the user's yes to what the agent proposed, where that was what is demanded and not what was done."""
+    request = facts.request(call.step)
+    asked = next((step for step in facts.before(request) if facts.is_agent(step)), None) if request else None
+    if request is None or asked is None or not facts.cues.find("agreed", request.text):
+        return None
+    wished = [folded(label) for label in labels_of(facts, wish, other, before=call.step.number)]
+    unlike = [folded(label) for label in labels_of(facts, other, wish, before=call.step.number)]
+    proposed = _names(facts, asked, wished) and not _names(facts, asked, unlike)
+    return request if proposed and asks(facts, asked) and not _names(facts, request, unlike) else None
 
 
 def _corrected(facts: TraceFacts, call: Call, wish: str, other: str) -> Step | None:
@@ -353,19 +353,30 @@ def _named(label: str, spoken: str) -> bool:
 
 def labels_of(facts: TraceFacts, text: str, other: str, *, before: int) -> list[str]:
     """Return what a person may call a value: the value, the words in an id, what only its record says."""
-    own = [text] if len(text) >= _SHORTEST_TELLING else []
+    own = [text] if len(text) >= _SHORTEST_TELLING or (text.isdigit() and len(text) > 1) else []
     words = " ".join(calls.words_of_name(text)) if any(c.isdigit() for c in text) and "_" in text else ""
     theirs = set(map(folded, _texts_of(facts, other, before)))
     only = [label for label in _texts_of(facts, text, before) if folded(label) not in theirs]
-    return [label for label in dict.fromkeys((*own, words, *only)) if len(label) >= _SHORTEST_TELLING]
+    return [*own, *(label for label in dict.fromkeys((words, *only)) if len(label) >= _SHORTEST_TELLING)]
 
 
 def _texts_of(facts: TraceFacts, entity: str, before: int) -> list[str]:
-    record = next(facts.records.about(entity, before=before), None)
-    if record is None:
-        return []
-    found = (value for key, value in record.fields.items() if not is_id_key(key.rpartition(".")[2]))
+    records = list(itertools.islice(facts.records.about(entity, before=before), _MOST_RECORDS))
+    records = records or list(_entries_with(facts, entity, before))
+    if not records:
+        return texts.words(_line_of_prompt(facts, entity)[:_LONGEST_LINE])
+    found = (value for r in records for key, value in r.fields.items() if not is_id_key(key.rpartition(".")[2]))
     return [value for value in found if isinstance(value, str) and _SHORTEST_TELLING <= len(value) <= _LONGEST_STATUS]
+
+
+def _entries_with(facts: TraceFacts, entity: str, before: int) -> Iterator[Record]:
+    """Yield the entry of a list that alone has a value in one of its fields, whatever the field is called."""
+    known = [record for record in facts.records.all if record.step.number < before and not record.is_whole]
+    for record in known:
+        if entity in record.value.values():
+            alike = [each for each in known if each.step is record.step and set(each.value) == set(record.value)]
+            if len(alike) > 1 and sum(entity in each.value.values() for each in alike) == 1:
+                yield record
 
 
 # Requests
@@ -377,7 +388,7 @@ def order_for(facts: TraceFacts, call: Call) -> Step | None:
     recent = [step for step in reversed(facts.people_steps) if step.number < call.step.number][:_RECENT_REQUESTS]
     for step in recent:
         named = {value.key for value in facts.values[step.number - 1]}
-        if speaks_of(facts, call.name, facts.stems(step)) or named & given:
+        if facts.speaks_of(call.name, facts.stems(step)) or named & given:
             return step if step is not facts.people_steps[0] else None
     return None
 
@@ -416,7 +427,13 @@ def of_failure(facts: TraceFacts, call: Call, label: str, *, points: float) -> F
         explains=(label,) if label else (),
         texts=(error[:80],),
         tool=call.name,
+        holds=partial(_still_fails, call=call, times=len(again) + 1),
     )
+
+
+def _still_fails(facts: TraceFacts, *, call: Call, times: int) -> bool:
+    failed = [each for each in facts.calls if each.name == call.name and each.result in facts.failures]
+    return call.result in facts.failures and (times == 1 or len(failed) >= times)
 
 
 def of_missing_call(facts: TraceFacts, tool: str, label: str, demanded: Mapping[str, object]) -> Iterator[Found]:
@@ -425,10 +442,11 @@ def of_missing_call(facts: TraceFacts, tool: str, label: str, demanded: Mapping[
     if tried:
         yield of_failure(facts, tried[0], label, points=0.65)
     yield from _other_calls_for_it(facts, tool, label, demanded)
-    yield from _never_asked(facts, tool, label)
+    yield from doubts.of_missing_call(facts, tool, label, demanded)
     claimed = list(_claimed(facts, tool, label))
     yield from claimed or _refusals(facts, tool, label)
     yield from () if claimed else _agreed_and_not_done(facts, tool, label)
+    yield from () if claimed else _asked_and_not_done(facts, tool, label)
     yield from _handed_over(facts, tool, label)
 
 
@@ -446,11 +464,12 @@ def _other_calls_for_it(facts: TraceFacts, tool: str, label: str, demanded: Mapp
                 step=call.step,
                 what=f"Instead of {tool}, the agent calls {shown_call(call)} here.{end}",
                 failure_type=FailureType.ORCHESTRATION_ISSUE,
-                points=0.6 if call.failed else 0.5,
+                points=0.6 if call.failed else 0.5 if wanted else 0.35,
                 quotes=(quoted(facts, call.result, ""),),
                 explains=(label,),
                 texts=tuple(call.leaves()),
                 tool=call.name,
+                holds=lambda case, call=call: call in case.calls and call.name != tool,
             )
             return
 
@@ -461,7 +480,7 @@ def _refusals(facts: TraceFacts, tool: str, label: str) -> Iterator[Found]:
         found = facts.cues.find("refused", step.text) if not step.calls else None
         request = facts.request(step)
         about = facts.stems(step) | (facts.stems(request) if request else frozenset())
-        if found is not None and speaks_of(facts, tool, about):
+        if found is not None and facts.speaks_of(tool, about):
             yield Found(
                 rule="refused_it",
                 step=step,
@@ -476,17 +495,6 @@ def _refusals(facts: TraceFacts, tool: str, label: str) -> Iterator[Found]:
                 tool=tool,
             )
             return
-
-
-def speaks_of(facts: TraceFacts, tool: str, stems: frozenset[str]) -> bool:
-    """Tell whether words are about what a tool does: they have the part of its name that other tools do not share."""
-    spread: dict[str, int] = {}
-    for name in facts.tools | {tool}:
-        for word in texts.content(" ".join(calls.words_of_name(name)), facts.cues):
-            spread[word] = spread.get(word, 0) + 1
-    own = texts.content(" ".join(calls.words_of_name(tool)), facts.cues)
-    total = sum(1 / spread[word] for word in own)
-    return bool(own) and sum(1 / spread[word] for word in own & stems) >= _SHARE_OF_A_NAME * total
 
 
 def is_handover(facts: TraceFacts, call: Call) -> bool:
@@ -524,15 +532,16 @@ def _agreed_and_not_done(facts: TraceFacts, tool: str, label: str) -> Iterator[F
     for step in reversed(facts.answers):
         request = facts.request(step)
         asked = next((s for s in facts.before(request) if facts.is_agent(s)), None) if request is not None else None
-        if asked is None or request is None or step.calls or any(facts.is_source(s) for s in facts.turn(step)):
+        if asked is None or request is None or step.calls or not _is_empty_turn(facts, tool, asked, step):
             continue
-        proposes = asks(facts, asked) and not facts.cues.find("refused", asked.text)
+        takes_back = facts.cues.find("takes_back", request.text)
+        proposes = asks(facts, asked) and not takes_back and not facts.cues.find("refused", asked.text)
         if proposes and facts.cues.find("agreed", request.text) and not facts.cues.find("refused", step.text):
             yield Found(
                 rule="agreed_and_not_done",
                 step=step,
                 what=f"The user agrees to what the agent proposed ({said(facts, asked, '?')}); the agent answers "
-                f"{said(facts, step)} without any call. {tool} is never called.",
+                f"{said(facts, step)} and {tool} is never called.",
                 failure_type=FailureType.MODEL_LIMITATION,
                 points=0.6,
                 quotes=(quoted(facts, asked, "?"), quoted(facts, step, "")),
@@ -542,6 +551,91 @@ def _agreed_and_not_done(facts: TraceFacts, tool: str, label: str) -> Iterator[F
                 tool=tool,
             )
             return
+
+
+def _is_empty_turn(facts: TraceFacts, tool: str, asked: Step, step: Step) -> bool:
+    """Tell whether an answer ends a turn in which nothing was done; at most something about it was looked up."""
+    request = facts.request(step)
+    about = facts.stems(asked) | (facts.stems(request) if request is not None else frozenset())
+    has_looked = any(facts.is_source(earlier) for earlier in facts.turn(step))
+    is_open = asks(facts, step) and not facts.cues.find("done", step.text)
+    has_only_looked = not has_looked or (_only_looked(facts, step) and facts.speaks_of(tool, about))
+    return has_only_looked and not is_open
+
+
+def _only_looked(facts: TraceFacts, step: Step) -> bool:
+    """Tell whether no call of a turn can have changed anything."""
+    turn = {earlier.number for earlier in facts.turn(step)}
+    return all(
+        call.effect is calls.Effect.READS and not call.failed for call in facts.calls if call.step.number in turn
+    )
+
+
+def _asked_and_not_done(facts: TraceFacts, tool: str, label: str) -> Iterator[Found]:
+    """Yield the first answer to a request for what the missing call does, which neither does it nor speaks of it."""
+    for step in facts.answers:
+        request = facts.request(step)
+        asked = request is not None and facts.speaks_of(tool, last_wish(facts, request))
+        if asked and is_passed_over(facts, step, may_do_more=True):
+            found = passed_over(facts, step, f" {tool} is never called.", points=0.65, may_do_more=True)
+            yield replace(found, explains=(label,), texts=(tool,), tool=tool)
+            return
+
+
+def passed_over(facts: TraceFacts, step: Step, more: str, *, points: float, may_do_more: bool = False) -> Found:
+    """Return what is to be said of an answer that passes over what the user asked for."""
+    request = facts.request(step)
+    assert request is not None  # noqa: S101  (nothing is passed over that was not asked for)
+    return Found(
+        rule="wish_passed_over",
+        step=step,
+        what=f"The user asks for it in step {request.number}: {said(facts, request)} The agent answers "
+        f"{said(facts, step)} and neither does it nor speaks of it.{more}",
+        failure_type=FailureType.MODEL_LIMITATION,
+        points=points,
+        quotes=(quoted(facts, request, ""), quoted(facts, step, "")),
+        holds=partial(is_passed_over, step=step, may_do_more=may_do_more),
+        texts=(request.text[:400],),
+    )
+
+
+def is_passed_over(facts: TraceFacts, step: Step, *, may_do_more: bool = False) -> bool:
+    """Tell whether nothing after a request, neither words nor calls, is about what it asked for last.
+
+    With ``may_do_more`` the agent may have made changes that were agreed on before.
+    """
+    request = facts.request(step)
+    if request is None or step.calls:
+        return False
+    later = next((each for each in facts.people_steps if each.number > step.number), None)
+    if asks(facts, step) and later is not None and facts.cues.find("agreed", later.text):
+        return False
+    wish = last_wish(facts, request)
+    since = [call for call in facts.calls if request.number < call.step.number]
+    if any(
+        not (may_do_more and call.changed) or is_handover(facts, call)
+        for call in since
+        if call.step.number < step.number
+    ):
+        return False
+    done = (f"{call.name} {' '.join(call.leaves())}" for call in since)
+    told = (each.text[:4_000] for each in _turn_from(facts, step))
+    spoken = {word[:_HEAD] for word in texts.content(" ".join((*done, *told)).replace("_", " "), facts.cues)}
+    return bool(wish) and not {word[:_HEAD] for word in wish} & spoken
+
+
+def last_wish(facts: TraceFacts, request: Step) -> frozenset[str]:
+    """Return the words of the last sentence of a request that says what is wanted."""
+    words = (texts.content(sentence, facts.cues) for sentence in reversed(texts.sentences(request.text, facts.cues)))
+    return next((each for each in words if len(each) >= _FEWEST_WORDS_OF_A_WISH), frozenset())
+
+
+def _turn_from(facts: TraceFacts, step: Step) -> Iterator[Step]:
+    """Yield an answer and what follows it until a person speaks again."""
+    for later in facts.steps[step.number - 1 :]:
+        if facts.is_person(later):
+            return
+        yield later
 
 
 def asks(facts: TraceFacts, step: Step) -> bool:
@@ -562,49 +656,27 @@ def is_confirmed(facts: TraceFacts, call: Call) -> bool:
 
 
 def _names_it(facts: TraceFacts, asked: Step, call: Call) -> bool:
-    """Tell whether what the agent asked has an id that the call is made with."""
-    held = (*facts.values[asked.number - 1], *values.find(asked.text, facts.cues))
-    return bool({value.key for value in held} & set(map(values.identifier_key, call.leaves())))
-
-
-def _never_asked(facts: TraceFacts, tool: str, label: str) -> Iterator[Found]:
-    """Yield the change that the user did ask for, where no one ever speaks of what the missing call does."""
-    spoken = [step for step in facts.steps if facts.is_person(step) or facts.is_agent(step)]
-    if not facts.has_cues or any(speaks_of(facts, tool, _spoken_stems(facts, step)) for step in spoken):
-        return
-    if any(speaks_of(facts, tool, rule.stems) for rule in facts.prompt_rules if facts.cues.find("modals", rule.text)):
-        return
-    for call in facts.calls:
-        if call.changed and call.name != tool and facts.request(call.step) is not None:
-            yield Found(
-                rule="contradicted_expectation",
-                step=call.step,
-                what=f"Check the expectation: it demands a call of {tool}, which no message asks for; the user asked "
-                "for, and "
-                f"got, {shown_call(call)} (step {call.step.number}).",
-                failure_type=FailureType.CONTEXT_ISSUE,
-                points=0.7,
-                quotes=(quoted(facts, call.step, call.name),),
-                explains=(label,),
-                texts=(tool,),
-                tool=call.name,
-            )
-            return
-
-
-def _spoken_stems(facts: TraceFacts, step: Step) -> frozenset[str]:
-    return texts.content(facts.fresh[step.number - 1][:4_000], facts.cues)
+    """Tell whether what the agent asked has what the call is made with, and not only the record that it is for."""
+    given = [text for text in call.leaves() if len(text) >= _SHORTEST_TELLING]
+    held = {value.key for value in (*facts.values[asked.number - 1], *values.find(asked.text, facts.cues))}
+    named = [text for text in given if values.identifier_key(text) in held or folded(text) in folded(asked.text)]
+    known = facts.records.entities
+    return bool(named) and any(
+        values.identifier_key(text) not in known or len(known & set(map(values.identifier_key, given))) == len(given)
+        for text in named
+    )
 
 
 def _claimed(facts: TraceFacts, tool: str, label: str) -> Iterator[Found]:
     """Yield the answer that says that the missing call's work is done."""
     for step in facts.answers:
         sentence = claim_in(facts, step)
-        if sentence and speaks_of(facts, tool, texts.content(sentence, facts.cues)):
+        if sentence and _is_claim_of(facts, tool, step, sentence):
             yield Found(
                 rule="claimed_without_call",
                 step=step,
-                what=f"The agent says that it is done: “{texts.shown(sentence, 160)}” There is no call of {tool}.",
+                what=f"The agent says that it is done: “{texts.shown(sentence, 160)}” There is no call of {tool}."
+                f"{only_quoted(facts, step)}",
                 failure_type=FailureType.MODEL_LIMITATION,
                 points=0.85,
                 quotes=(Quoted(step, sentence),),
@@ -622,9 +694,35 @@ def claim_in(facts: TraceFacts, step: Step) -> str:
         return ""
     for sentence in texts.sentences(step.text[:4_000], facts.cues):
         done = facts.cues.find("done", sentence)
-        if done and facts.cues.find("claimed", sentence[: done.end()]) and not _is_open(facts, sentence):
+        if done and _is_stated(facts, sentence, done) and not _is_open(facts, sentence):
             return texts.quote(sentence, 0, facts.cues)
     return ""
+
+
+def _is_stated(facts: TraceFacts, sentence: str, done: re.Match[str]) -> bool:
+    """Tell whether a sentence reports that something is done, and does not deny it."""
+    claimed = facts.cues.find("claimed", sentence[: done.end()])
+    adjacent = sentence[: done.start()].rstrip().rpartition(" ")[2].lower() in facts.cues["is_done"]
+    start = claimed.start() if claimed else 0
+    return bool(claimed or adjacent) and not facts.cues.find("negations", sentence[start:])
+
+
+def _is_claim_of(facts: TraceFacts, tool: str, step: Step, sentence: str) -> bool:
+    """Tell whether a claim is about what a tool does, in its own words or in those of the request."""
+    own, request = texts.content(sentence, facts.cues), facts.request(step)
+    asked = facts.stems(request) if request is not None else frozenset()
+    acting = texts.content(" ".join(calls.words_of_name(tool)), facts.cues)
+    is_short = bool(acting & own) and _only_looked(facts, step)
+    return facts.speaks_of(tool, own) or (is_short and facts.speaks_of(tool, own | asked))
+
+
+def only_quoted(facts: TraceFacts, step: Step) -> str:
+    """Say which call before a claim only looked, quoted or prepared what is claimed."""
+    turn = {earlier.number for earlier in facts.turn(step)}
+    made = [call for call in facts.calls if call.step.number in turn and call.result is not None and not call.failed]
+    if not made or made[-1].changed or made[-1].result is None:
+        return ""
+    return f" {shown_call(made[-1])} before it only returned {said(facts, made[-1].result)}"
 
 
 def _is_open(facts: TraceFacts, sentence: str) -> bool:

@@ -9,11 +9,12 @@ failed or closed the way; an error to the first run that failed.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import FailureType
-from pytest_refinery.analysts.rules import objections, provenance
+from pytest_refinery.analysts.rules import doubts, objections, provenance
 from pytest_refinery.analysts.rules.facts import results, texts, values
 from pytest_refinery.analysts.rules.findings import Found, quoted, said, shown_call
 from pytest_refinery.analysts.rules.rules import led_teams
@@ -172,7 +173,15 @@ def _repeated(facts: TraceFacts, objection: Objection, words: str) -> Found:
         quotes=(quoted(facts, answer, words),),
         explains=(objection.label,),
         texts=(words,),
+        holds=partial(_was_given, words=words, answer=answer),
     )
+
+
+def _was_given(facts: TraceFacts, *, words: str, answer: Step) -> bool:
+    """Tell whether the prompt has words, or a person has said them before an answer repeats them."""
+    people = (step for step in facts.people_steps if step.number < answer.number)
+    is_given = folded(words) in folded(facts.given) or any(_has(step, words) for step in people)
+    return is_given and _has(answer, words)
 
 
 def _has(step: Step, words: str) -> bool:
@@ -186,10 +195,11 @@ def _missing_words(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
     answer = objection.answer
     if not objection.missing or answer is None:
         return
-    contradicting = provenance.contradicting_record(facts, objection.missing)
+    contradicting = next(doubts.of_missing_words(facts, objection.missing, objection.label), None)
     if contradicting is not None:
-        yield _contradicted(facts, objection, contradicting)
+        yield contradicting
         return
+    yield from _off_topic(facts, objection, answer)
     yield from _same_field(facts, objection)
     yield from _same_noun(facts, objection)
     if facts.parties.is_team:
@@ -225,6 +235,7 @@ def _lost_in_a_team(facts: TraceFacts, objection: Objection, answer: Step) -> It
             quotes=(quoted(facts, held, words), quoted(facts, step, "")),
             explains=(objection.label,),
             texts=(words,),
+            holds=lambda case: case.first_with(words, after=1) is held and not _has(step, words),
         )
 
 
@@ -273,6 +284,52 @@ def _same_field(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
             return
 
 
+def _off_topic(facts: TraceFacts, objection: Objection, answer: Step) -> Iterator[Found]:
+    """Yield the look-up whose result says nothing of what both the user and the expectation speak of."""
+    if facts.parties.is_team or _holders(facts, objection.missing, answer):
+        return
+    topic = texts.content(facts.case.expect, facts.cues) - texts.content(objection.missing, facts.cues)
+    asked = max(facts.people_steps, key=lambda each: (len(facts.stems(each) & topic), each.number), default=None)
+    step = next((each for each in facts.answers if facts.request(each) is asked and not each.calls), None)
+    words = _unmet(facts, asked, objection.missing) if asked is not None else frozenset()
+    call = _looked_up(facts, asked, step) if asked is not None and step is not None and words else None
+    if call is not None and asked is not None:
+        word = next((w for w in texts.words(asked.text) if texts.stem(w.lower()) in words), "")
+        yield _answered_off_topic(facts, objection, call, asked, word)
+
+
+def _looked_up(facts: TraceFacts, request: Step, step: Step) -> Call | None:
+    """Return the first look-up between a request and an answer that has words of its result."""
+    made = (call for call in facts.calls if request.number < call.step.number < step.number and call.result)
+    looked = (call for call in made if not call.effect.is_change and not call.failed)
+    return next((c for c in looked if c.result and facts.stems(c.result) & texts.content(step.text, facts.cues)), None)
+
+
+def _answered_off_topic(facts: TraceFacts, objection: Objection, call: Call, request: Step, word: str) -> Found:
+    assert call.result is not None  # noqa: S101  (it was looked up)
+    searched = "" if word.casefold() in folded(" ".join(call.leaves())) else " without it"
+    return Found(
+        rule="answered_from_wrong_source",
+        step=call.step,
+        what=f"The user asks about “{word}”; the agent calls {shown_call(call)} here{searched}, and the result has "
+        f"nothing about it: {said(facts, call.result)} The answer rests on that.",
+        failure_type=FailureType.RETRIEVAL_ISSUE,
+        points=0.9,
+        quotes=(quoted(facts, request, word), quoted(facts, call.result, "")),
+        holds=lambda case: bool(word) and not any(case.is_source(s) and _has(s, word) for s in case.steps),
+        explains=(objection.label,),
+        texts=(objection.missing,),
+        tool=call.name,
+    )
+
+
+def _unmet(facts: TraceFacts, request: Step, missing: str) -> frozenset[str]:
+    """Return the words that the user and the expectation share, which no source has."""
+    shared = facts.stems(request) & texts.content(facts.case.expect, facts.cues) - texts.content(missing, facts.cues)
+    found = (facts.stems(step) for step in facts.steps if facts.is_source(step))
+    return shared - frozenset().union(*found)
+
+
 def _same_noun(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
     """Yield the first answer that gives another figure for the same thing: 4 of them, not 3."""
     found = _COUNTED.fullmatch(objection.missing.strip())
@@ -292,6 +349,7 @@ def _same_noun(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
                 quotes=(quoted(facts, step, other.group()),),
                 explains=(objection.label,),
                 texts=(other.group(), objection.missing),
+                holds=lambda _, step=step, other=other: _has(step, other.group()) and not _has(step, objection.missing),
             )
             return
 
@@ -311,22 +369,9 @@ def _other_record(facts: TraceFacts, objection: Objection, step: Step, told: str
         quotes=(quoted(facts, step, told), quoted(facts, record.step, told)),
         explains=(objection.label,),
         texts=(told, objection.missing),
-    )
-
-
-def _contradicted(facts: TraceFacts, objection: Objection, record: provenance.Contradiction) -> Found:
-    return Found(
-        rule="contradicted_expectation",
-        step=record.teller,
-        what=f"Check the expectation: it demands “{texts.shown(objection.missing, 60)}”, but {record.said}, and the "
-        "agent "
-        f"says the same in step {record.teller.number}.",
-        failure_type=FailureType.CONTEXT_ISSUE,
-        points=0.9,
-        quotes=(quoted(facts, record.step, record.value), quoted(facts, record.teller, record.value)),
-        holds=lambda case: not provenance.stands_in_a_source(case, objection.missing),
-        explains=(objection.label,),
-        texts=(objection.missing, record.value),
+        holds=lambda case: (
+            _stands_in(case, record.step, told) and _stands_in(case, step, told) and not _has(step, objection.missing)
+        ),
     )
 
 
@@ -450,13 +495,17 @@ def _wrong_arguments(facts: TraceFacts, objection: Objection) -> Iterator[Found]
         yield _wrong_argument(facts, objection, call, path, wanted, actual)
 
 
-def _distance(facts: TraceFacts, objection: Objection, call: Call) -> tuple[int, bool, int]:
-    """Order calls by how far they are from the demanded one: one that a person asked for as it is comes last."""
+def _distance(facts: TraceFacts, objection: Objection, call: Call) -> tuple[int, int, bool, int]:
+    """Order calls by how far they are from the demanded one.
+
+    A call for another entity is farther than one with another word; one that a person asked for as it is comes last.
+    """
     differing = list(objections.differences(objection.demanded, call.arguments))
     request = facts.request(call.step)
     spoken = folded(request.text) if request is not None else ""
     asked = all(folded(values.as_text(actual)) in spoken for _, _, actual in differing if actual is not None)
-    return len(differing), asked, -call.step.number
+    others = sum(values.find(values.as_text(wanted), facts.cues)[:1] != [] for _, wanted, _ in differing)
+    return len(differing), others, asked, -call.step.number
 
 
 def _wrong_argument(
@@ -470,10 +519,19 @@ def _wrong_argument(
         failure_type=origin.failure_type,
         points=origin.points,
         quotes=origin.quotes,
+        holds=origin.holds or partial(_differs, call=call, path=path, wanted=wanted),
         explains=(objection.label,),
         texts=tuple(values.as_text(each) for each in (wanted, actual) if each is not None),
         tool=call.name,
     )
+
+
+def _differs(facts: TraceFacts, *, call: Call, path: str, wanted: object) -> bool:
+    """Tell whether the call is there and has not the demanded argument."""
+    found: object = call.arguments
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return call in facts.calls and folded(values.as_text(found)) != folded(values.as_text(wanted))
 
 
 # Calls that should not have been made
@@ -493,16 +551,18 @@ def _unwanted_calls(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
     request = provenance.order_for(facts, call) if agreed else None
     if request is not None:
         yield _asked_by_a_person(facts, objection, call, request)
+    why = _why_not(facts, objection, call)
     yield Found(
         rule="unwanted_call",
         step=call.step,
-        what=f"The agent calls {shown_call(call)} here{_why_not(facts, objection, call)}",
+        what=f"The agent calls {shown_call(call)} here{why}",
         failure_type=FailureType.PROMPT_ISSUE,
         points=0.6 if request is None else 0.45,
         quotes=_call_quotes(facts, call),
         explains=(objection.label,),
         texts=tuple(call.leaves()),
         tool=call.name,
+        holds=lambda case: call in case.calls and _why_not(case, objection, call) == why,
     )
 
 
@@ -535,6 +595,7 @@ def _asked_by_a_person(facts: TraceFacts, objection: Objection, call: Call, requ
         explains=(objection.label,),
         texts=tuple(call.leaves()),
         tool=call.name,
+        holds=lambda case: case.is_person(request) and request.number < call.step.number and call in case.calls,
     )
 
 
@@ -574,6 +635,7 @@ def _too_early(facts: TraceFacts, objection: Objection, call: Call, before: Call
         explains=(objection.label,),
         texts=tuple(call.leaves()),
         tool=call.name,
+        holds=lambda _: call.step.number <= before.step.number,
     )
 
 
@@ -598,4 +660,5 @@ def _errors(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
             points=0.6,
             quotes=(quoted(facts, step, results.message(step.text)[:80]),),
             explains=(objection.label,),
+            holds=lambda case: step in case.failures,
         )

@@ -11,7 +11,7 @@ from pytest_refinery.analysis.ports import Case
 from pytest_refinery.analysis.records import ExpectationRecord, ItemRecord, Outcome
 from pytest_refinery.errors import RefineryError, did_you_mean
 from pytest_refinery.expectations.severity import Severity
-from pytest_refinery.expectations.verdicts import CheckFailure
+from pytest_refinery.expectations.verdicts import of_assertion
 from pytest_refinery.integration.fixture import trace_of
 from pytest_refinery.integration.item_records import stable_nodeid
 from pytest_refinery.integration.running.evaluation import trace_record, with_texts
@@ -117,10 +117,7 @@ class MarkedTest:
             trace=trace,
             expect=self.expect,
             business_context=self.why,
-            failures=tuple(
-                CheckFailure(check="assertion", expected=self.expect, actual=actual, error=error)
-                for actual, error in failures
-            ),
+            failures=tuple(of_assertion(self.expect, actual, error) for actual, error in failures),
             prompts=trace_prompts.extract(trace),
             prompt_files=prompt_files,
         )

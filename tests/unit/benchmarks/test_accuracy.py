@@ -256,4 +256,4 @@ def test_wrong_expectations_stand_apart_from_the_steps() -> None:
     said = [answer(1), answer(1, confidence=Confidence.HIGH, doubts_expectation=True)]
     page = report.page(report.Results("rules", cases, {Mode.CHECKS: said}), title="", about=[])
     assert "## made (1 traces)" in page
-    assert "says so in 1 (100 %); it blames a step with confidence high in 1." in page
+    assert "says so in 1 (100 %); it says something with confidence high in 1. It doubts 0" in page

@@ -37,6 +37,7 @@ _RETURNED = {
 _RIGHT_AT_ANOTHER_TIME = (
     calls.no_confirmation,
     calls.claimed_without_call,
+    calls.preview_for_the_deed,
     calls.ignored_correction,
     answers.outage_gone_over,
 )
@@ -54,7 +55,7 @@ def _called(name: str, arguments: object, result: object) -> list[dict[str, Any]
 def talk() -> Talk:
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": "Ask for confirmation before each change."},
-        {"role": "user", "content": "I want to return order #W100."},
+        {"role": "user", "content": "I want to return order #W100 and get the money on PayPal."},
         *_called("get_user_details", {"user_id": "u1"}, {"payment_methods": _METHODS}),
         *_called("get_order_details", {"order_id": "#W100"}, _ORDER),
         {
@@ -80,6 +81,9 @@ def talk() -> Talk:
         (calls.refused, 6),
         (calls.ignored_correction, 8),
         (calls.invented_id, 4),
+        (calls.last_wish_passed_over, 12),
+        (calls.preview_for_the_deed, 10),
+        (calls.wrong_article, 12),
         (answers.wrong_figure, 6),
         (answers.outage_gone_over, 6),
         (answers.lasting_promise, 12),
@@ -91,7 +95,7 @@ def test_each_kind_knows_the_step_that_it_made_wrong(plant: Plant, step: int) ->
     found = list(plant(talk(), DRAW))
     assert {one.step for one in found} == {step}
     for one in found:
-        said = [message for message in one.messages[:step] if message["role"] == "assistant"]
+        said = [each for each in one.messages[:step] if each["role"] == "assistant" and each["content"]]
         assert all(message in talk().messages for message in said)
         assert one.messages[step] not in talk().messages or plant in _RIGHT_AT_ANOTHER_TIME
 
@@ -121,11 +125,19 @@ def test_after_an_outage_no_result_is_left() -> None:
     assert "30.5" not in json.dumps(found.messages[:6])
 
 
-def test_nothing_is_wrong_where_the_expectation_is() -> None:
-    found = list(expectations.wrong_expectation(talk(), DRAW))
+@pytest.mark.parametrize(
+    "plant",
+    [
+        expectations.wrong_expectation,
+        expectations.asked_for_something_else,
+        expectations.withdrawn,
+        expectations.forbidden,
+    ],
+)
+def test_nothing_is_wrong_where_the_expectation_is(plant: Plant) -> None:
+    found = list(plant(talk(), DRAW))
     assert found
     assert {one.step for one in found} == {None}
-    assert all(one.messages == talk().messages for one in found)
 
 
 def test_all_errors_in_a_conversation_are_in_the_same_half() -> None:

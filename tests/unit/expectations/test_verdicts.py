@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.expectations.verdicts import Decision, Verdict, counted, quoted, verdict
+from pytest_refinery.expectations.verdicts import Decision, Verdict, counted, of_assertion, quoted, verdict
 from tests.unit.expectations.made import make_run
 
 
@@ -41,3 +42,19 @@ def test_a_quote_is_one_printable_line_of_bounded_length(text: str, at: int) -> 
 
 def test_numbers_are_counted_in_words() -> None:
     assert (counted(1, "run"), counted(12000, "run")) == ("1 run", "12,000 runs")
+
+
+@pytest.mark.parametrize(
+    ("said", "argument", "text"),
+    [
+        ("AssertionError: assert 'sold out' not in 'It is sold out.'", "sold out", "sold out"),
+        ("assert \"it's\" in 'Nothing here'", "it's", None),
+        ("my note\nassert 'a\\nb' not in 'x a\\nb'", "a\nb", "a\nb"),
+        ("assert 'a very ... long text' in 'x'", None, None),
+        ("assert 3 == 4", None, None),
+        ("He says: assertive 'x' not in 'y'", None, None),
+    ],
+)
+def test_an_assertion_about_words_says_which_as_data(said: str, argument: str | None, text: str | None) -> None:
+    failure = of_assertion("The shop is open.", said)
+    assert (failure.check, failure.argument, failure.text) == ("assertion", argument, text)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from pytest_refinery.analysts.rules.facts import results, values
+from pytest_refinery.analysts.rules.facts import results, texts, values
 from pytest_refinery.traces.model import RunKind
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.conversation import Step
     from pytest_refinery.traces.model import ToolCall, Trace
 
+_HEAD = 300
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
 
 
@@ -136,10 +137,13 @@ class Effects:
         self._described = described
         self._cues = cues
         self._seen: set[str] = set()
+        self._quoting: set[str] = set()
 
     def learn(self, calls: Sequence[Call], records: Records) -> None:
         """Learn from records that were others after a call which tools change something."""
         for call in calls:
+            if call.result is not None and self._cues.find("only_quotes", call.result.text[:_HEAD]):
+                self._quoting.add(call.name)
             may_change = call.result is not None and not call.failed and self.of(call.name) is not Effect.READS
             if may_change and records.changed_by(call):
                 self._seen.add(call.name)
@@ -149,10 +153,12 @@ class Effects:
         if name in self._seen:
             return Effect.SEEN
         described = self._from_description(self._described.get(name, ""))
-        return described if described is not None else self._from_name(name)
+        if described is not None:
+            return described
+        return Effect.READS if name in self._quoting else self._from_name(name)
 
     def _from_description(self, text: str) -> Effect | None:
-        head = text.strip()[:300]
+        head = text.strip()[:_HEAD]
         if not head:
             return None
         if self._cues.find("only_quotes", head):
@@ -169,9 +175,9 @@ class Effects:
         return Effect.HINTED if any(self._is(word, "changes") for word in words[:2]) else Effect.UNKNOWN
 
     def _is(self, word: str, kind: str) -> bool:
-        bare = word.removesuffix("s")
-        listed = self._cues[kind]
-        return word in listed or bare in listed
+        listed = {each.translate(texts.ASCII) for each in self._cues[kind]}
+        plain = word.translate(texts.ASCII)
+        return plain in listed or plain.removesuffix("s") in listed
 
     def is_thought(self, name: str) -> bool:
         """Tell whether a tool only thinks or reckons."""

@@ -121,7 +121,7 @@ def is_id_key(key: str) -> bool:
     """Tell whether a field's name says that it names the record."""
     word = key.lower()
     return word in {"id", "uuid", "key", "account", "number", "reference"} or word.endswith(
-        ("_id", "id", "_no", "_nr", "number", "_ref", "_key", "_code")
+        ("_id", "id", "_no", "_nr", "number", "nummer", "_ref", "_key", "_code")
     )
 
 

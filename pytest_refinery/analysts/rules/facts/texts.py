@@ -19,6 +19,9 @@ _NEXT_WORD = re.compile(r"\s*([^\W\d_]+)")
 _WORD = re.compile(r"[^\W_][\w']*")
 _SHORTEST_WORD = 3
 _SHORTEST_STEM = 4
+# "cancelled" and "cancel".
+ASCII = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_DOUBLED = re.compile(r"([^\W\d_aeiou])\1$")
 # What English, German and Romance languages put on verbs and nouns.
 _ENDINGS = ("ations", "ation", "ingly", "ings", "ing", "ions", "ion", "ments", "ment", "ies", "ied", "ers", "es", "ed")
 _MORE_ENDINGS = ("er", "en", "s", "y", "e")
@@ -114,7 +117,7 @@ def _carries_meaning(word: str) -> bool:
 def stem(word: str) -> str:
     """Return ``word`` without an ending that says only its form."""
     bare = word.removesuffix("'s").strip("'")
-    for ending in (*_ENDINGS, *_MORE_ENDINGS):
-        if bare.endswith(ending) and len(bare) - len(ending) >= _SHORTEST_STEM:
-            return bare.removesuffix(ending)
-    return bare
+    ending = next(
+        (e for e in (*_ENDINGS, *_MORE_ENDINGS) if bare.endswith(e) and len(bare) - len(e) >= _SHORTEST_STEM), ""
+    )
+    return _DOUBLED.sub(r"\1", bare.removesuffix(ending)).translate(ASCII)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Run
 
 _SHORT_LINE = 20
+_LONG_LINE = 1_000
 _SAMPLE = 2_000
 _LONGEST_READ = 400_000
 # Texts that two figures are derived from; more would make every figure a sum of some two.
 _MOST_ADDENDS = 60
+_SHARE_OF_A_NAME = 0.4
 PROMPT = 0
 
 
@@ -280,6 +284,16 @@ class TraceFacts:
         """The tools that were offered or called."""
         return frozenset((*self.descriptions, *(call.name for call in self.calls)))
 
+    def speaks_of(self, tool: str, stems: frozenset[str]) -> bool:
+        """Tell whether words have the part of a tool's name that other tools do not share."""
+        spread = Counter(word for name in self.tools | {tool} for word in self._name_stems(name))
+        own = self._name_stems(tool)
+        total = sum(1 / spread[word] for word in own)
+        return bool(own) and sum(1 / spread[word] for word in own & stems) >= _SHARE_OF_A_NAME * total
+
+    def _name_stems(self, tool: str) -> frozenset[str]:
+        return texts.content(" ".join(calls.words_of_name(tool)), self.cues)
+
     @cached_property
     def failures(self) -> tuple[Step, ...]:
         """The steps that report a failure, in order."""
@@ -382,15 +396,21 @@ def call_text(call: object) -> str:
     return "\n".join(map(values.as_text, values.leaves(given)))
 
 
+# Where a line that holds a whole history has its parts: entries of JSON, escaped line ends, sentences.
+_PART = re.compile(r"(?<=\", )|(?<=\\n)|(?<=[.!?] )")
+
+
 def _fresh(text: str, seen: set[str]) -> str:
     lines = text.split("\n")
-    if len(lines) == 1:
+    if len(lines) == 1 and len(text) < _LONG_LINE:
         fresh = "" if len(text) > 4 * _SHORT_LINE and text in seen else text
         seen.add(text)
         return fresh
-    kept = [line for line in lines if len(line) < _SHORT_LINE or line not in seen]
-    seen.update(lines)
-    return "\n".join(kept)
+    parts = [_PART.split(line) if len(line) >= _LONG_LINE else [line] for line in lines]
+    fresh = ([part for part in each if len(part) < _SHORT_LINE or part not in seen] for each in parts)
+    text = "\n".join("".join(each) for each in fresh if each)
+    seen.update(part for each in parts for part in each)
+    return text
 
 
 def _derived(known: list[float]) -> set[float]:

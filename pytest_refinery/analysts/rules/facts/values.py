@@ -82,9 +82,13 @@ class _Finder:
         self._rest = plain(text)
         self._comma = cues.has_decimal_comma
         self.values: list[Value] = []
+        worded = _worded(cues["months"])
+        # "19. Juni" is a date where days are ordinals, and no entry of a list.
+        for pattern in worded if self._comma else ():
+            self._take(pattern, lambda found: _date(found, cues["months"]))
         self._take(_BULLET, lambda _: None)
         self._take(_ADDRESS, lambda found: (ADDRESS, found.group().lower().rstrip(".,;")))
-        for pattern in (_ISO_DATE, _CJK_DATE, *_worded(cues["months"])):
+        for pattern in (_ISO_DATE, _CJK_DATE, *worded):
             self._take(pattern, lambda found: _date(found, cues["months"]))
         self._take(_SLASHED_DATE, _slashed)
         self._take(_TIME, lambda found: (TIME, found.group().lstrip("0")))

@@ -87,6 +87,31 @@ def _confirmation_rule(facts: TraceFacts) -> str:
     return ""
 
 
+def acted_on_questions(facts: TraceFacts) -> Iterator[Found]:
+    """Find a change that was made although the user only asked what it would mean."""
+    for call in facts.calls if not facts.parties.is_team else ():
+        request = facts.request(call.step)
+        if request is not None and call.effect.is_change and _only_wonders(facts, request.text):
+            yield Found(
+                rule="acted_on_question",
+                step=call.step,
+                what=f"The user only asks (step {request.number}): {said(facts, request)} The agent calls "
+                f"{shown_call(call)} here.",
+                failure_type=FailureType.MODEL_LIMITATION,
+                points=0.95,
+                quotes=(quoted(facts, request, ""), quoted(facts, call.step, call.name)),
+                holds=lambda case, request=request: _only_wonders(case, request.text),  # type: ignore[misc]
+                texts=tuple(call.leaves()),
+                tool=call.name,
+            )
+
+
+def _only_wonders(facts: TraceFacts, text: str) -> bool:
+    """Tell whether all that a person says is a question about what would be."""
+    asked = [sentence.rstrip().endswith(("?", "\uff1f")) for sentence in texts.sentences(text, facts.cues)]
+    return bool(asked) and all(asked) and bool(facts.cues.find("wonders", text))
+
+
 def invented_arguments(facts: TraceFacts) -> Iterator[Found]:
     """Find ids in calls that no person, tool or prompt has named."""
     for call in facts.calls:
@@ -166,6 +191,7 @@ def _other_record(facts: TraceFacts, call: Call, request: Step, text: str, meant
         quotes=(quoted(facts, request, meant), quoted(facts, call.step, text)),
         texts=(text, meant),
         tool=call.name,
+        holds=lambda case: not _looked_up(case, values.identifier_key(meant), call) and meant in request.text,
     )
 
 
@@ -220,7 +246,13 @@ def _wider(facts: TraceFacts, call: Call, named: list[str], others: list[str]) -
         quotes=(quoted(facts, request, ""),) if request else (),
         texts=tuple(call.leaves()),
         tool=call.name,
+        holds=partial(_is_wider, call=call, named=tuple(named), others=tuple(others)),
     )
+
+
+def _is_wider(facts: TraceFacts, *, call: Call, named: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    parts, spoken = set(_parts(facts, call)), folded("\n".join(step.text for step in facts.people_steps[-2:]))
+    return {*named, *others} <= parts and not any(folded(name) in spoken for name in others)
 
 
 def _listed(names: list[str]) -> str:
@@ -316,7 +348,13 @@ def _unavailable(facts: TraceFacts, call: Call, text: str, lack: str, step: Step
         quotes=(quoted(facts, step, text),),
         texts=(text,),
         tool=call.name,
+        holds=partial(_is_marked, text=text, lack=lack, step=step),
     )
+
+
+def _is_marked(facts: TraceFacts, *, text: str, lack: str, step: Step) -> bool:
+    known = (record for record in facts.records.about(text, before=len(facts.steps) + 1) if record.step is step)
+    return any(record.value.get(lack) is False for record in known)
 
 
 def early_handovers(facts: TraceFacts) -> Iterator[Found]:
@@ -334,6 +372,7 @@ def early_handovers(facts: TraceFacts) -> Iterator[Found]:
                 quotes=(Quoted(call.step, call.name),),
                 texts=tuple(call.leaves()),
                 tool=call.name,
+                holds=lambda case, call=call: provenance.is_handover(case, call),
             )
 
 
@@ -357,4 +396,8 @@ def skipped_first_steps(facts: TraceFacts) -> Iterator[Found]:
             quotes=(quoted(facts, first.step, first.name),),
             texts=tuple(first.leaves()),
             tool=first.name,
+            holds=lambda case: (
+                rule.text in case.given
+                and not any(c.step.number < first.step.number and c.name in wanted for c in case.calls)
+            ),
         )

@@ -139,6 +139,9 @@ def repeated_calls(facts: TraceFacts) -> Iterator[Found]:
                 quotes=(quoted(facts, call.step, call.name),),
                 texts=tuple(call.leaves()),
                 tool=call.name,
+                holds=lambda case, earlier=earlier, call=call: (
+                    earlier.shape == call.shape and not _changed_between(case, earlier, call)
+                ),
             )
         last.setdefault(call.shape, call)
 
@@ -161,4 +164,5 @@ def limits(facts: TraceFacts) -> Iterator[Found]:
                 points=0.3,
                 quotes=(quoted(facts, step, found.group()),),
                 texts=(found.group(),),
+                holds=lambda case, step=step: not case.is_person(step) and bool(case.cues.find("limits", step.text)),
             )

@@ -14,6 +14,8 @@ from pytest_refinery.analysts.rules.facts import texts, values
 from pytest_refinery.analysts.rules.findings import Found, Quoted, quoted, said, shown_call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_refinery.analysts.rules.facts.records import Record
     from pytest_refinery.analysts.rules.facts.trace_facts import TraceFacts
     from pytest_refinery.analysts.rules.facts.values import Value
@@ -136,7 +138,15 @@ def wrong_extremes(facts: TraceFacts) -> Iterator[Found]:
                     points=0.8,
                     quotes=(quoted(facts, step, found.group()),),
                     texts=(f"{min(told):g}", f"{best(prices):g}"),
+                    holds=partial(_is_no_extreme, step=step, best=best, told=frozenset(told)),
                 )
+
+
+def _is_no_extreme(
+    facts: TraceFacts, *, step: Step, best: Callable[[list[float]], float], told: frozenset[float]
+) -> bool:
+    prices = _prices(facts, step)
+    return told <= set(prices) and best(prices) not in told
 
 
 def _prices(facts: TraceFacts, step: Step) -> list[float]:
@@ -173,7 +183,7 @@ def _misattributed(facts: TraceFacts, step: Step, sentence: str) -> Found | None
         if value.kind == values.FIGURE and value.number > _SMALL:
             other = _only_in_another(facts, value, own, step)
             if other is not None:
-                return _of_another(facts, step, sentence, value.text, own[0], other)
+                return _of_another(facts, step, sentence, value, own[0], other)
     return _outdated(facts, step, sentence, own)
 
 
@@ -200,25 +210,27 @@ def _keys(found: object) -> list[tuple[str, str]]:
     return [(values.FIGURE, values.figure_keys(values.as_text(found))[0])] if isinstance(found, int | float) else []
 
 
-def _of_another(facts: TraceFacts, step: Step, sentence: str, value: str, own: Record, other: Record) -> Found:
+def _of_another(facts: TraceFacts, step: Step, sentence: str, value: Value, own: Record, other: Record) -> Found:
     call = facts.call_answered_by.get(other.step.number)
     source = f"the result of {shown_call(call)}" if call else f"what {other.step.speaker} returned"
     return Found(
         rule="wrong_record",
         step=step,
-        what=f"The agent says {value} of another record than it belongs to (“{texts.shown(sentence, 140)}”): it "
+        what=f"The agent says {value.text} of another record than it belongs to (“{texts.shown(sentence, 140)}”): it "
         "stands in "
         f"{source} (step {other.step.number}), not in the record of step {own.step.number}.",
         failure_type=FailureType.MODEL_LIMITATION,
         points=0.75,
-        quotes=(Quoted(step, texts.quote(sentence, 0, facts.cues)), quoted(facts, other.step, value)),
-        texts=(value,),
+        quotes=(Quoted(step, texts.quote(sentence, 0, facts.cues)), quoted(facts, other.step, value.text)),
+        texts=(value.text,),
+        holds=lambda _: _holds(other, value) and not _holds(own, value),
     )
 
 
 def _outdated(facts: TraceFacts, step: Step, sentence: str, own: list[Record]) -> Found | None:
     """Find a short text of an earlier state of a record that its latest state has no longer."""
-    if len(own) < 2:  # noqa: PLR2004  (a state and an earlier one)
+    # "Your pending order has been cancelled" tells of the change itself.
+    if len(own) < 2 or facts.cues.find("done", sentence):  # noqa: PLR2004  (a state and an earlier one)
         return None
     for record in own[1:]:
         for path, value in record.fields.items():
@@ -233,8 +245,15 @@ def _outdated(facts: TraceFacts, step: Step, sentence: str, own: list[Record]) -
                     points=0.75,
                     quotes=(Quoted(step, texts.quote(sentence, 0, facts.cues)), quoted(facts, own[0].step, str(now))),
                     texts=(str(value), str(now)),
+                    holds=partial(_is_stale, step=step, path=path, value=str(value), now=now),
                 )
     return None
+
+
+def _is_stale(facts: TraceFacts, *, step: Step, path: str, value: str, now: object) -> bool:
+    """Tell whether a step says what the latest record before it no longer has."""
+    known = [record for record in facts.records.all if record.step.number < step.number and path in record.fields]
+    return any(record.fields[path] == now for record in known) and value.casefold() in step.text.casefold()
 
 
 def _is_outdated(value: object, now: object, spoken: str) -> bool:

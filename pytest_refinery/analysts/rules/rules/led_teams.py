@@ -35,6 +35,10 @@ def unfulfilled_orders(facts: TraceFacts) -> Iterator[Found]:
                 points=0.3 * (1 - share) * 0.9**place,
                 quotes=(quoted(facts, order, ""), quoted(facts, report, "")),
                 texts=(report.text[:400],),
+                holds=lambda case, order=order, report=report: (
+                    len((case.stems(order) - case.stems(case.steps[0])) & case.stems(report))
+                    <= _LITTLE * len(case.stems(order))
+                ),
             )
 
 
@@ -69,6 +73,9 @@ def repeated_orders(facts: TraceFacts) -> Iterator[Found]:
                 points=0.25,
                 quotes=(quoted(facts, report, ""), quoted(facts, other, "")),
                 texts=(report.text[:400],),
+                holds=lambda case, one=one, other=other: (
+                    len(case.stems(one) & texts.content(other.text, case.cues)) >= _SAME * len(case.stems(one))
+                ),
             )
 
 
@@ -85,4 +92,5 @@ def final_reports(facts: TraceFacts) -> Iterator[Found]:
             points=0.15,
             quotes=(quoted(facts, report, ""),),
             texts=(report.text[:400],),
+            holds=lambda case: list(orders(case))[-1][1] is report,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,7 @@ def claims_without_a_call(facts: TraceFacts) -> Iterator[Found]:
                 rule="claimed_without_call",
                 step=step,
                 what=f"The agent says that something is done: “{texts.shown(sentence, 160)}” No call before it did "
-                "that.",
+                f"that.{provenance.only_quoted(facts, step)}",
                 failure_type=FailureType.MODEL_LIMITATION,
                 points=0.6,
                 quotes=(Quoted(step, sentence),),
@@ -87,10 +88,21 @@ def claims_without_a_call(facts: TraceFacts) -> Iterator[Found]:
 
 
 def _was_done(facts: TraceFacts, step: Step, sentence: str) -> bool:
-    """Tell whether a call that may change something succeeded since the last claim of its kind."""
-    del sentence
-    made = (call for call in facts.calls if call.step.number < step.number and call.result is not None)
-    return any(call.changed or (call.effect is calls.Effect.UNKNOWN and not call.failed) for call in made)
+    """Tell whether a call before a claim may have done it, or a source says the same."""
+    done = {texts.stem(found.group().lower()) for found in facts.cues.all("done", sentence)}
+    before = facts.steps[: step.number - 1]
+    made = [call for call in facts.calls if call.step.number < step.number and call.result is not None]
+    may_have = any(
+        (call.changed or (call.effect is calls.Effect.UNKNOWN and not call.failed)) and not _denies(call, done)
+        for call in made
+    )
+    return may_have or any(facts.is_source(other) and done <= facts.stems(other) for other in before)
+
+
+def _denies(call: calls.Call, done: set[str]) -> bool:
+    """Tell whether a result says that what is claimed was not done: ``"sent": false``."""
+    fields = call.value.items() if isinstance(call.value, Mapping) else ()
+    return any(value is False and texts.stem(str(name).lower()) in done for name, value in fields)
 
 
 def _is_still_undone(facts: TraceFacts, *, step: Step, sentence: str) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import FailureType
 from pytest_refinery.analysts.rules import provenance
-from pytest_refinery.analysts.rules.facts import values
+from pytest_refinery.analysts.rules.facts import texts, values
 from pytest_refinery.analysts.rules.findings import Found, quoted, said, shown_call
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def ignored_wishes(facts: TraceFacts) -> Iterator[Found]:
                     quotes=(quoted(facts, request, label),),
                     texts=(text, label),
                     tool=call.name,
+                    holds=lambda case, call=call, text=text, wish=wish: _other_wish(case, call, text) == wish,
                 )
                 break
 
@@ -74,6 +75,15 @@ def _siblings(facts: TraceFacts, text: str, call: Call) -> list[str]:
     return [entity for r in beside for entity in r.ids if entity != key][:_MOST_SIBLINGS]
 
 
+def passed_over_wishes(facts: TraceFacts) -> Iterator[Found]:
+    """Find an answer that passes over what the user asked for: nothing after it is about that."""
+    for step in facts.answers if facts.tools and not facts.parties.is_team else ():
+        request = facts.request(step)
+        last = texts.sentences(request.text, facts.cues)[-1:] if request is not None else []
+        if any(facts.cues.find("orders", sentence) for sentence in last) and provenance.is_passed_over(facts, step):
+            yield provenance.passed_over(facts, step, "", points=0.45)
+
+
 def turned_requests(facts: TraceFacts) -> Iterator[Found]:
     """Find a user who turns to something else after the agent had said what cannot be done."""
     for step in facts.people_steps[1:] if not facts.parties.is_team else ():
@@ -89,6 +99,9 @@ def turned_requests(facts: TraceFacts) -> Iterator[Found]:
                 points=0.4,
                 quotes=(quoted(facts, step, found.group()),),
                 texts=(step.text[:400],),
+                holds=lambda case, step=step, before=before: (
+                    case.is_person(step) and bool(before and case.cues.find("refused", before.text))
+                ),
             )
 
 
@@ -108,4 +121,7 @@ def refusals_without_looking(facts: TraceFacts) -> Iterator[Found]:
             points=0.4,
             quotes=(quoted(facts, step, found.group()),),
             texts=(step.text[:400],),
+            holds=lambda case, step=step: (
+                not step.calls and not any(case.is_source(earlier) for earlier in case.turn(step))
+            ),
         )

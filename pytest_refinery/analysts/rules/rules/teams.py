@@ -41,6 +41,9 @@ def assumed_data(facts: TraceFacts) -> Iterator[Found]:
                 points=0.5 * again,
                 quotes=(quoted(facts, step, found.group()),),
                 texts=(found.group(),),
+                holds=lambda case, step=step, found=found: (
+                    found.group().casefold() in step.text.casefold() and not _is_denied(case, step, found)
+                ),
             )
 
 
@@ -160,6 +163,7 @@ def failing_programs(facts: TraceFacts) -> Iterator[Found]:
             points=_points_of_failure(facts, step, place, was_mended=was_mended),
             quotes=(Quoted(step, texts.shown(results.message(step.text), 80).rstrip("…")),),
             texts=(results.message(step.text)[:80],),
+            holds=lambda case, step=step: step in case.failures,
         )
 
 
@@ -189,6 +193,9 @@ def off_task_starts(facts: TraceFacts) -> Iterator[Found]:
             failure_type=FailureType.ORCHESTRATION_ISSUE,
             points=0.7,
             quotes=(quoted(facts, first, ""),),
+            holds=lambda case: (
+                len(texts.content(case.case.expect, case.cues) & case.stems(first)) < _LEAST_OF_THE_TASK * len(wanted)
+            ),
         )
 
 
@@ -205,6 +212,7 @@ def given_up(facts: TraceFacts) -> Iterator[Found]:
                 points=0.25,
                 quotes=(quoted(facts, step, found.group()),),
                 texts=(found.group(),),
+                holds=lambda _, step=step, found=found: found.group().casefold() in step.text.casefold(),
             )
 
 
@@ -241,6 +249,7 @@ def _origin(facts: TraceFacts, first: Step, words: str) -> Found:
         points=0.15 if author.speaker in facts.parties.leaders else 0.4,
         quotes=(quoted(facts, first, words),),
         texts=(words,),
+        holds=lambda case: case.first_with(words, after=1) is first,
     )
 
 
@@ -255,5 +264,8 @@ def first_programs(facts: TraceFacts) -> Iterator[Found]:
                 failure_type=FailureType.MODEL_LIMITATION,
                 points=0.35,
                 quotes=(quoted(facts, step, "```"),),
+                holds=lambda case, step=step: (
+                    not any(_CODE.search(other.text) for other in case.agent_steps if other.number < step.number)
+                ),
             )
             return

@@ -30,9 +30,11 @@ REASONS = {
     "failed": "a text says first that it is an error",
     "first": "a prompt says what must come before a change",
     "first_person": "the agent promises for itself",
+    "forbids": "a sentence of a prompt that rules something out",
     "forgets": "a prompt may say that nothing is kept",
     "gave_up": "an agent says that it did not find something",
     "handover": "with 'person': a call that passes the conversation on",
+    "is_done": "'is booked' reports a change where the verb stands right before",
     "keeps": "a tool that can keep a promise",
     "lasting": "a promise for later is made in words only",
     "least": "the agent calls one entry the cheapest",
@@ -52,9 +54,11 @@ REASONS = {
     "same_as_before": "'the original card' chooses among cards without naming one",
     "state": "an error says that a record's state forbids the call",
     "stop_words": "words that say nothing about what a sentence is about; the language is guessed by them",
+    "takes_back": "a user takes a request back without another in its place",
     "thinks": "a call that only thinks brings no facts",
     "wants_confirmation": "a prompt, or the agent, asks for a yes",
     "withdraws": "a user turns to something else",
+    "wonders": "a user asks what a change would mean",
 }
 SETTINGS = {"language", "decimal_comma"}
 

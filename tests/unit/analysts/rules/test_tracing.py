@@ -205,3 +205,77 @@ def test_an_answer_after_an_outage_is_the_step_and_the_outage_its_reason() -> No
     assert diagnosis.failure_type is FailureType.INFRASTRUCTURE
     assert diagnosis.suggested_fix is None
     assert {candidate.run_id for candidate in diagnosis.candidates} >= {"7", "4"}
+
+
+def test_a_wish_at_the_end_that_the_agent_passes_over_is_the_step() -> None:
+    diagnosis = diagnosed(
+        user("Please water the ferns."),
+        did("water_plants", {"which": "ferns"}, {"done": True}),
+        agent("The ferns are watered."),
+        user("Good. Close the blinds too, please."),
+        agent("You are welcome, enjoy the evening!"),
+        user("Hm."),
+        expect="The blinds are closed.",
+        checks=({"tools": {"called": "close_blinds"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("5", "wish_passed_over")
+
+
+@pytest.mark.parametrize(
+    ("tool", "result"),
+    [
+        ("quote_crane", {"price": 900}),
+        ("hire_options", {"price": 900, "note": "Price only, nothing is reserved."}),
+        ("prepare_hire", {"hire": "H-1", "booked": False}),
+    ],
+)
+def test_what_a_quote_or_a_draft_returned_is_not_the_deed(tool: str, result: dict[str, object]) -> None:
+    diagnosis = diagnosed(
+        user("Please book the crane for Monday."),
+        did(tool, {"day": "monday"}, result),
+        agent("The crane is booked for Monday."),
+        expect="The crane is really booked.",
+        checks=({"tools": {"called": "book_crane"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("3", "claimed_without_call")
+    assert diagnosis.root_cause is not None
+    assert tool in diagnosis.root_cause
+
+
+@pytest.mark.parametrize("query", ["opening hours", "opening hours planetarium"])
+def test_a_search_whose_result_says_nothing_of_the_question_is_the_step(query: str) -> None:
+    diagnosis = diagnosed(
+        user("When does the planetarium open?"),
+        did("search_pages", {"q": query}, "Opening hours of the museum: daily from 10:00."),
+        agent("It opens daily from 10:00."),
+        expect="The agent says that the planetarium opens at 19:30.",
+        checks=({"output": {"contains": "19:30"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("1", "answered_from_wrong_source")
+    assert diagnosis.root_cause is not None
+    assert "planetarium" in diagnosis.root_cause
+
+
+def test_a_question_about_a_change_that_is_then_made_leads_to_the_call() -> None:
+    diagnosis = diagnosed(
+        user("What would happen if I cancelled my subscription S-771?"),
+        did("cancel_subscription", {"id": "S-771"}, {"id": "S-771", "ends": "2026-05-31"}),
+        agent("Your subscription S-771 ends on 31 May 2026."),
+        expect="The agent explains it and cancels nothing.",
+        checks=({"output": {"not_contains": "subscription S-771 ends"}},),
+    )
+    assert (diagnosis.responsible_run_id, rule_of(diagnosis)) == ("1", "acted_on_question")
+
+
+def test_an_account_that_the_prompt_lists_is_not_called_invented() -> None:
+    diagnosis = diagnosed(
+        system("The client's accounts:\n- KX-310-04: joint savings\n- KX-310-09: custody account"),
+        user("What is in my custody account?"),
+        did("read_account", {"account": "KX-310-04"}, {"total": 12.5}),
+        agent("There is 12.50 in it."),
+        checks=({"tools": {"arguments": {"read_account": {"account": "KX-310-09"}}}},),
+    )
+    assert diagnosis.responsible_run_id == "2"
+    assert diagnosis.root_cause is not None
+    assert "no message" not in diagnosis.root_cause
+    assert "custody account" in diagnosis.root_cause
