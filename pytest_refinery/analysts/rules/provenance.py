@@ -107,9 +107,7 @@ def _incomplete(facts: TraceFacts, call: Call, path: str, wanted: object, actual
 
 def _known_from(facts: TraceFacts, text: str, call: Call) -> str:
     """Say where the wanted value was known."""
-    if len(text) < _SHORTEST_TELLING:
-        return ""
-    if folded(text) in folded(facts.given):
+    if len(text) >= _SHORTEST_TELLING and folded(text) in folded(facts.given):
         place = folded(facts.given).find(folded(text))
         line = (
             next((line for line in facts.given.splitlines() if folded(text) in folded(line)), "") if place >= 0 else ""

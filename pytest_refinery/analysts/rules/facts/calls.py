@@ -170,9 +170,13 @@ class Effects:
 
     def _from_name(self, name: str) -> Effect:
         words = words_of_name(name)
-        if any(self._is(word, "reads") for word in words[:1]) or self._is(words[-1] if words else "", "reads"):
+        # The verb comes first in English names and last in German ones; "cancel_plan" plans nothing.
+        begins = [kind for kind in ("reads", "changes") if words and self._is(words[0], kind)]
+        if begins:
+            return Effect.READS if begins[0] == "reads" else Effect.HINTED
+        if words and self._is(words[-1], "reads"):
             return Effect.READS
-        return Effect.HINTED if any(self._is(word, "changes") for word in words[:2]) else Effect.UNKNOWN
+        return Effect.HINTED if any(self._is(word, "changes") for word in words[1:2]) else Effect.UNKNOWN
 
     def _is(self, word: str, kind: str) -> bool:
         listed = {each.translate(texts.ASCII) for each in self._cues[kind]}

@@ -93,10 +93,16 @@ def _was_done(facts: TraceFacts, step: Step, sentence: str) -> bool:
     before = facts.steps[: step.number - 1]
     made = [call for call in facts.calls if call.step.number < step.number and call.result is not None]
     may_have = any(
-        (call.changed or (call.effect is calls.Effect.UNKNOWN and not call.failed)) and not _denies(call, done)
+        (call.changed or (call.effect is calls.Effect.UNKNOWN and not call.failed) or _is_named_so(call, done))
+        and not _denies(call, done)
         for call in made
     )
     return may_have or any(facts.is_source(other) and done <= facts.stems(other) for other in before)
+
+
+def _is_named_so(call: calls.Call, done: set[str]) -> bool:
+    first = next(iter(calls.words_of_name(call.name)), "")
+    return not call.failed and texts.stem(first) in done
 
 
 def _denies(call: calls.Call, done: set[str]) -> bool:
