@@ -38,9 +38,10 @@ def _lies_on_the_way(facts: TraceFacts, found: Found, objection: Objection) -> b
         return found.step in facts.failures or any(call.failed for call in facts.calls_of.get(found.step.number, ()))
     if check.startswith(("latency.", "tokens.", "runs.")):
         return found.rule in {"repeated_call", "step_limit", "outage", "failed_call", "duplicate_change"}
-    if check.startswith("output.") or facts.parties.is_team:
+    if check.startswith("output.") or facts.parties.is_team or objection.unwanted or objection.missing:
         return _feeds_the_answer(facts, found, objection)
-    return _feeds_the_answer(facts, found, objection) or _is_meant(facts, found)
+    # A function of the suite or a judge says only in words what it is about.
+    return _shares_words(facts, found) and (_feeds_the_answer(facts, found, objection) or _is_meant(facts, found))
 
 
 def _is_about_the_calls(facts: TraceFacts, found: Found, objection: Objection) -> bool:
@@ -101,8 +102,11 @@ def _is_in_turn(facts: TraceFacts, step: Step, answer: Step) -> bool:
 
 def _is_meant(facts: TraceFacts, found: Found) -> bool:
     """Tell whether the expectation speaks of what was found; a general one speaks of all."""
+    named = any(value.kind != values.FIGURE or len(value.key) > 1 for value in facts.expected_values)
+    return not named or _shares_words(facts, found)
+
+
+def _shares_words(facts: TraceFacts, found: Found) -> bool:
     wanted = texts.content(facts.case.expect, facts.cues)
     told = texts.content(f"{found.what} {' '.join(found.texts)} {found.step.text[:1000]}", facts.cues)
-    needed = _ENOUGH_WORDS if len(wanted) > _GENERAL else 1
-    named = any(value.kind != values.FIGURE or len(value.key) > 1 for value in facts.expected_values)
-    return len(wanted & told) >= needed or not named
+    return len(wanted & told) >= (_ENOUGH_WORDS if len(wanted) > _GENERAL else 1)

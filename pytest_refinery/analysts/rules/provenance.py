@@ -467,7 +467,7 @@ def _other_calls_for_it(facts: TraceFacts, tool: str, label: str, demanded: Mapp
                 explains=(label,),
                 texts=tuple(call.leaves()),
                 tool=call.name,
-                holds=lambda case, call=call: call in case.calls and call.name != tool,
+                holds=lambda case, call=call: call in case.calls and call.name != tool,  # type: ignore[misc]
             )
             return
 

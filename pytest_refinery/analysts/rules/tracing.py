@@ -294,7 +294,8 @@ def _off_topic(facts: TraceFacts, objection: Objection, answer: Step) -> Iterato
     words = _unmet(facts, asked, objection.missing) if asked is not None else frozenset()
     call = _looked_up(facts, asked, step) if asked is not None and step is not None and words else None
     if call is not None and asked is not None:
-        word = next((w for w in texts.words(asked.text) if texts.stem(w.lower()) in words), "")
+        unmet = [w for w in texts.words(asked.text) if texts.stem(w.lower()) in words]
+        word = max(unmet, key=lambda each: (each[0].isupper(), len(each)), default="")
         yield _answered_off_topic(facts, objection, call, asked, word)
 
 
@@ -349,7 +350,7 @@ def _same_noun(facts: TraceFacts, objection: Objection) -> Iterator[Found]:
                 quotes=(quoted(facts, step, other.group()),),
                 explains=(objection.label,),
                 texts=(other.group(), objection.missing),
-                holds=lambda _, step=step, other=other: _has(step, other.group()) and not _has(step, objection.missing),
+                holds=lambda _, step=step, other=other: _has(step, other.group()) and not _has(step, objection.missing),  # type: ignore[misc]
             )
             return
 

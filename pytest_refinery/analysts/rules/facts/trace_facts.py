@@ -407,8 +407,8 @@ def _fresh(text: str, seen: set[str]) -> str:
         seen.add(text)
         return fresh
     parts = [_PART.split(line) if len(line) >= _LONG_LINE else [line] for line in lines]
-    fresh = ([part for part in each if len(part) < _SHORT_LINE or part not in seen] for each in parts)
-    text = "\n".join("".join(each) for each in fresh if each)
+    new = ([part for part in each if len(part) < _SHORT_LINE or part not in seen] for each in parts)
+    text = "\n".join("".join(each) for each in new if each)
     seen.update(part for each in parts for part in each)
     return text
 

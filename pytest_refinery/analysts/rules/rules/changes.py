@@ -372,7 +372,7 @@ def early_handovers(facts: TraceFacts) -> Iterator[Found]:
                 quotes=(Quoted(call.step, call.name),),
                 texts=tuple(call.leaves()),
                 tool=call.name,
-                holds=lambda case, call=call: provenance.is_handover(case, call),
+                holds=lambda case, call=call: provenance.is_handover(case, call),  # type: ignore[misc]
             )
 
 

@@ -28,7 +28,7 @@ def empty_answers(facts: TraceFacts) -> Iterator[Found]:
                 failure_type=FailureType.MODEL_LIMITATION,
                 points=0.5,
                 quotes=(Quoted(before, before.text[:_SHOWN].strip()),) if before else (),
-                holds=lambda case, step=step: case.is_agent(step) and not step.text.strip() and not step.calls,
+                holds=lambda case, step=step: case.is_agent(step) and not step.text.strip() and not step.calls,  # type: ignore[misc]
             )
 
 
@@ -44,5 +44,5 @@ def unreadable_outputs(facts: TraceFacts) -> Iterator[Found]:
                 failure_type=FailureType.OUTPUT_PARSING_ISSUE,
                 points=0.5,
                 quotes=(Quoted(step, text[-_SHOWN:]),),
-                holds=lambda _, text=text: results.parsed(text) is None,
+                holds=lambda _, text=text: results.parsed(text) is None,  # type: ignore[misc]
             )

@@ -139,7 +139,7 @@ def repeated_calls(facts: TraceFacts) -> Iterator[Found]:
                 quotes=(quoted(facts, call.step, call.name),),
                 texts=tuple(call.leaves()),
                 tool=call.name,
-                holds=lambda case, earlier=earlier, call=call: (
+                holds=lambda case, earlier=earlier, call=call: (  # type: ignore[misc]
                     earlier.shape == call.shape and not _changed_between(case, earlier, call)
                 ),
             )
@@ -164,5 +164,5 @@ def limits(facts: TraceFacts) -> Iterator[Found]:
                 points=0.3,
                 quotes=(quoted(facts, step, found.group()),),
                 texts=(found.group(),),
-                holds=lambda case, step=step: not case.is_person(step) and bool(case.cues.find("limits", step.text)),
+                holds=lambda case, step=step: not case.is_person(step) and bool(case.cues.find("limits", step.text)),  # type: ignore[misc]
             )

@@ -35,7 +35,7 @@ def unfulfilled_orders(facts: TraceFacts) -> Iterator[Found]:
                 points=0.3 * (1 - share) * 0.9**place,
                 quotes=(quoted(facts, order, ""), quoted(facts, report, "")),
                 texts=(report.text[:400],),
-                holds=lambda case, order=order, report=report: (
+                holds=lambda case, order=order, report=report: (  # type: ignore[misc]
                     len((case.stems(order) - case.stems(case.steps[0])) & case.stems(report))
                     <= _LITTLE * len(case.stems(order))
                 ),
@@ -73,7 +73,7 @@ def repeated_orders(facts: TraceFacts) -> Iterator[Found]:
                 points=0.25,
                 quotes=(quoted(facts, report, ""), quoted(facts, other, "")),
                 texts=(report.text[:400],),
-                holds=lambda case, one=one, other=other: (
+                holds=lambda case, one=one, other=other: (  # type: ignore[misc]
                     len(case.stems(one) & texts.content(other.text, case.cues)) >= _SAME * len(case.stems(one))
                 ),
             )

@@ -80,7 +80,7 @@ def claims_without_a_call(facts: TraceFacts) -> Iterator[Found]:
                 what=f"The agent says that something is done: “{texts.shown(sentence, 160)}” No call before it did "
                 f"that.{provenance.only_quoted(facts, step)}",
                 failure_type=FailureType.MODEL_LIMITATION,
-                points=0.6,
+                points=0.5,
                 quotes=(Quoted(step, sentence),),
                 holds=partial(_is_still_undone, step=step, sentence=sentence),
                 texts=(sentence,),

@@ -38,7 +38,7 @@ def ignored_wishes(facts: TraceFacts) -> Iterator[Found]:
                     quotes=(quoted(facts, request, label),),
                     texts=(text, label),
                     tool=call.name,
-                    holds=lambda case, call=call, text=text, wish=wish: _other_wish(case, call, text) == wish,
+                    holds=lambda case, call=call, text=text, wish=wish: _other_wish(case, call, text) == wish,  # type: ignore[misc]
                 )
                 break
 
@@ -99,7 +99,7 @@ def turned_requests(facts: TraceFacts) -> Iterator[Found]:
                 points=0.4,
                 quotes=(quoted(facts, step, found.group()),),
                 texts=(step.text[:400],),
-                holds=lambda case, step=step, before=before: (
+                holds=lambda case, step=step, before=before: (  # type: ignore[misc]
                     case.is_person(step) and bool(before and case.cues.find("refused", before.text))
                 ),
             )
@@ -121,7 +121,7 @@ def refusals_without_looking(facts: TraceFacts) -> Iterator[Found]:
             points=0.4,
             quotes=(quoted(facts, step, found.group()),),
             texts=(step.text[:400],),
-            holds=lambda case, step=step: (
+            holds=lambda case, step=step: (  # type: ignore[misc]
                 not step.calls and not any(case.is_source(earlier) for earlier in case.turn(step))
             ),
         )

@@ -41,7 +41,7 @@ def assumed_data(facts: TraceFacts) -> Iterator[Found]:
                 points=0.5 * again,
                 quotes=(quoted(facts, step, found.group()),),
                 texts=(found.group(),),
-                holds=lambda case, step=step, found=found: (
+                holds=lambda case, step=step, found=found: (  # type: ignore[misc]
                     found.group().casefold() in step.text.casefold() and not _is_denied(case, step, found)
                 ),
             )
@@ -163,7 +163,7 @@ def failing_programs(facts: TraceFacts) -> Iterator[Found]:
             points=_points_of_failure(facts, step, place, was_mended=was_mended),
             quotes=(Quoted(step, texts.shown(results.message(step.text), 80).rstrip("…")),),
             texts=(results.message(step.text)[:80],),
-            holds=lambda case, step=step: step in case.failures,
+            holds=lambda case, step=step: step in case.failures,  # type: ignore[misc]
         )
 
 
@@ -212,7 +212,7 @@ def given_up(facts: TraceFacts) -> Iterator[Found]:
                 points=0.25,
                 quotes=(quoted(facts, step, found.group()),),
                 texts=(found.group(),),
-                holds=lambda _, step=step, found=found: found.group().casefold() in step.text.casefold(),
+                holds=lambda _, step=step, found=found: found.group().casefold() in step.text.casefold(),  # type: ignore[misc]
             )
 
 
@@ -264,7 +264,7 @@ def first_programs(facts: TraceFacts) -> Iterator[Found]:
                 failure_type=FailureType.MODEL_LIMITATION,
                 points=0.35,
                 quotes=(quoted(facts, step, "```"),),
-                holds=lambda case, step=step: (
+                holds=lambda case, step=step: (  # type: ignore[misc]
                     not any(_CODE.search(other.text) for other in case.agent_steps if other.number < step.number)
                 ),
             )
