@@ -7,7 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_refinery.analysis.schemas import Finding, GroupAnalysis
-from pytest_refinery.analysts.rules import conclusion, confidence, explaining, gaps, objections, ranking, tracing
+from pytest_refinery.analysts.rules import (
+    conclusion,
+    confidence,
+    doubts,
+    explaining,
+    gaps,
+    objections,
+    ranking,
+    tracing,
+)
 from pytest_refinery.analysts.rules.facts import texts
 from pytest_refinery.analysts.rules.facts.trace_facts import TraceFacts
 from pytest_refinery.analysts.rules.rules import RULES
@@ -24,7 +33,6 @@ if TYPE_CHECKING:
 
 _LONGEST_TIMELINE = 12
 _NEXT = 0.97
-CONTRADICTED = "contradicted_expectation"
 
 
 class RulesAnalyst:
@@ -110,7 +118,7 @@ class CaseAnalysis:
 
 
 def _contradicts_the_expectation(ranked: Ranked) -> bool:
-    return not (ranked.cause is not None and ranked.cause.rule == CONTRADICTED)
+    return not (ranked.cause is not None and ranked.cause.rule == doubts.RULE)
 
 
 def _finding(found: Found, weight: float) -> Finding:

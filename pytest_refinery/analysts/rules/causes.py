@@ -44,6 +44,13 @@ _CAUSES = {
         "The expectation contradicts the records.",
         "The agent may have been right: the records say something else than the expectation.",
     ),
+    "wish_passed_over": Cause(
+        "The agent passes over what the user asked for.", "The user asked for something and got neither it nor a word."
+    ),
+    "acted_on_question": Cause(
+        "The agent makes a change that the user only asked about.",
+        "The user asked what a change would mean, and the agent made it.",
+    ),
     "left_out": Cause(
         "The agent leaves out what a result said.", "The agent did not tell the user what its systems had returned."
     ),
