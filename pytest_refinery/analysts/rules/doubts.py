@@ -31,7 +31,6 @@ _LONGEST_VALUE = 40
 _MOST_WORDS = 4
 _MOST_OF_A_QUESTION = 0.8
 _SHARED_REASONS = 2
-_HEAD = 7
 _SHORTEST_PART = 5
 _SMALL = 31
 _RARE = 2
@@ -360,34 +359,25 @@ def _prohibition(facts: TraceFacts, tool: str) -> tuple[str, Step] | None:
     for place, rule in enumerate(facts.prompt_rules):
         is_named = folded(tool) in folded(rule.text)
         forbids = facts.cues.find("forbids", _IN_QUOTES.sub("", rule.text))
-        if not forbids or not (is_named or _is_same_act(acting, rule.stems)):
+        if not forbids or not (is_named or texts.related(acting, rule.stems)):
             continue
         # A sentence that names the tool alone has its reason in the sentence before.
         around = facts.prompt_rules[max(0, place - 1) : place + 1] if is_named else (rule,)
         reasons = frozenset().union(*(each.stems for each in around)) - acting - common - {texts.stem(tool.lower())}
-        figures = [value for each in around for value in values.find(each.text, facts.cues)]
+        bounds = [bound for each in around for bound in _bounds(facts, each.text)]
         for step in facts.answers:
             declines = facts.cues.find("negations", step.text) or facts.cues.find("refused", step.text)
             request = facts.request(step)
             about = texts.content(step.text, facts.cues) | (facts.stems(request) if request else frozenset())
-            is_about = facts.speaks_of(tool, about) or _is_same_act(acting, about)
-            if (
-                is_about
-                and declines
-                and not step.calls
-                and _is_reason(facts, step, reasons, figures, is_named=is_named)
-            ):
+            is_about = facts.speaks_of(tool, about) or texts.related(acting, about)
+            if is_about and declines and not step.calls and _is_reason(facts, step, reasons, bounds, is_named=is_named):
                 return rule.text, step
     return None
 
 
-def _is_same_act(acting: frozenset[str], stems: frozenset[str]) -> bool:
-    """Tell whether words share what a tool does; long words by their beginning, as "stornieren" and "storniert"."""
-    heads = {word[:_HEAD] for word in acting if len(word) >= _HEAD}
-    return bool(acting & stems) or any(word[:_HEAD] in heads for word in stems)
-
-
-def _is_reason(facts: TraceFacts, step: Step, reasons: frozenset[str], figures: list[Value], *, is_named: bool) -> bool:
+def _is_reason(
+    facts: TraceFacts, step: Step, reasons: frozenset[str], bounds: list[tuple[Value, bool]], *, is_named: bool
+) -> bool:
     """Tell whether an answer gives the reasons of a rule, and the case is one that the rule is about."""
     shared = reasons & facts.stems(step)
     known = [each for each in facts.steps[: step.number - 1] if facts.is_person(each) or facts.is_source(each)]
@@ -395,15 +385,23 @@ def _is_reason(facts: TraceFacts, step: Step, reasons: frozenset[str], figures: 
     is_most = 2 * len(shared) >= len(reasons) > 0
     is_given = bool(is_named and shared) or (confirmed and (is_most or len(shared) >= _SHARED_REASONS))
     is_given = is_given or (is_most and len(shared) >= _SHARED_REASONS)
-    return bool(is_given) and _is_beyond(facts, step, figures, known) and not _is_denied(facts, reasons)
+    return bool(is_given) and _is_beyond(facts, step, bounds, known) and not _is_denied(facts, reasons)
 
 
-def _is_beyond(facts: TraceFacts, step: Step, figures: list[Value], known: list[Step]) -> bool:
-    """Tell whether a rule with a figure is about this case: the answer names it, and a known one is above it."""
-    bounds = [value for value in figures if value.kind == values.FIGURE]
+def _bounds(facts: TraceFacts, rule: str) -> Iterator[tuple[Value, bool]]:
+    """Yield the figures of a rule, each with whether it is about what is below it."""
+    is_below = bool(facts.cues.find("below", rule))
+    yield from ((value, is_below) for value in values.find(rule, facts.cues) if value.kind == values.FIGURE)
+
+
+def _is_beyond(facts: TraceFacts, step: Step, bounds: list[tuple[Value, bool]], known: list[Step]) -> bool:
+    """Tell whether a rule with a figure is about this case: the answer names it, and a known one is beyond it."""
     told = {key for value in facts.values[step.number - 1] for key in value.keys}
     numbers = [value.number for each in known for value in facts.values[each.number - 1] if value.kind == values.FIGURE]
-    return all(set(bound.keys) & told and max(numbers, default=0) > bound.number for bound in bounds)
+    return all(
+        set(bound.keys) & told and any(number < bound.number if below else number > bound.number for number in numbers)
+        for bound, below in bounds
+    )
 
 
 def _is_denied(facts: TraceFacts, reasons: frozenset[str]) -> bool:

@@ -26,7 +26,7 @@ RULES = {
     "unconfirmed_change": "Before you change anything, list what will change, and wait until the user says yes.",
     "agreed_and_not_done": "When the user has said yes, make the call before you answer.",
     "acted_on_question": "When the user only asks what a change would mean, explain it and change nothing.",
-    "wish_passed_over": "Before you end the conversation, check that all that the user asked for is done or was declined.",
+    "wish_passed_over": "Before you end a conversation, check that all that the user asked for is done.",
     "duplicate_change": "Never repeat a change that has succeeded; tell the user that it is done.",
     "ignored_person": "Before you act, compare the call with what the user last said; the latest word counts.",
     "ignored_wish": "Before you act, compare the call with what the user last said; the latest word counts.",

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _SHORTEST_TELLING = 3
 _LONGEST_LINE = 120
 _FEWEST_WORDS_OF_A_WISH = 2
-_HEAD = 5
 _MOST_RECORDS = 20
 _LONGEST_STATUS = 40
 _RECENT_REQUESTS = 5
@@ -80,7 +79,7 @@ def of_argument(facts: TraceFacts, call: Call, path: str, wanted: object, actual
     wish, other = values.as_text(wanted), values.as_text(actual)
     named = (_last_named(facts, call, wish, other), _agreed_to(facts, call, wish, other))
     asked = max(filter(None, named), key=lambda step: step.number, default=None) or _corrected(facts, call, wish, other)
-    got = _last_named(facts, call, other, wish)
+    got = _last_named(facts, call, other, wish) or _named_after(facts, call, asked, wish, other)
     if asked is not None and (got is None or got.number < asked.number):
         return _ignored_person(facts, call, path, wish, other, asked)
     held = got or _holder(facts, other, call)
@@ -307,6 +306,13 @@ def _last_named(facts: TraceFacts, call: Call, text: str, other: str) -> Step | 
         if step.number < call.step.number and _names(facts, step, labels) and not _names(facts, step, unlike):
             return step
     return None
+
+
+def _named_after(facts: TraceFacts, call: Call, asked: Step | None, wish: str, other: str) -> Step | None:
+    """Return a later message that names what was done, beside what was wanted before: "9920, 4471 is my old PIN"."""
+    unlike = [folded(label) for label in labels_of(facts, other, wish, before=call.step.number)]
+    later = (s for s in facts.people_steps if asked is not None and asked.number < s.number < call.step.number)
+    return next((step for step in later if _names(facts, step, unlike)), None)
 
 
 def _names(facts: TraceFacts, step: Step, labels: Iterable[str]) -> bool:
@@ -618,8 +624,8 @@ def is_passed_over(facts: TraceFacts, step: Step, *, may_do_more: bool = False) 
         return False
     done = (f"{call.name} {' '.join(call.leaves())}" for call in since)
     told = (each.text[:4_000] for each in _turn_from(facts, step))
-    spoken = {word[:_HEAD] for word in texts.content(" ".join((*done, *told)).replace("_", " "), facts.cues)}
-    return bool(wish) and not {word[:_HEAD] for word in wish} & spoken
+    spoken = texts.content(" ".join((*done, *told)).replace("_", " "), facts.cues)
+    return bool(wish) and not texts.related(wish, spoken)
 
 
 def last_wish(facts: TraceFacts, request: Step) -> frozenset[str]:

@@ -113,6 +113,14 @@ def _carries_meaning(word: str) -> bool:
     return not word.isdecimal() and (len(word) >= _SHORTEST_WORD or not word.isascii())
 
 
+def related(some: frozenset[str], others: frozenset[str]) -> bool:
+    """Tell whether two sets of stems share one, or one that begins another: "oper" and "operation"."""
+    if some & others:
+        return True
+    long = [word for word in some if len(word) >= _SHORTEST_STEM]
+    return any(one.startswith(o) or o.startswith(one) for o in others if len(o) >= _SHORTEST_STEM for one in long)
+
+
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Return ``word`` without an ending that says only its form."""

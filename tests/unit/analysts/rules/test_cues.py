@@ -20,6 +20,7 @@ REASONS = {
     "agreed": "a change needs the user's yes",
     "assumed": "made-up data is announced in words only",
     "at_the_beginning": "a prompt says what comes first in words only",
+    "below": "a rule of a prompt is about what is below its figure",
     "changes": "the first verb of a tool's description says that it changes something",
     "claimed": "with 'done': the agent reports a change as made",
     "conditional": "'will be cancelled' is no report",

@@ -130,3 +130,28 @@ def test_a_record_in_a_state_that_the_prompt_does_not_allow_for_a_demanded_call(
         checks=(demands("merge_ticket", ticket_id="TK-9001"),),
     )
     assert is_doubted(diagnosis) is (state == "closed")
+
+
+def test_a_correction_that_names_the_old_value_too_is_no_ignored_wish() -> None:
+    diagnosis = diagnosed(
+        user("Set the alarm code to 4471."),
+        agent("Shall I set it to 4471?"),
+        user("Better 9920, since 4471 is on the old key ring. Go."),
+        did("set_code", {"code": "9920"}, {"ok": True}),
+        agent("The code is 9920 now."),
+        expect="The code is set to 4471.",
+        checks=(demands("set_code", code="4471"),),
+    )
+    assert rule_of(diagnosis) != "ignored_person"
+
+
+@pytest.mark.parametrize("age", [15, 21])
+def test_a_rule_about_what_is_below_a_figure_is_about_lower_ones_alone(age: int) -> None:
+    diagnosis = diagnosed(
+        system("You rent out scooters. Scooters must not be rented out to people under 18."),
+        user(f"I am {age}. Please rent out scooter SC-31 to me."),
+        agent("Scooters are not rented out to people under 18."),
+        expect="The scooter is rented out.",
+        checks=({"tools": {"called": "rent_scooter"}},),
+    )
+    assert is_doubted(diagnosis) is (age == 15)
