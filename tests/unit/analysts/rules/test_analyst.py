@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,8 +14,12 @@ from pytest_refinery.analysis.ports import PromptFile
 from pytest_refinery.analysis.schemas import Confidence, GapAnalysis
 from pytest_refinery.analysts.rules import causes, confidence, fixes
 from pytest_refinery.analysts.rules.analyst import RulesAnalyst
+from pytest_refinery.analysts.rules.facts.trace_facts import TraceFacts
 from pytest_refinery.traces.model import Trace
 from tests.unit.analysts.rules.scenes import agent, case, diagnosed, did, group, rule_of, system, talk, user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PROMISE = (user("Leave out the fees."), agent("I will leave them out from now on."))
 CHECK = ({"output": {"not_contains": "from now on"}},)
@@ -120,10 +126,12 @@ def test_a_long_trace_takes_no_time_worth_mentioning() -> None:
     assert time.process_time() - started < 3
 
 
-def test_a_history_that_is_rendered_into_each_prompt_is_read_once() -> None:
+@pytest.mark.parametrize("write", ["\n".join, json.dumps], ids=["lines", "one line of JSON"])
+def test_a_history_that_is_rendered_into_each_prompt_is_read_once(write: Callable[[list[str]], str]) -> None:
     lines = [f"{n}: the user asked for entry {n * 37} and was told that it is {n * 11}." for n in range(400)]
-    turns = [part for n in range(60) for part in (user("\n".join(lines[: n * 6])), agent(f"Entry {n}."))]
-    trace = talk(*turns)
+    turns = [part for n in range(60) for part in (user(write(lines[: n * 6])), agent(f"Entry {n}."))]
+    read = TraceFacts.of(case(talk(*turns)))
+    assert sum(map(len, read.fresh)) < 3 * len("\n".join(lines))
     started = time.process_time()
-    Engine(RulesAnalyst(), Limits()).diagnose(case(trace, checks=({"output": {"contains": "nothing"}},)))
+    Engine(RulesAnalyst(), Limits()).diagnose(case(read.case.trace, checks=({"output": {"contains": "nothing"}},)))
     assert time.process_time() - started < 6
