@@ -85,9 +85,11 @@ def replay(pytester: pytest.Pytester, suite: Path) -> Callable[..., pytest.RunRe
 
 
 def report_without_times(folder: Path) -> str:
-    """Return the text of a report with every duration the same, and without what the session spent."""
+    """Return the text of a report without durations, and without what the session spent or replayed."""
     text = (folder / "report.json").read_text(encoding="utf-8")
-    return re.sub(r'"(seconds|seconds_waited|tokens|dollars|replayed)": (null|[\d.]+)', r'"\1": 0', text)
+    return re.sub(
+        r'"(seconds|seconds_waited|tokens|dollars|replayed|is_replayed)": (null|true|false|[\d.]+)', r'"\1": 0', text
+    )
 
 
 def items_of(folder: Path) -> dict[str, dict[str, Any]]:
