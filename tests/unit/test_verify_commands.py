@@ -54,7 +54,9 @@ def test_a_confirmed_fix_is_made_and_only_once(suite: Path, capsys: pytest.Captu
     assert (suite / FILE).read_text("utf-8") == CHANGED
 
 
-@pytest.mark.parametrize("status", [None, *set(VerificationStatus) - {VerificationStatus.CONFIRMED}])
+@pytest.mark.parametrize(
+    "status", [None, *(each for each in VerificationStatus if each is not VerificationStatus.CONFIRMED)]
+)
 def test_no_other_fix_is_made(
     suite: Path, capsys: pytest.CaptureFixture[str], status: VerificationStatus | None
 ) -> None:
