@@ -106,7 +106,9 @@ def test_an_agent_that_raises_fails_with_what_led_there(run: Run, shop: Path) ->
     write(shop, "    inputs: {question: x}\n    agent: shop:raises\n    checks: [{tools: {called: [find_order]}}]\n")
     result = run("--refinery-report", "out")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["Failed       *it raised LookupError: order 7*", "Root cause *"])
+    result.stdout.fnmatch_lines(
+        ["Failed       agent: expected the agent to answer; actual: it raised*", "Root cause *"]
+    )
     item = reported(shop)
     assert item["trace"]["runs"] == 2
     assert item["diagnosis"]["coverage"]["percentage"] == 100.0
@@ -121,7 +123,7 @@ def test_an_agent_that_exits_fails_and_the_run_goes_on(pytester: pytest.Pytester
     ("pass_rate", "outcome", "line"),
     [
         (0.66, "passed", None),
-        (1.0, "failed", "agent      shop:flaky, re-run: 2 of 3 trials met it, all had to; this is trial*"),
+        (1.0, "failed", "Agent        shop:flaky, re-run: 2 of 3 trials met, 3 needed; this is trial*"),
     ],
 )
 def test_trials_are_counted_and_the_first_that_failed_is_diagnosed(
@@ -239,7 +241,7 @@ def test_an_agent_that_hangs_is_ended_by_pytest_timeout_as_a_failure(
     )
     result = pytester.runpytest("--refinery", "--timeout=1", "--timeout-method=signal", *args)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["  was      it raised Failed: Timeout (>1.0s) from pytest-timeout at shop.py:15"])
+    result.stdout.fnmatch_lines(["Failed       agent: expected the agent to answer; actual: it raised*"])
 
 
 def test_stopping_at_the_first_failure_runs_no_further_agent(pytester: pytest.Pytester, shop: Path) -> None:

@@ -302,7 +302,7 @@ def test_ctrl_c_while_it_is_waited_for_ends_the_waiting_and_not_the_report(
         ),
         (
             "return FailureSummary('Nothing.', ())",
-            ["note       *by their words alone: rules of the house gave", "           no summary: it named no cause*"],
+            ["Note         *by their words alone: rules of the house*", "*summary: it named no cause*"],
         ),
     ],
 )

@@ -43,7 +43,7 @@ def is_unexpected_success(report: pytest.TestReport) -> bool:
 
 
 def is_rerun(item: pytest.Item, report: pytest.TestReport) -> bool:
-    """Tell whether pytest-rerunfailures repeats what has failed; ``False`` where that cannot be told."""
+    """Tell whether pytest-rerunfailures repeats what has failed; ``False`` where that cannot be known."""
     plugin = item.config.pluginmanager.getplugin("rerunfailures")
     attempt, final_errors = getattr(item, "execution_count", None), getattr(item, "_terminal_errors", None)
     if plugin is None or attempt is None or final_errors is None or any(final_errors.values()) or not report.failed:

@@ -180,13 +180,13 @@ def test_quotes_that_do_not_exist_are_no_evidence(diagnose: Diagnose, server: Op
 @pytest.mark.usefixtures("grouped")
 def test_a_file_that_cannot_be_indexed_is_put_into_the_prompt(diagnose: Diagnose, server: OpenAIServer) -> None:
     server.unindexable = ("g02*",)
-    result, found = diagnose()
+    result, found = diagnose("-vv")
     assert found["coverage"]["percentage"] == 100.0
     assert found["responsible_run_id"] == "4"
     assert found["notes"] == [
         "g02_trace_runs_004-006.md could not be indexed (An internal error occurred.): it was put into the prompt."
     ]
-    result.stdout.fnmatch_lines(["note       g02_trace_runs_004-006.md could not be indexed *"])
+    result.stdout.fnmatch_lines(["Note         g02_trace_runs_004-006.md could not be indexed *"])
 
 
 @pytest.mark.usefixtures("grouped")

@@ -120,7 +120,7 @@ def test_without_a_usable_answer_rules_group_and_the_summary_says_so(
     result, report = summarize()
     assert len(report["root_causes"]) == 2
     assert "is not what it was asked for" in report["session"]["summary"]["problem"]
-    result.stdout.fnmatch_lines(["note       The causes are grouped by their words alone: gpt-6-luna gave no*"])
+    result.stdout.fnmatch_lines(["Note         The causes are grouped by their words alone: gpt-6-luna*"])
     result.stdout.no_fnmatch_line("Summary      1 causes*")
 
 
