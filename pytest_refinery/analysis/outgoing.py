@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_refinery.traces import prompts
+
 if TYPE_CHECKING:
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.records import ItemRecord
@@ -13,10 +15,15 @@ if TYPE_CHECKING:
 
 def scrubbed_case(case: Case, scrubber: Scrubber) -> Case:
     """Return a case without secrets: all that an analyst, a cache and a picture may know of it."""
+    trace = scrubber.trace(case.trace)
+    done: dict[str, Any] = {"trace": trace}
+    if case.prompts is prompts.extract(case.trace):
+        # Those of a trace without secrets have none, and are read once.
+        done["prompts"] = prompts.extract(trace)
     others = {
-        field.name: _scrubbed(getattr(case, field.name), scrubber) for field in fields(case) if field.name != "trace"
+        field.name: _scrubbed(getattr(case, field.name), scrubber) for field in fields(case) if field.name not in done
     }
-    return replace(case, trace=scrubber.trace(case.trace), **others)
+    return replace(case, **done, **others)
 
 
 def scrubbed_record(record: ItemRecord, scrubber: Scrubber) -> ItemRecord:

@@ -69,6 +69,10 @@ class Conversation:
 
 def read(trace: Trace) -> Conversation:
     """Return the conversation that ``trace`` records; without any message, its leaf runs are the steps."""
+    return trace.derived(_read)
+
+
+def _read(trace: Trace) -> Conversation:
     reader = _Reader(trace)
     for run in trace.runs:
         reader.take(run)

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from pytest_refinery.errors import TraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+T = TypeVar("T")
 Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 _CHANGEABLE = ("inputs", "outputs", "metadata", "settings", "template", "usage")
@@ -149,6 +150,13 @@ class Trace(BaseModel):
         for name in vars(copied).keys() - type(self).model_fields.keys():
             del vars(copied)[name]
         return copied
+
+    def derived(self, make: Callable[[Trace], T]) -> T:
+        """Return what a function makes of the trace; made once, as expectations about one trace stand together."""
+        known: dict[object, T] = vars(self).setdefault("_derived", {})
+        if make not in known:
+            known[make] = make(self)
+        return known[make]
 
     @cached_property
     def by_id(self) -> dict[str, Run]:

@@ -52,6 +52,10 @@ class Prompt:
 
 def extract(trace: Trace) -> tuple[Prompt, ...]:
     """Return the distinct prompts of a trace in the order of their first use."""
+    return trace.derived(_extract)
+
+
+def _extract(trace: Trace) -> tuple[Prompt, ...]:
     found: dict[tuple[str, str, tuple[str, ...]], dict[str, None]] = {}
     for run in trace.runs:
         for kind, text, variables in _entries(run):

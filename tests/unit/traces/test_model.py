@@ -133,3 +133,17 @@ def test_an_independent_trace_shares_nothing_that_can_change() -> None:
     run.usage["a"] = 2
     assert (before.inputs, before.outputs, before.usage) == ({"messages": [shared, shared]}, [shared], {"a": 1})
     assert shared == {"role": "user", "content": ["hi"]}
+
+
+def test_what_is_made_of_a_trace_is_made_once_and_again_for_a_copy() -> None:
+    asked: list[str] = []
+
+    def names(trace: Trace) -> tuple[str, ...]:
+        asked.append(trace.id)
+        return tuple(run.name for run in trace.runs)
+
+    trace = Trace(id="t", name="t", runs=(Run(id="1", name="before", kind="llm"),))
+    assert trace.derived(names) is trace.derived(names)
+    other = trace.model_copy(update={"runs": (Run(id="1", name="after", kind="llm"),)})
+    assert other.derived(names) == ("after",)
+    assert asked == ["t", "t"]
