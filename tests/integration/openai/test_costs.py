@@ -58,9 +58,19 @@ def test_a_plan_counts_what_the_file_search_brings(
     assert plan["input_tokens"] == pytest.approx(used, rel=0.15)
 
 
-def test_a_price_that_nobody_knows_is_said_to_be_unknown(pytester: pytest.Pytester, suite: Path) -> None:
+def test_a_price_that_nobody_knows_is_said_to_be_unknown(
+    pytester: pytest.Pytester, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://models.example/v1")
     result = pytester.runpytest("--refinery", "--refinery-plan", "--refinery-model", "our-own", "-p", "no:xdist")
     result.stdout.fnmatch_lines(["*cost", "*unknown. Nothing was spent."])
+
+
+def test_a_model_of_ones_own_costs_nothing_on_a_server_of_ones_own(pytester: pytest.Pytester, suite: Path) -> None:
+    options = ("--refinery-plan", "--refinery-model", "our-own", "--refinery-report", "out", "-p", "no:xdist")
+    pytester.runpytest("--refinery", *options)
+    plan = json.loads((suite / "out" / "report.json").read_text(encoding="utf-8"))["session"]["plan"]
+    assert (plan["least_dollars"], plan["most_dollars"]) == (0, 0)
 
 
 def test_plain_lines_say_how_far_it_is(diagnose: Diagnose, grouped: Path) -> None:
