@@ -32,9 +32,9 @@ def test_a_plan_says_what_it_would_cost_and_spends_nothing(
     plan = json.loads((suite / "out" / "report.json").read_text(encoding="utf-8"))["session"]["plan"]
     assert (plan["items"], plan["calls"], plan["tokens_per_minute"]) == (2, 5, 1_000_000)
     assert 0 < plan["least_dollars"] < plan["most_dollars"]
-    result.stdout.fnmatch_lines(
-        ["Not diagnosed: --refinery-plan spends nothing.", "plan       2 items, 5 calls to gpt-6-luna, about *"]
-    )
+    printed = " ".join(" ".join(result.outlines).split())
+    assert "--refinery-plan spends nothing." in printed
+    assert "2 items, 5 calls to gpt-6-luna, about " in printed
 
 
 def test_a_plan_is_about_right(pytester: pytest.Pytester, diagnose: Diagnose, suite: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_price_that_nobody_knows_is_said_to_be_unknown(
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "https://models.example/v1")
     result = pytester.runpytest("--refinery", "--refinery-plan", "--refinery-model", "our-own", "-p", "no:xdist")
-    result.stdout.fnmatch_lines(["*cost", "*unknown. Nothing was spent."])
+    assert "cost unknown. Nothing was spent." in " ".join(" ".join(result.outlines).split())
 
 
 def test_a_model_of_ones_own_costs_nothing_on_a_server_of_ones_own(pytester: pytest.Pytester, suite: Path) -> None:
