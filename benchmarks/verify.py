@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RESULTS = Path(__file__).parent / "results"
-TRIALS = 5
+TRIALS, SEEDS = 5, 5
 # A rule of the prompt, what the model says by it, and what it says without.
 RULES = {
     "You have no memory between conversations.": ("I left them out of this list.", "I will do so from now on."),
@@ -273,8 +273,8 @@ def page(found: dict[str, Any]) -> str:
     counted = Counter(each["status"] for each in wrong)
     lines = [
         f"# Verified fixes\n\n{found['machine']}.\n",
-        f"{len(found['mutants'])} verifications, each with {TRIALS} trials without and {TRIALS} with the fix: eight",
-        "rules that a prompt lacks, five kinds of fixes, five seeds.\n",
+        f"{len(found['mutants'])} of {len(KINDS) * len(RULES) * SEEDS} verifications were measured: eight rules that a",
+        f"prompt lacks, five kinds of fixes, five seeds; each is {TRIALS} trials without and {TRIALS} with it.\n",
         f"| the fix | {' | '.join(statuses)} |\n|---|{'---|' * len(statuses)}",
         *rows,
         f"\nWrongly confirmed: {counted['confirmed']}. Wrongly refuted: {counted['refuted']}.",
@@ -298,7 +298,7 @@ def _modules() -> Iterator[str]:
 def main() -> None:
     """Measure, and add it to the results."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--seeds", type=int, nargs="*", default=list(range(SEEDS)))
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin nothing after so many")
     parser.add_argument("--kills", type=int, default=0)
