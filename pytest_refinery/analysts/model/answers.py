@@ -44,7 +44,7 @@ class UnusableAnswerError(AnalysisError):
 
 
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
-_NUMBER = re.compile(r"\s*(?:run)?\s*#?\s*(\d{1,9})\s*", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"\s*(?:run\s*)?(?:#\s*)?(\d{1,9})\s*", re.IGNORECASE | re.ASCII)
 _MOST_CANDIDATES = 64
 
 
