@@ -64,7 +64,7 @@ def test_it_opens_from_a_file_and_shows_the_summary_first(opened: Open) -> None:
     ("choose", "left"),
     [
         (lambda page: page.get_by_label("passed").uncheck(), ["admits", "guesses", "reads", "waits"]),
-        (lambda page: page.get_by_label("Cause").select_option("It guessed a figure."), ["guesses"]),
+        (lambda page: page.get_by_role("combobox", name="Cause").select_option("It guessed a figure."), ["guesses"]),
         (lambda page: page.get_by_label("Tag").select_option("memory"), ["admits", "guesses", "reads", "waits"]),
         (lambda page: page.get_by_label("Text").fill("GUESSED figure"), ["guesses"]),
         (lambda page: page.get_by_label("Text").fill("no such word"), []),
