@@ -147,7 +147,7 @@ def test_without_a_model_it_is_an_error_that_says_what_to_set(
     result = run(pytester, *args)
     result.assert_outcomes(errors=1)
     assert "Nothing can decide this expectation: it has no checks, the analyst builtin judges no" in folded(result)
-    assert "Set OPENAI_API_KEY" in folded(result)
+    assert "set OPENAI_API_KEY" in folded(result)
 
 
 def test_a_trace_too_long_for_one_call_is_judged_by_remarks_on_its_parts(
