@@ -261,5 +261,5 @@ def assert_inert_markdown(text: str) -> None:
     allowed = set("h1 h2 p ul li strong em code pre table thead tbody tr th td blockquote sub".split())
     assert {tag for tag, _ in elements.found} <= allowed, rendered[:4_000]
     rows = [row.count("</td>") for row in rendered.split("<tr>")[2:]]
-    assert set(rows) == {3}
+    assert set(rows) == {4}
     assert not any(unicodedata.category(character) in {"Cc", "Cf"} and character != "\n" for character in text)
