@@ -372,7 +372,7 @@ class _ReplayingServices(_RecordingServices):
         service = _service(api_key=_NO_KEY, base_url=recorded.variables.get("OPENAI_BASE_URL", _OPENAI))
         budget = UnmeteredBudget(recorded.tokens_per_minute)
         refills = _refills(settings, recorded.variables)
-        return _openai(settings, service, client, budget, NoIndex(), refills=refills, sleep=lambda *_: None)
+        return _openai(settings, service, client, budget, NoIndex(), refills=refills, is_replay=True)
 
     @cached_property
     def langsmith(self) -> LangSmith:
@@ -399,15 +399,18 @@ def _openai(
     index: Index,
     *,
     refills: bool,
-    sleep: Callable[..., object] | None = None,
+    is_replay: bool = False,
 ) -> OpenAIAnalyst:
     from pytest_refinery.analysts.model.analyst import OpenAIAnalyst
     from pytest_refinery.analysts.model.model_clients import OfferedClient, OpenAIProtocols
     from pytest_refinery.analysts.model.questions import ModelOptions
     from pytest_refinery.analysts.model.rate_limited_client import RateLimitedClient
     from pytest_refinery.analysts.model.vector_stores import VectorStores
+    from pytest_refinery.budget import locations
     from pytest_refinery.budget.estimates import Estimates
 
+    costs = None if is_replay else locations.estimates_file(_account(model=settings.model), os.environ)
+    sleep = (lambda *_: None) if is_replay else None
     options = ModelOptions(
         model=settings.model,
         temperature=settings.temperature,
@@ -426,7 +429,7 @@ def _openai(
     client = RateLimitedClient(
         OfferedClient(offered) if offered else OpenAIProtocols(service, settings.api),
         budget,
-        Estimates(reserves_output=settings.reserves_output),
+        Estimates(costs, reserves_output=settings.reserves_output),
         effort=settings.effort,
         unlimited=UNLIMITED if _is_local(os.environ) else None,
         sleep=sleep,

@@ -445,7 +445,7 @@ class Work:
 class TokenBudget(Protocol):
     """Says when a request may be sent, for all processes that use one account.
 
-    The way of one request: ``reserve``, send, ``observe`` the headers of the answer, ``settle``. Where
+    The way of one request: ``reserve``, send, ``settle``, ``observe`` the headers of the answer. Where
     the service refuses it with a 429: ``settle(0)``, then ``refused``, and ``reserve`` again unless that
     says that the refusal is final. When the last request of a work is settled, or it is given up: ``finish``.
     """
@@ -461,6 +461,7 @@ class TokenBudget(Protocol):
         requests: int = 1,
         *,
         work: Work | None = None,
+        again: Callable[[], int] | None = None,
         timeout: float | None = None,
         cancelled: Event | None = None,
     ) -> Lease:
@@ -468,6 +469,7 @@ class TokenBudget(Protocol):
 
         Args:
             tokens: What the request is expected to cost, input and output together.
+            again: Returns that again while it waits: what others have cost by then may have taught more.
             requests: How many requests the service will count.
             work: What it is for. Work that has begun goes first; without a work, the request is one by itself.
             timeout: The most seconds to wait; ``None`` for as long as it takes.

@@ -48,6 +48,8 @@ _DISTRUST_MINUTES = 60
 # A service may ask for a longer wait: it is asked again after this.
 LONGEST_CLOSURE = 600.0
 
+# A service rounds what it says, and so does the book.
+_ROUNDING = 2
 # What an answer says about its time can be compared with the book for so many minutes.
 _OBSERVED_MINUTES = 0.5
 
@@ -452,9 +454,12 @@ class State:
             self.has_changed = True
 
     def _ticket_of(self, request: Request, owner: str, limits: Limits, now: float) -> Ticket:
-        for ticket in self.tickets:
+        for index, ticket in enumerate(self.tickets):
             if ticket.id == request.id:
-                return ticket
+                # What it will cost is estimated better by now, perhaps.
+                self.has_changed = self.has_changed or ticket.tokens != request.tokens
+                self.tickets[index] = ticket._replace(tokens=request.tokens)
+                return self.tickets[index]
         self.places = max(self.places + (request.place is None), request.place or 0)
         ticket = Ticket(
             place=self.places if request.place is None else request.place,
@@ -655,6 +660,5 @@ def _is_same(one: str, other: str) -> bool:
 
 def _missing(limit: int | None, remaining: int | None, used: float) -> int:
     """Return what a service counts as used beyond what we know of."""
-    if limit is None or remaining is None:
-        return 0
-    return max(0, round(limit - remaining - used))
+    missing = 0.0 if limit is None or remaining is None else limit - remaining - used
+    return round(missing) if missing > _ROUNDING else 0

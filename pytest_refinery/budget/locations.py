@@ -44,6 +44,11 @@ def state_file(account_name: str, environment: Mapping[str, str], *, platform: s
     return _cache(environment, platform) / "pytest-refinery" / f"budget-{account_name}.json"
 
 
+def estimates_file(account_name: str, environment: Mapping[str, str], *, platform: str = sys.platform) -> Path:
+    """Return the file of what requests to an account have cost, beside its ledger."""
+    return state_file(account_name, environment, platform=platform).with_name(f"costs-{account_name}.json")
+
+
 def network_file_system(path: Path, mounts: Path = _MOUNTS) -> str | None:
     """Return the kind of network file system that a path is on, if it is on one that we know of."""
     try:

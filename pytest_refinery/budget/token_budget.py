@@ -120,6 +120,7 @@ class SharedBudget:
         requests: int = 1,
         *,
         work: Work | None = None,
+        again: Callable[[], int] | None = None,
         timeout: float | None = None,
         cancelled: Event | None = None,
     ) -> GrantedLease:
@@ -137,7 +138,7 @@ class SharedBudget:
         try:
             position = self._ledger.poll(request)
             if not position.is_granted:
-                self._queue_up(wait, replace(request, place=position.place), position)
+                self._queue_up(wait, replace(request, place=position.place), position, again)
         except BaseException:
             # Also for Ctrl-C and for the timeouts of test runners: no one waits behind a ticket that is given up.
             if self._cap:
@@ -182,7 +183,9 @@ class SharedBudget:
         """Learn the limit, and what others have used, from the headers of an answer sent ``age_seconds`` ago."""
         self._ledger.observe(rate_limit_headers.observation(headers), age=age_seconds)
 
-    def _queue_up(self, wait: _Wait, request: Request, position: QueuePosition) -> None:
+    def _queue_up(
+        self, wait: _Wait, request: Request, position: QueuePosition, again: Callable[[], int] | None
+    ) -> None:
         """Wait in the queue until the request is granted."""
         with self._queue.enter(position.place, request.work) as may_look:
             while not position.is_granted:
@@ -190,6 +193,7 @@ class SharedBudget:
                 if may_look.is_set():
                     self._report(wait, request, position)
                     self._sleep(min(position.look_in, wait.seconds_left), wait.cancelled)
+                    request = replace(request, tokens=again()) if again else request
                     position = self._ledger.poll(request)
                 else:
                     self._sleep(min(_GLANCE, wait.seconds_left), may_look)

@@ -10,7 +10,7 @@ from pytest_refinery.budget import messages
 from pytest_refinery.errors import RequestTooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from threading import Event
 
     from pytest_refinery.analysis.ports import Work
@@ -50,6 +50,7 @@ class UnmeteredBudget:
         requests: int = 1,  # noqa: ARG002  (the port's)
         *,
         work: Work | None = None,  # noqa: ARG002
+        again: Callable[[], int] | None = None,  # noqa: ARG002
         timeout: float | None = None,  # noqa: ARG002
         cancelled: Event | None = None,  # noqa: ARG002
     ) -> UnmeteredLease:

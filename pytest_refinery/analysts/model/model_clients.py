@@ -57,6 +57,10 @@ class Connection(Protocol):
 class Service(Protocol):
     """What is needed of an SDK; each method raises ``ServiceError``."""
 
+    def load(self, api: str) -> None:
+        """Load what the SDK would load with the first request over ``responses`` or ``chat``."""
+        ...
+
     def respond(self, request: Mapping[str, object], *, timeout: float) -> Answered:
         """Ask over the Responses API."""
         ...
@@ -84,8 +88,8 @@ class OpenAIProtocols:
         self._may_change = api == AUTO
 
     def connect(self) -> None:
-        """Load the SDK."""
-        self._service()
+        """Load the SDK, and what it needs to ask."""
+        self._service().load(self._api)
 
     def ask(self, query: Query, abilities: Abilities, job: Job, *, timeout: float) -> Response:
         """Return the answer."""

@@ -62,6 +62,10 @@ class OpenAIService:
         # Connections are kept open for the next request; an open socket that is just forgotten is a warning.
         weakref.finalize(self, self._client.close)
 
+    def load(self, api: str) -> None:
+        """Load what the SDK would load with the first request over ``responses`` or ``chat``: a tenth of a second."""
+        _ = self._client.chat.completions if api == "chat" else self._client.responses
+
     def respond(self, request: Mapping[str, Any], *, timeout: float) -> Answered:
         """Ask over the Responses API, and wait at most ``timeout`` seconds for each part of the answer."""
         with self._in_our_words(timeout):

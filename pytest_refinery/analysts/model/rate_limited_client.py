@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_refinery import rate_limit_headers
@@ -162,6 +163,8 @@ class RateLimitedClient:
             with self._granted(query, cost, job) as receipt:
                 response = self._sent(query, abilities, job)
                 receipt.usage = usage = response.reply.usage or _counted(cost, response.reply)
+            # Now that the book has what it cost: an estimate above that would hide what the service counts besides.
+            self._observe(response.headers)
         except RateLimited as refusal:
             self._unlimited = None
             self._take_note(refusal, cost, attempt)
@@ -175,8 +178,11 @@ class RateLimitedClient:
         """Hold the tokens for a request, and settle what it cost."""
         work = Work(job.id, _WORKS.get(query.stage, "diagnosis"), query.stage, job.reserves(cost.reserved))
         timeout = job.wait_left(lambda: self._budget.foreseen_wait(cost.reserved + work.remaining_tokens))
+        again = partial(self._reserved, query, cost.counted, cost.max_output_tokens)
         with job.waiting(query.stage):
-            lease = self._budget.reserve(cost.reserved, work=work, timeout=timeout, cancelled=job.cancelled)
+            lease = self._budget.reserve(
+                cost.reserved, work=work, again=again, timeout=timeout, cancelled=job.cancelled
+            )
         receipt = _Receipt()
         if lease.assumed_limit is not None:
             job.note(
@@ -198,7 +204,7 @@ class RateLimitedClient:
 
     def _sent(self, query: Query, abilities: Abilities, job: Job) -> Response:
         try:
-            response = self._connection.ask(query, abilities, job, timeout=_time_for(job))
+            return self._connection.ask(query, abilities, job, timeout=_time_for(job))
         except UnknownModel as error:
             raise self._closed(self._about_model(query.model, error)) from error
         except AccountRejected as error:
@@ -207,8 +213,6 @@ class RateLimitedClient:
         except ContextOverflow as error:
             self._context = min(self._context or self._budget.largest_request, error.limit or _half_of(query))
             raise
-        self._observe(response.headers)
-        return response
 
     def _observe(self, headers: Mapping[str, str]) -> None:
         """Tell the budget what an answer says of the limit, or that a service without limits says none."""
@@ -218,8 +222,10 @@ class RateLimitedClient:
 
     def _cost(self, query: Query, abilities: Abilities) -> _Cost:
         counted, most = query.input_tokens(abilities), query.output_limit(abilities)
-        reserved = self._estimates.expected(query.kind, input_tokens=counted, max_output_tokens=most)
-        return _Cost(counted, most, reserved)
+        return _Cost(counted, most, self._reserved(query, counted, most))
+
+    def _reserved(self, query: Query, counted: int, most: int) -> int:
+        return self._estimates.expected(query.kind, input_tokens=counted, max_output_tokens=most)
 
     def _learn(self, query: Query, cost: _Cost, usage: Usage) -> None:
         self._estimates.learn(

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_refinery.budget.estimates import Estimates
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def learned(estimates: Estimates, *, ratio: float, output: int, answers: int = 20) -> Estimates:
@@ -31,6 +36,29 @@ def test_too_few_answers_only_raise_it() -> None:
     assert learned(Estimates(), ratio=1.4, output=1900, answers=2).expected(
         "stage 1", input_tokens=1000, max_output_tokens=2000
     ) == (1400 + 1900)
+
+
+def test_what_one_process_has_learned_others_know(tmp_path: Path) -> None:
+    path = tmp_path / "budget" / "costs.json"
+    other = Estimates(path)
+    learned(Estimates(path), ratio=0.9, output=300)
+    assert other.expected("stage 1", input_tokens=1000, max_output_tokens=2000) == 900 + 300
+    Estimates(path).learn_refusal(counted=1000, max_output_tokens=2000, requested=3000)
+    assert other.expected("stage 1", input_tokens=1000, max_output_tokens=2000) == 900 + 2000
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"answers": {"stage 1": [[1]]}}', '{"answers": 3}'])
+def test_a_file_that_says_something_else_teaches_nothing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "costs.json"
+    path.write_text(text)
+    estimates = learned(Estimates(path), ratio=0.9, output=300)
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=2000) == 900 + 300
+
+
+def test_where_nothing_can_be_written_it_learns_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    estimates = learned(Estimates(tmp_path / "file" / "costs.json"), ratio=0.9, output=300)
+    assert estimates.expected("stage 1", input_tokens=1000, max_output_tokens=2000) == 900 + 300
 
 
 def test_the_fewer_answers_are_known_the_more_is_added_to_the_highest() -> None:

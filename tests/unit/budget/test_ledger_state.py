@@ -267,6 +267,13 @@ def test_what_the_service_has_not_seen_yet_is_not_taken_back() -> None:
     assert not book.poll("b", 200).is_granted
 
 
+def test_what_a_service_has_rounded_is_not_booked() -> None:
+    book = Book()
+    book.poll("a", 400)
+    book.observe(Observation(remaining_tokens=598))
+    assert len(book.state.charges) == 1
+
+
 def test_an_old_answer_is_compared_with_what_was_used_then() -> None:
     book = Book()
     book.poll("a", 1000)

@@ -69,6 +69,15 @@ def test_the_time_left_is_what_is_foreseen_over_the_limit(used: int, seconds: fl
     assert messages.time_left(budget.foreseen_wait(0), ledger.status()) == f"about {said} left at 10 tokens per minute"
 
 
+def test_what_a_request_will_cost_is_estimated_again_while_it_waits() -> None:
+    clock = Clock()
+    ledger = MemoryLedger(Limits(tokens=10), clock=clock)
+    budget = SharedBudget(ledger, tell=lambda _: None, clock=clock, sleep=clock.sleep)
+    budget.reserve(8).settle(8)
+    assert budget.reserve(5, again=lambda: 2).seconds_waited < 1.0
+    assert ledger.status().used_tokens == 10
+
+
 def test_a_short_wait_is_not_told() -> None:
     clock = Clock()
     budget = SharedBudget(

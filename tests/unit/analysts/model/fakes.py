@@ -48,6 +48,9 @@ class ScriptedService:
     headers: dict[str, str] = field(default_factory=lambda: {"x-ratelimit-limit-tokens": "30000"})
     known: list[str] = field(default_factory=lambda: ["gpt-4.1-mini"])
 
+    def load(self, api: str) -> None:
+        pass
+
     def complete(self, request: Mapping[str, Any], *, timeout: float) -> Answered:
         return self.respond(request, timeout=timeout)
 
@@ -82,6 +85,7 @@ class RecordingBudget:
     settled: list[int] = field(default_factory=list)
     refusals: list[tuple[str, int]] = field(default_factory=list)
     observed: list[dict[str, str]] = field(default_factory=list)
+    settled_when_observed: list[int] = field(default_factory=list)
     largest_request: int = 30_000
     assumed_limit: int | None = None
     works: list[Work | None] = field(default_factory=list)
@@ -93,6 +97,7 @@ class RecordingBudget:
         requests: int = 1,
         *,
         work: Work | None = None,
+        again: Callable[[], int] | None = None,
         timeout: float | None = None,
         cancelled: Event | None = None,
     ) -> RecordingLease:
@@ -112,6 +117,7 @@ class RecordingBudget:
 
     def observe(self, headers: Mapping[str, str], *, age_seconds: float = 0.0) -> None:
         self.observed.append(dict(headers))
+        self.settled_when_observed.append(len(self.settled))
 
 
 @dataclass

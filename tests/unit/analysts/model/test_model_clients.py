@@ -44,6 +44,10 @@ class ScriptedProtocols:
     responses: dict[str, Any] | Exception
     chat: dict[str, Any] | Exception = field(default_factory=lambda: CHAT_OK)
     asked: list[str] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=list)
+
+    def load(self, api: str) -> None:
+        self.loaded.append(api)
 
     def respond(self, request: Mapping[str, object], *, timeout: float) -> Answered:
         return self._answer("responses", self.responses)
@@ -91,6 +95,15 @@ def test_the_user_can_say_which_protocol(api: str, asked: list[str]) -> None:
     service = ScriptedProtocols(OK)
     ask(service, api)
     assert service.asked == asked
+
+
+def test_before_it_is_asked_what_it_needs_is_loaded() -> None:
+    service = ScriptedProtocols(error(404))
+    client = OpenAIProtocols(lambda: service)
+    client.connect()
+    client.ask(make_query(), PLAIN, OpenJob(), timeout=1.0)
+    client.connect()
+    assert service.loaded == ["responses", "chat"]
 
 
 def test_where_both_are_missing_the_address_is_wrong() -> None:

@@ -62,6 +62,7 @@ def test_an_answer_is_reserved_settled_observed_and_booked() -> None:
     assert desk.budget.reserved[0] > 250
     assert desk.budget.settled == [110]
     assert desk.budget.observed == [{"x-ratelimit-limit-tokens": "30000"}]
+    assert desk.budget.settled_when_observed == [1]
     assert desk.job.costs == [(Stage.TRACE_ANALYSIS, 100, 10)]
     assert desk.job.waits == [Stage.TRACE_ANALYSIS]
 
