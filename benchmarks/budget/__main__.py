@@ -1,6 +1,6 @@
 """Measure the token budget and write ``benchmarks/results/budget.{json,md}``.
 
-``python -m benchmarks.budget`` takes about 40 minutes; ``--quick`` leaves the unscaled minute and half of the runs out.
+``python -m benchmarks.budget`` takes about 25 minutes; ``--quick`` leaves the unscaled minute and half of the runs out.
 It needs ``redis-server``, and the dependency group ``bench-budget`` for the limiters that are compared.
 """
 
@@ -17,12 +17,12 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import redis
 
 from benchmarks import machine
-from benchmarks.budget import crashes, load, page, simulated, steps, whole
+from benchmarks.budget import crashes, load, page, steps
 from benchmarks.budget.limiters import LIMITERS
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ RESULTS = Path(__file__).parents[1] / "results"
 OURS = "pytest-refinery, file"
 PROCESSES = (1, 2, 4, 8, 16)
 MODELS = ("sliding", "bucket")
-WHOLE: tuple[dict[str, Any], ...] = tuple(
-    {"tpm": 30_000, "algorithm": model, "workers": 8, "minute": 12.0, "diagnoses": 18} for model in MODELS
-)
 _MINUTE = 6.0
 _WINDOWS = 5.5
 T = TypeVar("T")
@@ -59,8 +56,6 @@ def measure(url: str, *, repeat: int, unscaled: bool) -> dict[str, object]:
     before = _load()
     figures: dict[str, object] = {
         "machine": machine.describe(),
-        "whole": [asdict(_said(whole.run(way, **cell))) for cell in WHOLE for way in whole.WAYS],
-        "simulated": [asdict(outcome) for outcome in simulated.matrix()],
         "latency": [asdict(_said(steps.latency(count))) for count in PROCESSES],
         "waiting": [asdict(_said(steps.waiting(count, seconds=10.0))) for count in (1, 4, 16)],
         "crowds": [asdict(_said(steps.crowd(count, seconds=10.0))) for count in (200, 1000)],

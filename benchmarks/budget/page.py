@@ -6,18 +6,9 @@ from typing import Any
 
 from benchmarks import machine
 
-_WAYS = ("ours", "first come first served", "fixed share")
 _CAVEATS = """\
 ## How to read this
 
-- *Whole diagnoses*: the nested traces of the shared data, each of three stages, diagnosed by workers that take one
-  after the other. The figure is the time from the first request to the last as a multiple of the least possible for
-  the tokens spent: of a sliding minute, which lets the limit through at once and then nothing for a minute, the number
-  of minutes begun after the first; *longest* is from the first request of a diagnosis to its end. In processes, against
-  a server that enforces the limit, in the minute given; simulated with the real book and schedule, estimates a tenth
-  too high and answers that take a second and one more for each 4,000 tokens.
-- With one worker, one diagnosis is made at a time: nothing else can use what is left of a sliding minute, and at
-  200,000 tokens the answers' own time is longer than the budget's.
 - The service charges what a request really costs when it arrives, and gives nothing back. Workers know the cost
   only to 30 % either way. A service that charges an estimate of its own is kinder.
 - *Use* is the throughput as a share of the best possible: the same requests in the order in which they came, by as many
@@ -39,8 +30,6 @@ def page(figures: dict[str, Any]) -> str:
     """Return the whole page."""
     parts = [
         "# The token budget",
-        _whole("## Whole diagnoses of real traces, in processes", figures["whole"]),
-        _whole("## The same, simulated", figures["simulated"]),
         _runs("## pytest-refinery, ledger in a file, by number of processes", figures["ours"]),
         _unscaled(figures.get("unscaled")),
         _runs("## Side by side, 8 processes", figures["compared"]),
@@ -51,41 +40,6 @@ def page(figures: dict[str, Any]) -> str:
         f"Measured on: {machine.sentence()}. Again with `python -m benchmarks.budget`.",
     ]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
-
-
-def _whole(title: str, runs: list[dict[str, Any]]) -> str:
-    """Return one row for each cell: of each way of sharing the time as a multiple of the least, and the refusals."""
-    cells: dict[tuple[object, ...], dict[str, dict[str, Any]]] = {}
-    for run in runs:
-        cell = (
-            f"{run['tpm']:,}",
-            run["algorithm"],
-            run["workers"],
-            run["diagnoses"],
-            f"{run.get('minute', 60.0):.0f} s",
-        )
-        cells.setdefault(cell, {})[run["way"]] = run
-    rows = [
-        "| " + " | ".join(map(str, (*cell, *(_way(ways.get(way)) for way in _WAYS)))) + " |"
-        for cell, ways in cells.items()
-    ]
-    head = f"| tokens per minute | limit | workers | diagnoses | minute | {' | '.join(_WAYS)} |"
-    return "\n".join([title, "", head, "|---" * (5 + len(_WAYS)) + "|", *rows])
-
-
-def _way(run: dict[str, Any] | None) -> str:
-    if run is None:
-        return "not run"
-    if run["ratio"] is None:
-        return "none: larger than a share"
-    parts = [f"{run['ratio']:.3f}"]
-    if run.get("longest_seconds") is not None:
-        parts.append(f"longest {run['longest_seconds']:.0f} s")
-    if run.get("whole", run["diagnoses"]) < run["diagnoses"]:
-        parts.append(f"only {run['whole']} whole")
-    if "refusals" in run:
-        parts.append(f"{run['refusals']} refused")
-    return ", ".join(parts)
 
 
 def _unscaled(runs: list[dict[str, Any]] | None) -> str:

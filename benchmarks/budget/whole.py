@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_refinery import wiring
 from pytest_refinery.analysis.ports import Case
-from pytest_refinery.budget import token_budget
+from pytest_refinery.budget import schedule, token_budget
 from pytest_refinery.budget.window import Limits, WindowAlgorithm
 from pytest_refinery.settings import Settings
 from pytest_refinery.sources.json_files import JsonFiles
 from tests.data_paths import SHARED
 from tests.openai_server.server import OpenAIServer
-from tests.unit.budget import simulation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +140,7 @@ def _work(number: int, task: _Task, counter: Any, results: Any, ready: Any) -> N
     engine = _engine(task, task.tpm // task.workers if is_apart else task.tpm)
     ready.wait()
     while (index := _next(counter)) < len(task.paths):
-        results.put(diagnose(engine, task.paths[index]))
+        results.put(_diagnose(engine, task.paths[index]))
 
 
 def _next(counter: Any) -> int:  # noqa: ANN401
@@ -152,21 +151,21 @@ def _next(counter: Any) -> int:  # noqa: ANN401
 
 
 def _engine(task: _Task, tpm: int) -> Engine:
-    limits = Limits(tokens=tpm, algorithm=WindowAlgorithm(task.algorithm), minute=task.minute)
+    # The network of a minute of real length takes a twentieth of a second, whatever the scale.
+    limits = Limits(tokens=tpm, algorithm=WindowAlgorithm(task.algorithm), minute=task.minute, guard=0.1)
     wiring._limits = lambda _: limits  # type: ignore[assignment]  # noqa: SLF001  (no setting scales the minute)
     if task.way == "first come first served":
         token_budget._request = lambda tokens, requests, _: token_budget.Request(  # type: ignore[assignment]  # noqa: SLF001
             os.urandom(6).hex(), tokens, requests
         )
-        simulation.first_come_first_served().__enter__()
+        schedule.Room.takes_now = lambda *_: False  # type: ignore[method-assign, assignment]
     settings = Settings(
         analyst="openai", context="inline", model="gpt-5-mini", tpm=tpm, tpm_model=task.algorithm, timeout=600.0
     )
     return wiring.build(settings).engine
 
 
-def diagnose(engine: Engine, path: Path) -> tuple[str | None, float]:
-    """Diagnose a trace; return what was missing, and the seconds that it took."""
+def _diagnose(engine: Engine, path: Path) -> tuple[str | None, float]:
     trace = JsonFiles().load(path.name, base=path.parent)
     began = time.monotonic()
     try:

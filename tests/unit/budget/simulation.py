@@ -5,18 +5,15 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
-from unittest import mock
 
 from pytest_refinery.budget.ledger import Request
 from pytest_refinery.budget.ledger_state import State
-from pytest_refinery.budget.schedule import Room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from pytest_refinery.budget.window import Limits
 
@@ -72,15 +69,6 @@ class Outcome:
         return limits.minute * ((windows if limits.algorithm == "bucket" else math.ceil(windows)) - 1)
 
 
-@contextmanager
-def first_come_first_served() -> Iterator[None]:
-    """Let nobody go before those that came earlier, meanwhile; requests must not name their work."""
-    with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(State, "_is_firm", return_value=True))
-        stack.enter_context(mock.patch.object(Room, "takes_now", return_value=False))
-        yield
-
-
 class Simulation:
     """Workers that take one work after the other and make its requests.
 
@@ -88,7 +76,6 @@ class Simulation:
         overestimate: How much more is reserved than a request costs, as a factor.
         latency: Returns the seconds until an answer to so many tokens is there.
         names_work: Whether requests say which work they belong to.
-        shares: Whether each worker keeps a book of its own, with its share of the limit.
     """
 
     def __init__(
@@ -100,17 +87,14 @@ class Simulation:
         overestimate: float = 1.1,
         latency: Callable[[int], float] = lambda tokens: 1.0 + tokens / 4000,
         names_work: bool = True,
-        shares: bool = False,
     ) -> None:
         self._todo = list(pieces)[::-1]
-        share = (limits.tokens or 0) // workers
-        self._limits = replace(limits, tokens=share) if shares else limits
+        self._limits = limits
         self._workers = workers
         self._overestimate = overestimate
         self._latency = latency
         self._names_work = names_work
-        shared = State()
-        self._states = {f"w{number}": State() if shares else shared for number in range(workers)}
+        self._state = State()
         self._now = 1000.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._waiting: dict[str, tuple[Request, _Worker, int, float]] = {}
@@ -164,7 +148,7 @@ class Simulation:
         wake = math.inf
         for name, (request, worker, cost, asked) in list(self._waiting.items()):
             self.outcome.polls += 1
-            found = self._states[worker.owner].poll(
+            found = self._state.poll(
                 request, owner=worker.owner, limits=self._limits, now=self._now, is_alive=lambda _: True
             )
             if found.is_granted:
@@ -173,11 +157,11 @@ class Simulation:
                 self._at(self._now + self._latency(cost), partial(self._answered, name, worker, cost))
             else:
                 self._waiting[name] = (replace(request, place=found.place), worker, cost, asked)
-                wake = min(wake, self._now + max(found.holds_for, 0.001))
+                wake = min(wake, self._now + max(found.start_in, 0.001))
         return wake
 
     def _answered(self, name: str, worker: _Worker, cost: int) -> None:
-        self._states[worker.owner].settle(name, cost, now=self._now)
+        self._state.settle(name, cost, now=self._now)
         worker.open -= 1
         if worker.open:
             return
@@ -185,7 +169,7 @@ class Simulation:
         if worker.stage < len(worker.piece.stages):
             self._ask(worker)
             return
-        self._states[worker.owner].finish(worker.piece.name)
+        self._state.finish(worker.piece.name)
         self.outcome.finished[worker.piece.name] = self._now
         self._take(worker.owner)
 
