@@ -159,9 +159,14 @@ def change(item: ItemRecord, past: Past, *, is_beyond_chance: bool) -> Change | 
 
 
 def missing(items: Collection[ItemRecord], past: Past) -> tuple[str, ...]:
-    """Return the node ids of the past that this run does not have any more."""
+    """Return the node ids of the past that this run does not have any more, of the files that it ran."""
     now = {item.nodeid for item in items}
-    return tuple(item.nodeid for item in past.items if item.nodeid not in now)
+    files = {_file(nodeid) for nodeid in now}
+    return tuple(each.nodeid for each in past.items if each.nodeid not in now and _file(each.nodeid) in files)
+
+
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 def fixed_causes(items: Iterable[ItemRecord], past: Past) -> tuple[RootCause, ...]:

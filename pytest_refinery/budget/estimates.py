@@ -70,7 +70,9 @@ class Estimates:
 
     def learn(self, kind: str, *, counted: int, input_tokens: int, output_tokens: int, max_output_tokens: int) -> None:
         """Take note of an answer: what we had ``counted`` as its input, and what the service did."""
-        answer = _Answer(input_tokens / max(1, counted), output_tokens, output_tokens / max(1, max_output_tokens))
+        if counted <= 0:
+            return
+        answer = _Answer(input_tokens / counted, output_tokens, output_tokens / max(1, max_output_tokens))
         with self._lock:
             self._read()
             self._answers[kind] = [*self._answers.get(kind, []), answer][-_REMEMBERED:]

@@ -218,7 +218,7 @@ def diagnosis(
         *_cause(found, width, has_basis=detail > Detail.SHORT),
         *_step(found, width, is_whole=is_whole),
         *_fix(found, width, detail),
-        *(_block(labels.INCOMPLETE, found.partial or "", width, rank=5)),
+        *(_block(labels.INCOMPLETE, found.partial or "", width, most=3, rank=0)),
     ]
     if detail > Detail.SHORT:
         blocks += [*_candidates(found, width), *_evidence(found, width, is_whole=is_whole)]

@@ -37,7 +37,7 @@ _ASKS = re.compile(
     r"(?i)(?:is|has|needs?|requires?|forgot|reset|no|wrong|invalid|missing|max|min)(?:[_-]|(?-i:(?=[A-Z])))"
 )
 # Whose, or what for: `SMTP_PASS`, `dbPass`; no bypass and no result of a test.
-_SHORT_PASSWORD = re.compile(r"(?:.*[A-Za-z0-9][_.-](?i:pass)|.*[a-z]Pass)\Z", re.DOTALL)
+_SHORT_PASSWORD = re.compile(r"(?:[A-Za-z0-9][_.-](?i:pass)|[a-z]Pass)\Z")
 _OUTSIDE_NAMES = re.compile(r"[^\w.-]")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
 _PLACEHOLDER = re.compile(
@@ -79,7 +79,7 @@ def kind(name: str) -> Kind:
     plain = _NOT_IN_NAMES.sub("", name[-_LONGEST_NAME:]).lower()
     if plain.endswith(_CERTAIN):
         return Kind.NO if _ASKS.match(name) else Kind.CERTAIN
-    if plain.endswith("pass") and _SHORT_PASSWORD.match(name[-_LONGEST_NAME:]):
+    if plain.endswith("pass") and _SHORT_PASSWORD.search(name[-6:]):
         return Kind.CERTAIN
     return Kind.LIKELY if plain.endswith(_LIKELY) and not plain.endswith(_OTHERS) else Kind.NO
 

@@ -81,7 +81,7 @@ _PREFIXES = {
     "sq0": r"[a-z]{3}-[A-Za-z0-9_-]{16,}",
     "sl.": r"[A-Za-z0-9_-]{60,}",
     "EAA": r"[A-Za-z0-9_-]{60,}",
-    "live_ test_": r"[A-Za-z0-9_-]{34,}",
+    "live_ test_": r"[A-Za-z0-9]{30,}",
     "FLWSECK-": r"[0-9a-f]{32}-X",
     "FLWSECK_TEST-": r"[0-9a-f]{12,32}-X",
     "pdl_live_apikey_ pdl_sdbx_apikey_ cal_live_": r"[A-Za-z0-9_]{20,}",

@@ -484,7 +484,9 @@ def _call_lists(value: Mapping[str, Any]) -> Iterator[list[object]]:
 
 
 def _calls_in(items: list[object]) -> list[ToolCall]:
-    return [_tool_call(item) for item in items if isinstance(item, Mapping)]
+    # What has neither a name nor arguments calls nothing: a description of the shape, for one.
+    found = [_tool_call(item) for item in items if isinstance(item, Mapping)]
+    return [call for call in found if call.name or call.arguments]
 
 
 def _identity(call: ToolCall) -> str:

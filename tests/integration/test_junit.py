@@ -58,7 +58,9 @@ def test_a_debugger_stops_where_the_agent_raised(pytester: pytest.Pytester) -> N
         "    print('STOPS IN', call.excinfo.traceback[-1].frame.f_locals.get('where'))\n"
     )
     result = pytester.runpytest("--refinery", "-s")
-    result.stdout.fnmatch_lines(["*STOPS IN in the agent", "*it raised LookupError: in the agent*"])
+    result.stdout.fnmatch_lines(
+        ["*STOPS IN in the agent", "*it raised LookupError:", "*in the agent at own_agent.py:3"]
+    )
 
 
 @pytest.mark.parametrize("body", ["assert where == ''", "raise LookupError(where)"])

@@ -211,7 +211,7 @@ def _used(facts: TraceFacts) -> frozenset[str]:
 
 
 def _topic(facts: TraceFacts, missing: str) -> frozenset[str]:
-    """Return what the expectation speaks of; words that nobody uses are about the agent: that it says something."""
+    """Return what the expectation speaks of; words that no one uses are about the agent: that it says something."""
     return (texts.content(facts.case.expect, facts.cues) - texts.content(missing, facts.cues)) & _used(facts)
 
 
@@ -265,7 +265,7 @@ def of_argument(
 
 
 def of_missing_call(facts: TraceFacts, tool: str, label: str, demanded: Mapping[str, object]) -> Iterator[Found]:
-    """Yield what speaks against a demanded call: the user withdrew it, a prompt forbids it, nobody asked for it."""
+    """Yield what speaks against a demanded call: the user withdrew it, a prompt forbids it, no one asked for it."""
     if facts.parties.is_team:
         return
     ways = (_withdrawn(facts, tool, label), _forbidden(facts, tool, label), _in_no_state(facts, tool, label, demanded))
@@ -450,7 +450,7 @@ def _state_doubt(facts: TraceFacts, tool: str, label: str, rule: str, record: Re
 
 
 def _never_asked(facts: TraceFacts, tool: str, label: str) -> Found | None:
-    """Return the change that the user did ask for, where nobody ever speaks of what the missing call does."""
+    """Return the change that the user did ask for, where no one ever speaks of what the missing call does."""
     if not _is_unspoken(facts, tool):
         return None
     for call in facts.calls:
@@ -470,7 +470,7 @@ def _never_asked(facts: TraceFacts, tool: str, label: str) -> Found | None:
 
 
 def _is_unspoken(facts: TraceFacts, tool: str) -> bool:
-    """Tell whether nobody speaks of what a tool does, and no prompt demands it."""
+    """Tell whether no one speaks of what a tool does, and no prompt demands it."""
     spoken = [step for step in facts.steps if facts.is_person(step) or facts.is_agent(step)]
     if not facts.has_cues or any(facts.speaks_of(tool, _spoken_stems(facts, step)) for step in spoken):
         return False

@@ -41,7 +41,8 @@ def _lies_on_the_way(facts: TraceFacts, found: Found, objection: Objection) -> b
     if check.startswith("output.") or facts.parties.is_team or objection.unwanted or objection.missing:
         return _feeds_the_answer(facts, found, objection)
     # A function of the suite or a judge says only in words what it is about.
-    return _shares_words(facts, found) and (_feeds_the_answer(facts, found, objection) or _is_meant(facts, found))
+    said = objection.failure.actual
+    return _shares_words(facts, found, said) and (_feeds_the_answer(facts, found, objection) or _is_meant(facts, found))
 
 
 def _is_about_the_calls(facts: TraceFacts, found: Found, objection: Objection) -> bool:
@@ -106,7 +107,10 @@ def _is_meant(facts: TraceFacts, found: Found) -> bool:
     return not named or _shares_words(facts, found)
 
 
-def _shares_words(facts: TraceFacts, found: Found) -> bool:
+def _shares_words(facts: TraceFacts, found: Found, said: str = "") -> bool:
     wanted = texts.content(facts.case.expect, facts.cues)
     told = texts.content(f"{found.what} {' '.join(found.texts)} {found.step.text[:1000]}", facts.cues)
-    return len(wanted & told) >= (_ENOUGH_WORDS if len(wanted) > _GENERAL else 1)
+    return any(
+        len(words & told) >= (_ENOUGH_WORDS if len(words) > _GENERAL else 1)
+        for words in (wanted, texts.content(said, facts.cues))
+    )

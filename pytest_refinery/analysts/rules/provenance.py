@@ -207,7 +207,7 @@ def _from_prompt(facts: TraceFacts, call: Call, path: str, wish: str, other: str
 
 
 def _line_of_prompt(facts: TraceFacts, text: str) -> str:
-    """Return the line of what the agent was told that has a value."""
+    """Return the line of what the agent was given that has a value."""
     if len(text) < _SHORTEST_TELLING:
         return ""
     lines = (line.strip() for line in facts.given.splitlines())

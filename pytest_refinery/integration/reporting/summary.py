@@ -234,11 +234,12 @@ class Summary:
             "report.md": partial(markdown.render, report),
             "index.html": partial(self._pictures.page, report, limit=self._limit),
             "refinery-fix.patch": partial(self._patch, report),
-            "pictures.json": self._pictures.text,
         }
-        traces = {baselines.trace_file(nodeid): partial(str, text) for nodeid, text in self._pictures.traces.items()}
+        # What later commands read, and no person.
+        kept: dict[str, Callable[[], str | None]] = {"pictures.json": self._pictures.text}
+        kept |= {baselines.trace_file(nodeid): partial(str, text) for nodeid, text in self._pictures.traces.items()}
         self._written, problems = report_files.write(self._folder, files)
-        _, lost = report_files.write(self._folder, traces)
+        _, lost = report_files.write(self._folder, kept)
         self._problems += [*problems, *lost]
 
     def _patch(self, report: Report) -> str | None:

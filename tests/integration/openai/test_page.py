@@ -44,7 +44,7 @@ def test_a_cached_diagnosis_has_cost_nothing_and_has_no_plot(diagnose: Diagnose,
     diagnose()
     page = (suite / "out" / "index.html").read_text("utf-8")
     assert "Tokens of the last minute" not in page
-    assert "From an earlier session: nothing was spent in this one." in page
+    assert "From an earlier run: nothing was spent in this one." in page
 
 
 def test_an_item_that_the_judge_leaves_open_brings_its_trace_too(
