@@ -449,7 +449,7 @@ def _service(*, api_key: str | None = None, base_url: str | None = None) -> Call
         if find_spec("openai") is None:
             from pytest_refinery.analysts.model.service_errors import AccountRejected
 
-            raise AccountRejected(needs_package("The model of OPENAI_API_KEY", "openai", extra="openai"))
+            raise AccountRejected(needs_package("OPENAI_API_KEY", "openai", extra="openai"))
         from pytest_refinery.analysts.model.openai_service import OpenAIService
 
         return OpenAIService(api_key=api_key, base_url=base_url)

@@ -214,12 +214,12 @@ def diagnosis(
         links: Where to read on, each with its label.
     """
     is_whole = detail is Detail.WHOLE
-    incomplete = list(_block(labels.INCOMPLETE, found.partial or "", width, most=4, rank=0))
     blocks = [
         *_cause(found, width, has_basis=detail > Detail.SHORT),
         *_step(found, width, is_whole=is_whole),
         *_fix(found, width, detail),
-        *incomplete,
+        # First: it names what to install or to set.
+        *_block(labels.INCOMPLETE, found.partial or "", width, most=4, rank=0),
     ]
     if detail > Detail.SHORT:
         blocks += [*_candidates(found, width), *_evidence(found, width, is_whole=is_whole)]
@@ -227,9 +227,7 @@ def diagnosis(
         blocks += [*_gaps(found, {check.actual for check in checks}, width), *_whole(found, width)]
     blocks += [*_changed(found.stale_prompts, width, is_short=detail is Detail.SHORT)]
     blocks += [block for label, place in links for block in _link(label, place)]
-    # What is missing, and what to install or set for it, takes no room from the cause.
-    more = min(len(incomplete[0].lines), incomplete[0].most) if incomplete else 0
-    return "\n".join(_fitted(blocks, None if lines is None else lines + more, width))
+    return "\n".join(_fitted(blocks, lines, width))
 
 
 def _link(label: str, place: str) -> Iterator[_Block]:

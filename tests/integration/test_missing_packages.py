@@ -75,7 +75,8 @@ def test_with_a_key_and_no_sdk_the_rules_diagnose_and_say_why(
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
     printed = unwrapped(pytester.runpytest("--refinery", "-k", "admits", str(suite)))
     assert "The agent promises something for later" in printed
-    assert f"OPENAI_API_KEY needs the package openai: {OPENAI}): diagnosed by the rules" in printed
+    assert f"OPENAI_API_KEY needs the package openai: {OPENAI})" in printed
+    assert "confidence low, by rules" in printed
 
 
 def test_the_rules_alone_miss_nothing(suite: Path, pytester: pytest.Pytester, without: Callable[[str], None]) -> None:
