@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from pytest_refinery.analysis import statistics
 from pytest_refinery.analysis.schemas import Trials
 
+# At collection: numpy cannot be loaded again once a run inside this process has forgotten it.
+stats = pytest.importorskip("scipy.stats")
+
 
 @st.composite
 def counted(draw: st.DrawFn) -> Trials:
@@ -35,7 +38,6 @@ def test_pass_k_is_not_estimated_from_fewer_trials() -> None:
 
 @given(counted(), counted(), st.integers(0, 30), st.integers(0, 30))
 def test_they_are_what_scipy_says(before: Trials, after: Trials, better: int, worse: int) -> None:
-    stats = pytest.importorskip("scipy.stats")
     table = [[after.passed, after.trials - after.passed], [before.passed, before.trials - before.passed]]
     assert float(statistics.chance_of_more(before, after)) == pytest.approx(
         stats.fisher_exact(table, alternative="greater").pvalue
