@@ -332,15 +332,14 @@ def _fails(report: Report) -> bool:
 
 
 def _compare(given: argparse.Namespace) -> None:
-    from pytest_refinery.analysis import divergence, gate
+    from pytest_refinery.analysis import divergence, gate, history
+    from pytest_refinery.analysis.gate import Baseline
     from pytest_refinery.reports import baselines, comparing
 
     here = Path.cwd()
     before = baselines.find(given.before, root=here, current=here)
     after = baselines.find(given.after, root=here, current=here)
-    baseline = _named_baseline(given.before, "regression")
-    if baseline is None:
-        return
+    baseline = Baseline(history.read_report(before.read_text("utf-8", "replace"), name=given.before))
     report, _ = _report(after.parent)
     items = [each for each in report.expectations if given.id in {None, each.nodeid, each.expectation.id}]
     if not items:
@@ -664,7 +663,7 @@ def _accept(given: argparse.Namespace) -> int:
     refused = 0
     for record in _chosen(report, given.only, has_fix=True):
         why = _refusal(record, root)
-        # Whoever names none wants all that can be had.
+        # Without a name, all that can be accepted is meant.
         refused += bool(why and given.only)
         _print(f"{record.nodeid}  {f'not accepted: {why}' if why else 'accepted'}")
     return int(refused > 0)

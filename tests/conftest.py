@@ -41,7 +41,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # All of the package at once: a run of pytest inside this process forgets at its end what it was the first to load, and
-# whoever loads it again has classes that those loaded before do not know.
+# what loads it again has classes that those loaded before do not know.
 for _module in pkgutil.walk_packages(pytest_refinery.__path__, f"{pytest_refinery.__name__}."):
     importlib.import_module(_module.name)
 
