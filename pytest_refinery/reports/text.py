@@ -68,11 +68,21 @@ class _Block(NamedTuple):
         lines: All of them.
         most: How many of them there are in a short text.
         rank: Which block gets room first; the last ones are left out where there is none.
+        least: How many of them there are before any block gets more.
     """
 
     lines: list[str]
     most: int = 1
     rank: int = 0
+    least: int = 1
+
+    def at_least(self) -> int:
+        """Return how many lines the block needs to say anything."""
+        return min(self.least, len(self.lines))
+
+    def at_most(self) -> int:
+        """Return how many lines the block has in a short text."""
+        return min(self.most, len(self.lines))
 
 
 def verdict(item: ItemRecord, *, width: int = 80, detail: Detail = Detail.WHOLE) -> str:
@@ -232,14 +242,14 @@ def diagnosis(
 
 def _link(label: str, place: str) -> Iterator[_Block]:
     # Whole, so that it can be clicked.
-    yield _Block([f"{label:<{_LABEL}}{inert(line(place))}"], rank=4)
+    yield _Block([f"{label:<{_LABEL}}{inert(line(place))}"], rank=2)
 
 
 def _cause(found: Diagnosis, width: int, *, has_basis: bool) -> Iterator[_Block]:
     if found.root_cause is None:
         yield from _not_determined(found, width, is_short=not has_basis)
         return
-    yield from _block(labels.ROOT_CAUSE, found.root_cause, width, most=3, rank=1)
+    yield from _block(labels.ROOT_CAUSE, found.root_cause, width, most=3, rank=1, least=2)
     yield from _block("", kind(found), width, rank=1)
     if has_basis:
         yield from _block("", found.confidence_basis, width)
@@ -285,7 +295,7 @@ def _step(found: Diagnosis, width: int, *, is_whole: bool) -> Iterator[_Block]:
     identity = f" (id {name(found.responsible_run_id)})" if is_whole and found.responsible_run_id else ""
     yield from _block(labels.STEP, step(found) + identity, width, rank=1)
     yield from _block(labels.CALL, line(found.call), width, rank=3)
-    yield from _block(labels.RESULT, last_line(found.result), width, rank=6)
+    yield from _block(labels.RESULT, last_line(found.result), width, rank=6, least=0)
 
 
 def last_line(text: str) -> str:
@@ -375,7 +385,7 @@ def _fix(found: Diagnosis, width: int, detail: Detail) -> Iterator[_Block]:
     if detail > Detail.SHORT and fix.why:
         place = f"{place}: {fix.why}"
     (block,) = _block(labels.FIX, place, width)
-    yield _Block([*block.lines, *_changes(changes(fix), width)], most=3)
+    yield _Block([*block.lines, *_changes(changes(fix), width)], most=3, rank=2, least=3)
 
 
 def _changes(signed: Iterable[str], width: int) -> Iterator[str]:
@@ -434,30 +444,31 @@ def _waited(seconds: float) -> str:
     return f", of which {seconds:.1f} s waiting for the limit" if seconds >= _WORTH_SAYING else ""
 
 
-def _block(label: str, text: str, width: int, *, most: int = 1, rank: int = 0) -> Iterator[_Block]:
+def _block(label: str, text: str, width: int, *, most: int = 1, rank: int = 0, least: int = 1) -> Iterator[_Block]:
     lines = _field(label, text, width)
     if lines:
-        yield _Block(lines, most, rank)
+        yield _Block(lines, most, rank, least)
 
 
 def _fitted(blocks: Iterable[_Block], most: int | None, width: int) -> list[str]:
-    """Return the lines of the blocks, ``most`` in all: each gets one, then as many as there is room for by rank."""
+    """Return the lines of the blocks, ``most`` in all: by rank each gets its least, then more where there is room."""
     blocks = list(blocks)
     if most is None:
         return [text for block in blocks for text in block.lines]
-    kept = sorted(sorted(range(len(blocks)), key=lambda place: blocks[place].rank)[: max(most, 1)])
-    room = most - len(kept)
-    granted = dict.fromkeys(kept, 1)
-    for place in sorted(kept, key=lambda place: blocks[place].rank):
-        more = min(room, min(len(blocks[place].lines), blocks[place].most) - 1)
-        granted[place] += more
-        room -= more
-    return [text for place, count in granted.items() for text in _cut(blocks[place].lines, count, width)]
+    ranked = sorted(range(len(blocks)), key=lambda place: blocks[place].rank)
+    granted = dict.fromkeys(ranked, 0)
+    room = max(most, 1)
+    for wanted in (_Block.at_least, _Block.at_most):
+        for place in ranked:
+            more = max(0, min(room, wanted(blocks[place]) - granted[place]))
+            granted[place] += more
+            room -= more
+    return [text for place in sorted(granted) for text in _cut(blocks[place].lines, granted[place], width)]
 
 
 def _cut(lines: list[str], most: int, width: int) -> list[str]:
-    if len(lines) <= most:
-        return lines
+    if len(lines) <= most or not most:
+        return lines[:most]
     # Of the line behind it there may be words that fit.
     last = f"{lines[most - 1]} {lines[most].lstrip()}"
     room = max(width, _LABEL + 20)

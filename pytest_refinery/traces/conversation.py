@@ -36,6 +36,7 @@ class Step:
 
     Attributes:
         number: The 1-based place in the conversation.
+        run_number: The 1-based place of its run in the trace, by which every report names a step.
         role: ``system``, ``user``, ``assistant`` or ``tool``.
         speaker: Who speaks: an agent, a tool, or the role where no one is named.
         note: What stands in brackets behind a speaker's name, such as ``-> WebSurfer``.
@@ -45,6 +46,7 @@ class Step:
     """
 
     number: int
+    run_number: int
     run_id: str
     role: str
     speaker: str
@@ -197,6 +199,7 @@ class _Reader:
         self.steps.append(
             Step(
                 number=len(self.steps) + 1,
+                run_number=self.trace.numbers[run.id],
                 run_id=run.id,
                 role=role,
                 speaker=answers.name if answers is not None and speaker == "tool" else speaker,

@@ -112,7 +112,7 @@ class CaseAnalysis:
         """Return a line for each of the first steps in ``run_ids``."""
         steps = [step for step in self.facts.steps if step.run_id in run_ids]
         return tuple(
-            f"{step.number}. {step.speaker}: {texts.shown(step.text, 80) or ', '.join(c.name for c in step.calls)}"
+            f"{step.run_number}. {step.speaker}: {texts.shown(step.text, 80) or ', '.join(c.name for c in step.calls)}"
             for step in steps[:_LONGEST_TIMELINE]
         )
 

@@ -80,7 +80,7 @@ def of_missing_words(facts: TraceFacts, missing: str, label: str) -> Iterator[Fo
             yield doubt(
                 teller,
                 f"it demands “{texts.shown(missing, 60)}”, but {origin} {name}{texts.shown(value, 60)} (step "
-                f"{source.number}), and the agent says the same in step {teller.number}.",
+                f"{source.run_number}), and the agent says the same in step {teller.run_number}.",
                 label,
                 about=(missing, value),
                 quotes=(quoted(facts, source, value), quoted(facts, teller, value)),
@@ -256,7 +256,7 @@ def of_argument(
     if served or any(facts.is_agent(step) and folded(label) in folded(step.text) for step in since for label in labels):
         return ""
     return (
-        f"it demands {path}: {texts.shown(wish, 60)}; the user asked for something else (step {got.number}: "
+        f"it demands {path}: {texts.shown(wish, 60)}; the user asked for something else (step {got.run_number}: "
         f"{said(facts, got, other)}), and the agent calls {shown_call(call)}."
     )
 
@@ -278,7 +278,7 @@ def _withdrawn(facts: TraceFacts, tool: str, label: str) -> Found | None:
         return None
     return doubt(
         step,
-        f"it demands a call of {tool}; the user withdrew that in step {step.number}: {said(facts, step)}",
+        f"it demands a call of {tool}; the user withdrew that in step {step.run_number}: {said(facts, step)}",
         label,
         about=(tool,),
         quotes=(quoted(facts, step, ""),),
@@ -342,7 +342,7 @@ def _forbidden(facts: TraceFacts, tool: str, label: str) -> Found | None:
     return doubt(
         step,
         f"it demands a call of {tool}; the prompt says: “{texts.shown(rule, 160)}” The agent declines for that reason "
-        f"in step {step.number}: {said(facts, step)}",
+        f"in step {step.run_number}: {said(facts, step)}",
         label,
         about=(tool,),
         quotes=(quoted(facts, step, ""),),
@@ -440,7 +440,7 @@ def _state_doubt(facts: TraceFacts, tool: str, label: str, rule: str, record: Re
     return doubt(
         record.step,
         f"it demands a call of {tool}; the prompt says: “{texts.shown(rule, 140)}” The record says {value} in step "
-        f"{record.step.number}.",
+        f"{record.step.run_number}.",
         label,
         about=(tool, value),
         quotes=(quoted(facts, record.step, value),),
@@ -458,7 +458,7 @@ def _never_asked(facts: TraceFacts, tool: str, label: str) -> Found | None:
             return doubt(
                 call.step,
                 f"it demands a call of {tool}, which no message asks for; the user asked for, and got, "
-                f"{shown_call(call)} (step {call.step.number}).",
+                f"{shown_call(call)} (step {call.step.run_number}).",
                 label,
                 about=(tool,),
                 quotes=(quoted(facts, call.step, call.name),),

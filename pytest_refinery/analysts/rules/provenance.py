@@ -113,7 +113,7 @@ def _known_from(facts: TraceFacts, text: str, call: Call) -> str:
         )
         return f" The prompt has {text}: “{texts.shown(line, 100)}”."
     step = _holder(facts, text, call)
-    return f" {text} was known from step {step.number} ({step.speaker})." if step else ""
+    return f" {text} was known from step {step.run_number} ({step.speaker})." if step else ""
 
 
 def _ignored_person(facts: TraceFacts, call: Call, path: str, wish: str, other: str, asked: Step) -> Origin:
@@ -122,9 +122,8 @@ def _ignored_person(facts: TraceFacts, call: Call, path: str, wish: str, other: 
     return Origin(
         "ignored_person",
         step,
-        f"The user asked for something else: {said(facts, asked, wish)} (step {asked.number}). The agent goes on with "
-        f"{path}: {texts.shown(other, 60)} and calls {shown_call(call)} in step {call.step.number}."
-        f"{_known_from(facts, wish, call)}",
+        f"The user asked {said(facts, asked, wish)} (step {asked.run_number}); in step {call.step.run_number} the "
+        f"agent calls {call.name} with {path}: {texts.shown(other, 60)}.{_known_from(facts, wish, call)}",
         FailureType.MODEL_LIMITATION,
         0.75,
         (quoted(facts, asked, wish),),
@@ -161,7 +160,7 @@ def _from_person(facts: TraceFacts, call: Call, path: str, wish: str, other: str
         "followed_request",
         got if is_turn else call.step,
         f"The user asks for it here: {said(facts, got, other)} The agent follows and calls {shown_call(call)} in step "
-        f"{call.step.number}; {path}: {texts.shown(wish, 60)} was expected.",
+        f"{call.step.run_number}; {path}: {texts.shown(wish, 60)} was expected.",
         FailureType.CONTEXT_ISSUE,
         0.55,
         (quoted(facts, got, other),),
@@ -183,7 +182,7 @@ def _beyond(facts: TraceFacts, call: Call, path: str, wish: str, other: str, hel
         call.step,
         f"Check the expectation: it demands {path}: {texts.shown(wish, 60)}, which no message, result or prompt has; "
         f"{by} "
-        f"{texts.shown(other, 60)} (step {held.number}), and the agent uses that.",
+        f"{texts.shown(other, 60)} (step {held.run_number}), and the agent uses that.",
         FailureType.CONTEXT_ISSUE,
         0.8,
         (quoted(facts, held, other),),
@@ -241,7 +240,7 @@ def _is_nowhere(facts: TraceFacts, *, call: Call, text: str) -> bool:
 
 def _from_record(facts: TraceFacts, call: Call, path: str, wish: str, other: str, held: Step) -> Origin:
     step = _proposal(facts, other, wish, call=call)
-    given = f"{held.speaker} (step {held.number})"
+    given = f"{held.speaker} (step {held.run_number})"
     return Origin(
         "wrong_choice",
         step,
@@ -593,7 +592,7 @@ def passed_over(facts: TraceFacts, step: Step, more: str, *, points: float, may_
     return Found(
         rule="wish_passed_over",
         step=step,
-        what=f"The user asks for it in step {request.number}: {said(facts, request)} The agent answers "
+        what=f"The user asks for it in step {request.run_number}: {said(facts, request)} The agent answers "
         f"{said(facts, step)} and neither does it nor speaks of it.{more}",
         failure_type=FailureType.MODEL_LIMITATION,
         points=points,

@@ -79,7 +79,9 @@ def _first_with(facts: TraceFacts, words: str) -> Step | None:
 
 
 def _said_first(facts: TraceFacts, objection: Objection, step: Step, words: str) -> Found:
-    later = f" The answer in step {objection.answer.number} repeats it." if objection.answer not in {step, None} else ""
+    later = (
+        f" The answer in step {objection.answer.run_number} repeats it." if objection.answer not in {step, None} else ""
+    )
     return Found(
         rule="said_first",
         step=step,
@@ -138,7 +140,7 @@ def _passed_on(facts: TraceFacts, objection: Objection, source: Step, words: str
             rule="passed_on",
             step=teller,
             what=f"The agent gives “{texts.shown(words, 80)}” here: {said(facts, teller, words)} It took this from "
-            f"{_origin(facts, source)} (step {source.number}).",
+            f"{_origin(facts, source)} (step {source.run_number}).",
             failure_type=FailureType.MODEL_LIMITATION,
             points=0.3 if is_asked_for else 0.5,
             quotes=(quoted(facts, teller, words), quoted(facts, source, words)),
@@ -227,7 +229,7 @@ def _lost_in_a_team(facts: TraceFacts, objection: Objection, answer: Step) -> It
         yield Found(
             rule="lost_answer",
             step=step,
-            what=f"“{texts.shown(words, 80)}” was there in step {held.number} ({said(facts, held, words)}); "
+            what=f"“{texts.shown(words, 80)}” was there in step {held.run_number} ({said(facts, held, words)}); "
             f"{step.speaker} goes "
             f"on without it: {said(facts, step)}",
             failure_type=FailureType.ORCHESTRATION_ISSUE,
@@ -312,8 +314,8 @@ def _answered_off_topic(facts: TraceFacts, objection: Objection, call: Call, req
     return Found(
         rule="answered_from_wrong_source",
         step=call.step,
-        what=f"The user asks about “{word}”; the agent calls {shown_call(call)} here{searched}, and the result has "
-        f"nothing about it: {said(facts, call.result)} The answer rests on that.",
+        what=f"The user asks about “{word}”; the agent calls {call.name} here{searched}, and answers from a result "
+        f"that has nothing about it: {said(facts, call.result)}",
         failure_type=FailureType.RETRIEVAL_ISSUE,
         points=0.9,
         quotes=(quoted(facts, request, word), quoted(facts, call.result, "")),
@@ -364,7 +366,7 @@ def _other_record(facts: TraceFacts, objection: Objection, step: Step, told: str
         step=step,
         what=f"The agent gives {told} here ({said(facts, step, told)}), which stands in "
         f"{_origin(facts, record.step)} (step "
-        f"{record.step.number}); {objection.missing} stands in the same field of another record.",
+        f"{record.step.run_number}); {objection.missing} stands in the same field of another record.",
         failure_type=FailureType.MODEL_LIMITATION,
         points=0.75,
         quotes=(quoted(facts, step, told), quoted(facts, record.step, told)),
@@ -417,8 +419,9 @@ def _left_out(facts: TraceFacts, objection: Objection, source: Step, step: Step)
     return Found(
         rule="left_out",
         step=step,
-        what=f"“{texts.shown(objection.missing, 80)}” was known from {_origin(facts, source)} (step {source.number}: "
-        f"{said(facts, source, objection.missing)}); the agent leaves it out and says {said(facts, step, near)}",
+        what=f"“{texts.shown(objection.missing, 80)}” was known from {_origin(facts, source)} (step "
+        f"{source.run_number}: {said(facts, source, objection.missing)}); "
+        f"the agent leaves it out and says {said(facts, step, near)}",
         failure_type=FailureType.MODEL_LIMITATION,
         points=_points_of_an_omission(facts, step),
         quotes=(quoted(facts, source, objection.missing), quoted(facts, step, near)),
@@ -589,7 +592,7 @@ def _asked_by_a_person(facts: TraceFacts, objection: Objection, call: Call, requ
         rule="followed_request",
         step=request,
         what=f"The user asks for it here: {said(facts, request)} The agent follows with {shown_call(call)} in step "
-        f"{call.step.number}.",
+        f"{call.step.run_number}.",
         failure_type=FailureType.CONTEXT_ISSUE,
         points=0.55,
         quotes=(quoted(facts, request, ""),),
@@ -629,7 +632,7 @@ def _too_early(facts: TraceFacts, objection: Objection, call: Call, before: Call
     return Found(
         rule="wrong_order",
         step=call.step,
-        what=f"The agent calls {shown_call(call)} here, before {shown_call(before)} in step {before.step.number}.",
+        what=f"The agent calls {shown_call(call)} here, before {shown_call(before)} in step {before.step.run_number}.",
         failure_type=FailureType.ORCHESTRATION_ISSUE,
         points=0.75,
         quotes=_call_quotes(facts, call),

@@ -534,3 +534,18 @@ def test_no_text_closes_the_fence_around_a_change() -> None:
 def test_what_would_leave_a_cell_or_code_is_text(code: str, shown: str) -> None:
     report = compile_report([ITEM.model_copy(update={"nodeid": code})], plugin_version="1")
     assert f"| {shown} | failed |" in markdown.render(report)
+
+
+def test_a_cause_and_a_fix_have_their_lines_before_the_result_of_the_call_has_one() -> None:
+    found = FOUND.model_copy(
+        update={
+            "root_cause": "The user asks about Germany, and the agent answers from a result that speaks of no country.",
+            "call": "search(query: 'wire')",
+            "result": "A wire is the fastest way to move cash.",
+            "stale_prompts": (),
+        }
+    )
+    whole = text.diagnosis(found, detail=Detail.SHORT, lines=12)
+    assert "A wire is" in whole
+    short = text.diagnosis(found, detail=Detail.SHORT, lines=len(whole.splitlines()) - 1)
+    assert short.splitlines() == [line for line in whole.splitlines() if not line.startswith("Result")]

@@ -34,7 +34,7 @@ def duplicate_changes(facts: TraceFacts) -> Iterator[Found]:
                 rule="duplicate_change",
                 step=call.step,
                 what=f"The agent calls {shown_call(call)} again here; the same call had succeeded in step "
-                f"{earlier.step.number}.",
+                f"{earlier.step.run_number}.",
                 failure_type=FailureType.ORCHESTRATION_ISSUE,
                 points=0.8,
                 quotes=(quoted(facts, call.step, call.name),),
@@ -95,7 +95,7 @@ def acted_on_questions(facts: TraceFacts) -> Iterator[Found]:
             yield Found(
                 rule="acted_on_question",
                 step=call.step,
-                what=f"The user only asks (step {request.number}): {said(facts, request)} The agent calls "
+                what=f"The user only asks (step {request.run_number}): {said(facts, request)} The agent calls "
                 f"{shown_call(call)} here.",
                 failure_type=FailureType.MODEL_LIMITATION,
                 points=0.95,
@@ -183,7 +183,7 @@ def _other_record(facts: TraceFacts, call: Call, request: Step, text: str, meant
     return Found(
         rule="other_record",
         step=call.step,
-        what=f"The user asks about {meant} (step {request.number}); the agent calls {shown_call(call)} here and "
+        what=f"The user asks about {meant} (step {request.run_number}); the agent calls {shown_call(call)} here and "
         "never looks up "
         f"{meant}.",
         failure_type=FailureType.MODEL_LIMITATION,
@@ -342,7 +342,7 @@ def _unavailable(facts: TraceFacts, call: Call, text: str, lack: str, step: Step
     return Found(
         rule="unavailable_choice",
         step=call.step,
-        what=f"The agent calls {shown_call(call)} for {text}, which step {step.number} marks as not {lack}.",
+        what=f"The agent calls {shown_call(call)} for {text}, which step {step.run_number} marks as not {lack}.",
         failure_type=FailureType.MODEL_LIMITATION,
         points=0.7,
         quotes=(quoted(facts, step, text),),

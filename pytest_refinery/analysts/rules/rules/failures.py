@@ -60,7 +60,7 @@ def _admits(facts: TraceFacts, step: Step) -> bool:
 def _after(facts: TraceFacts, call: Call, step: Step) -> Found:
     assert call.result is not None  # noqa: S101  (it failed, so it has a result)
     again = [each for each in facts.calls if each.name == call.name and each.failed and each.step.number < step.number]
-    places = ", ".join(str(each.result.number) for each in again[:_MOST_LISTED] if each.result)
+    places = ", ".join(str(each.result.run_number) for each in again[:_MOST_LISTED] if each.result)
     error = results.message(call.result.text)
     is_outage = results.is_outage(call.result.text, facts.cues)
     acts = shown_call(facts.calls_of[step.number][0]) if step.number in facts.calls_of else said(facts, step)
@@ -100,7 +100,7 @@ def closed_doors(facts: TraceFacts) -> Iterator[Found]:
                 rule="closed_door",
                 step=earlier.step,
                 what=f"The agent calls {shown_call(earlier)} first; that makes {call.name} impossible afterwards: "
-                f"“{texts.shown(results.message(call.result.text), 120)}” (step {call.result.number}).",
+                f"“{texts.shown(results.message(call.result.text), 120)}” (step {call.result.run_number}).",
                 failure_type=FailureType.ORCHESTRATION_ISSUE,
                 points=0.8,
                 quotes=(quoted(facts, call.result, ""),),
@@ -131,7 +131,7 @@ def repeated_calls(facts: TraceFacts) -> Iterator[Found]:
             yield Found(
                 rule="repeated_call",
                 step=call.step,
-                what=f"The agent calls {shown_call(call)} again, as in step {earlier.step.number}; nothing had "
+                what=f"The agent calls {shown_call(call)} again, as in step {earlier.step.run_number}; nothing had "
                 "changed "
                 f"since.",
                 failure_type=FailureType.ORCHESTRATION_ISSUE,

@@ -95,7 +95,7 @@ def _miscounted(facts: TraceFacts, step: Step, result: Step, found: re.Match[str
         step=step,
         what=f"The agent counts {found['count']} ({said(facts, step, found.group())}), but {result.speaker} marked "
         f"{count} "
-        f"entries as {word} (step {result.number}).",
+        f"entries as {word} (step {result.run_number}).",
         failure_type=FailureType.MODEL_LIMITATION,
         points=0.85,
         quotes=(Quoted(step, texts.quote(step.text, found.start(), facts.cues)),),
@@ -218,7 +218,7 @@ def _of_another(facts: TraceFacts, step: Step, sentence: str, value: Value, own:
         step=step,
         what=f"The agent says {value.text} of another record than it belongs to (“{texts.shown(sentence, 140)}”): it "
         "stands in "
-        f"{source} (step {other.step.number}), not in the record of step {own.step.number}.",
+        f"{source} (step {other.step.run_number}), not in the record of step {own.step.run_number}.",
         failure_type=FailureType.MODEL_LIMITATION,
         points=0.75,
         quotes=(Quoted(step, texts.quote(sentence, 0, facts.cues)), quoted(facts, other.step, value.text)),
@@ -240,7 +240,7 @@ def _outdated(facts: TraceFacts, step: Step, sentence: str, own: list[Record]) -
                     rule="stale_record",
                     step=step,
                     what=f"The agent says “{value}” here (“{texts.shown(sentence, 140)}”); that was so in step "
-                    f"{record.step.number}, since step {own[0].step.number} it is “{now}”.",
+                    f"{record.step.run_number}, since step {own[0].step.run_number} it is “{now}”.",
                     failure_type=FailureType.MODEL_LIMITATION,
                     points=0.75,
                     quotes=(Quoted(step, texts.quote(sentence, 0, facts.cues)), quoted(facts, own[0].step, str(now))),

@@ -67,7 +67,7 @@ def repeated_orders(facts: TraceFacts) -> Iterator[Found]:
             yield Found(
                 rule="order_given_again",
                 step=report,
-                what=f"After this report of {report.speaker} the same order is given again in step {other.number}: "
+                what=f"After this report of {report.speaker} the same order is given again in step {other.run_number}: "
                 f"{said(facts, other)}",
                 failure_type=FailureType.RETRIEVAL_ISSUE,
                 points=0.25,

@@ -30,9 +30,8 @@ def ignored_wishes(facts: TraceFacts) -> Iterator[Found]:
                 yield Found(
                     rule="ignored_wish",
                     step=call.step,
-                    what=f"The user asked for “{label}” (step {request.number}); the agent calls {shown_call(call)}, "
-                    f"and {text} "
-                    f"is not that.",
+                    what=f"The user asked for “{label}” (step {request.run_number}); the agent calls "
+                    f"{shown_call(call)}, and {text} is not that.",
                     failure_type=FailureType.MODEL_LIMITATION,
                     points=0.6,
                     quotes=(quoted(facts, request, label),),

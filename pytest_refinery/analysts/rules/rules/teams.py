@@ -157,7 +157,7 @@ def failing_programs(facts: TraceFacts) -> Iterator[Found]:
             rule="mended_program" if was_mended else "failing_program",
             step=author,
             what=f"What {author.speaker} wrote here fails: “{texts.shown(results.message(step.text), 140)}” (step "
-            f"{step.number})"
+            f"{step.run_number})"
             f"{'.' if was_mended else ', and nothing later replaces its result.'}",
             failure_type=FailureType.TOOL_ISSUE,
             points=_points_of_failure(facts, step, place, was_mended=was_mended),
@@ -239,7 +239,7 @@ def _answered(facts: TraceFacts, final: Step) -> list[str]:
 
 def _origin(facts: TraceFacts, first: Step, words: str) -> Found:
     author = first if facts.is_agent(first) else next((s for s in facts.before(first) if facts.is_agent(s)), first)
-    through = f", in what its program or page returned in step {first.number}" if author is not first else ""
+    through = f", in what its program or page returned in step {first.run_number}" if author is not first else ""
     return Found(
         rule="origin_of_answer",
         step=author,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +17,14 @@ from pytest_refinery.analysis.schemas import Confidence, GapAnalysis
 from pytest_refinery.analysts.rules import causes, confidence, fixes
 from pytest_refinery.analysts.rules.analyst import RulesAnalyst
 from pytest_refinery.analysts.rules.facts.trace_facts import TraceFacts
+from pytest_refinery.sources.json_files import JsonFiles
 from pytest_refinery.traces.model import Trace
 from tests.unit.analysts.rules.scenes import agent, case, diagnosed, did, group, rule_of, system, talk, user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+EXAMPLES = Path(__file__).parents[4] / "examples" / "support_agent" / "traces"
 PROMISE = (user("Leave out the fees."), agent("I will leave them out from now on."))
 CHECK = ({"output": {"not_contains": "from now on"}},)
 
@@ -135,3 +139,13 @@ def test_a_history_that_is_rendered_into_each_prompt_is_read_once(write: Callabl
     started = time.process_time()
     Engine(RulesAnalyst(), Limits()).diagnose(case(read.case.trace, checks=({"output": {"contains": "nothing"}},)))
     assert time.process_time() - started < 6
+
+
+def test_a_step_in_a_sentence_has_the_number_that_every_report_gives_it() -> None:
+    trace = JsonFiles().load("ira-balance.json", base=EXAMPLES)
+    wanted = ({"tools": {"arguments": {"get_portfolio": {"account": "NM-4471-22"}}}},)
+    found = Engine(RulesAnalyst(), Limits()).diagnose(case(trace, checks=wanted))
+    assert found.root_cause is not None
+    assert f"in step {found.responsible_run_number} the agent calls get_portfolio" in found.root_cause
+    (asked,) = (int(number) for number in re.findall(r"\(step (\d+)\)", found.root_cause))
+    assert "How much money is in my IRA right now?" in json.dumps([trace.runs[asked - 1].inputs])
