@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -71,7 +71,7 @@ def first(before: Trace, after: Trace) -> Divergence | None:
     given: dict[tuple[Aspect, str], Difference] = {}
     for was, now in zip_longest(_steps(before), _steps(after)):
         if was is None or now is None:
-            return Divergence(given=tuple(given.values()), did=_one_sided(was, now))
+            return Divergence(given=tuple(given.values()), did=_one_sided(was, now, last=len(after.runs)))
         for (aspect, old), (_, new) in zip(was.given, now.given, strict=False):
             if old != new:
                 given.setdefault((aspect, f"{old}\0{new}"), _difference(aspect, now, old, new))
@@ -96,8 +96,8 @@ def _told(step: _Step) -> str:
     return f"{did} -> {step.result}" if step.result else did
 
 
-def _one_sided(was: _Step | None, now: _Step | None) -> Difference | None:
-    step = now or was
+def _one_sided(was: _Step | None, now: _Step | None, *, last: int) -> Difference | None:
+    step = now or (replace(was, number=last) if was else None)
     if step is None:
         return None
     old, new = (each.did[1] if each else "nothing: the run ended before" for each in (was, now))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from threading import Event
 
+    from pytest_refinery.analysis.divergence import Divergence
     from pytest_refinery.analysis.records import ItemRecord, JudgeRecord
     from pytest_refinery.analysis.schemas import (
         Conclusion,
@@ -47,6 +48,7 @@ class Case:
         prompts: The prompts of the agent, as read out of the trace.
         prompt_files: The prompts of the agent, as the repository has them.
         eval_files: How the agent is judged elsewhere, as the repository has it.
+        divergence: Where the trace parts from the one in which the expectation held; ``None`` where that is unknown.
     """
 
     trace: Trace
@@ -56,6 +58,7 @@ class Case:
     prompts: tuple[Prompt, ...] = ()
     prompt_files: tuple[PromptFile, ...] = ()
     eval_files: tuple[PromptFile, ...] = ()
+    divergence: Divergence | None = None
 
 
 class Analyst(Protocol):

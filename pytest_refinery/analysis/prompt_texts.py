@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cache
 from importlib import resources
 from string import Template
@@ -63,6 +64,7 @@ def expectation(case: Case) -> str:
         "Success conditions:",
         *(f"{number}. {_line(condition)}" for number, condition in enumerate(conditions, start=1)),
         _failures(case),
+        _divergence(case),
     ]
     return "\n".join(filter(None, parts))
 
@@ -70,6 +72,18 @@ def expectation(case: Case) -> str:
 def _failures(case: Case) -> str:
     found = "\n".join(f"- {_line(failure.actual)}" for failure in case.failures)
     return f"What was found instead:\n{fenced('from the trace', found)}" if found else ""
+
+
+def _divergence(case: Case) -> str:
+    if case.divergence is None:
+        return ""
+    given = [("given to the agent", each) for each in case.divergence.given]
+    did = [("first done by the agent", case.divergence.did)] if case.divergence.did else []
+    found = "\n".join(
+        f"- {how}, step {each.step}, {each.aspect}: {json.dumps(each.before)} -> {json.dumps(each.after)}"
+        for how, each in (*given, *did)
+    )
+    return f"What differs from an earlier run that met the expectation:\n{fenced('from both traces', found)}"
 
 
 def _line(words: str) -> str:

@@ -143,3 +143,6 @@ def test_where_an_agent_parts_from_what_passed_is_in_the_report(
         ("prompt", "Follow the policy.", "Be kind.")
     ]
     assert (parted["did"]["aspect"], parted["did"]["after"]) == ("answer", "I do not know.")
+    found = item["diagnosis"]
+    assert "after a changed prompt (step 2): “Follow the policy.” is now “Be kind.”" in found["root_cause"]
+    assert (found["failure_type"], found["confidence"]) == ("prompt_issue", "low")

@@ -212,6 +212,10 @@ _CAUSES = {
     "order_given_again": Cause(
         "An agent brings back something else than it was asked for.", "The information asked for was not found."
     ),
+    "given_otherwise": Cause(
+        "The agent was given something else than in the run that passed.",
+        "The agent does otherwise since what it is given was changed.",
+    ),
     "last_report": Cause(
         "The answer rests on a report that does not have it.", "The answer rests on incomplete information."
     ),

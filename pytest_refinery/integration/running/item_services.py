@@ -238,6 +238,8 @@ class ItemServices:
         if record.agent is not None:
             parted = self._earlier.divergence(record.nodeid, case.trace, self._services.source)
             record = record.model_copy(update={"divergence": parted})
+            # What a recording asks depends on no earlier run.
+            case = case if self._services.asks_in_order else replace(case, divergence=parted)
         record = self._diagnoses.explain(item, record, case, self._services, self.cassette)
         step = DecisiveStep(case, checks, self.custom_checks, (item.path.parent, self.root))
         record = self._verifications.verified(record, step, self._services)

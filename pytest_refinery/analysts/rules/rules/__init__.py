@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_refinery.analysts.rules.rules import (
     changes,
+    divergences,
     endings,
     failures,
     figures,
@@ -63,4 +64,5 @@ RULES: tuple[Callable[[TraceFacts], Iterator[Found]], ...] = (
     led_teams.unfulfilled_orders,
     led_teams.repeated_orders,
     led_teams.final_reports,
+    divergences.given_otherwise,
 )
