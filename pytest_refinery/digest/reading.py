@@ -120,7 +120,7 @@ class _Reader:
     def _start(self, run: Run, sheet: Sheet) -> None:
         got = messages.read(run.inputs)
         rest: object = got.rest
-        if run.kind == RunKind.LLM:
+        if run.kind in {RunKind.LLM, RunKind.MESSAGE}:
             settings, rest = setups.divided(run, rest)
             sheet.setup = self._setups.add(settings)
             if sheet.setup.has_new_tools:

@@ -319,6 +319,8 @@ def _from_role(role: str, value: Mapping[str, Any]) -> list[Message]:
         attached=tuple(content.attached),
         unknown=(*content.unknown, *_unread_calls(value, calls), *_unread_parts(value)),
     )
+    if message.is_error:
+        content.results = [replace(result, is_error=True) for result in content.results]
     only_carries = content.results and not text and not message.tool_calls
     return content.results if only_carries else [*content.results, message]
 

@@ -66,15 +66,25 @@ def read(run: Run) -> ModelCall:
     bare = [Message(role=role, text=text) for role, text in prompts.bare_texts(inputs)]
     said = [*(each for each in bare if each.role == "system"), *messages.read(run.inputs).messages]
     given = tuple(said if any(each.role != "system" for each in said) else [*said, *bare[len(said) :]])
-    stated = {**_invocation(run), **inputs, **run.settings}
+    stated = _stated(run)
     call = ModelCall(
         model=next((str(stated[key]) for key in _MODEL_KEYS if stated.get(key)), ""),
         messages=given,
-        tools=tuple(_tools(stated.get("tools") or stated.get("functions"))),
+        tools=offered(run),
         parameters={key: value for key, value in stated.items() if key in _PARAMETERS and value is not None},
         answer=_answer(run),
     )
     return replace(call, missing=tuple(_missing(run, call)))
+
+
+def offered(run: Run) -> tuple[Tool, ...]:
+    """Return the tools that the model of a run could call, as far as the trace says."""
+    stated = _stated(run)
+    return tuple(_tools(stated.get("tools") or stated.get("functions")))
+
+
+def _stated(run: Run) -> Mapping[str, Any]:
+    return {**_invocation(run), **_mapping(run.inputs), **run.settings}
 
 
 def _invocation(run: Run) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.traces import answer, messages
+from pytest_refinery.traces import answer, json_values, messages
 from pytest_refinery.traces.model import Run, RunKind
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ _WRITTEN_CALL = re.compile(
     re.MULTILINE,
 )
 _WRITTEN_RESULT = re.compile(r"\s*(?:<tool_response>|<function_results?>|Observation:|\[\w+ for '[^'\n]*'\] Result:)")
+# What the result of a tool may call its failure, and the names of that which ``tool_errors`` reads.
+_FAILING = re.compile(
+    r"(?:.*_)?(?:errors?|exceptions?|failures?|failed)(?:_.*)?|\w+(?:Error|Exception|Failed)", re.IGNORECASE
+)
+_READ_IN_RESULTS = frozenset({"error", "is_error", "isError"})
 _CONTENTS = frozenset({RunKind.LLM, RunKind.TOOL, RunKind.RETRIEVER, RunKind.MESSAGE})
 
 
@@ -57,6 +62,7 @@ def checked(trace: Trace) -> Trace:
     notes = (
         *trace.notes,
         *_unseen([*found, *(given[-1] if given else ())]),
+        *_results_notes(trace, [*found, *(message for told in given for message in told)]),
         *_notes(trace, found, orphans, written),
         *more,
         *_other_names(trace, found),
@@ -137,6 +143,38 @@ def _notes(
         yield f"Turns of an assistant with neither a text nor a call: {silent}."
 
 
+def _results_notes(trace: Trace, found: Sequence[Message]) -> Iterator[str]:
+    """Yield sentences on what a failure of a tool may hide behind."""
+    empty = {
+        (message.role, message.tool_call_id)
+        for message in found
+        if message.role in {"user", "tool"} and not (message.text.strip() or message.tool_calls or message.attached)
+    }
+    if empty:
+        yield f"Messages of a {' and a '.join(sorted({role for role, _ in empty}))} without a text: {len(empty)}."
+    ran = [run for run in trace.runs if run.kind == RunKind.TOOL]
+    gave_nothing = [run for run in ran if _is_empty(run.outputs) and not (run.error or run.is_pending)]
+    if gave_nothing:
+        names = ", ".join({run.name: None for run in gave_nothing})
+        yield f"Runs of tools with neither a result nor an error: {names}."
+    bodies = [run.outputs for run in ran] + [json_values.parsed(m.text) for m in found if m.role == "tool"]
+    fields = dict.fromkeys(key for body in bodies for key in _failing(body))
+    if fields:
+        yield f"Fields of results that may say that a tool failed, not read: {', '.join(fields)}."
+
+
+def _is_empty(value: object) -> bool:
+    return not any(value.values()) if isinstance(value, Mapping) and value.keys() <= {"output"} else value in (None, "")
+
+
+def _failing(body: object) -> Iterator[str]:
+    for key, item in body.items() if isinstance(body, Mapping) else ():
+        if key == "output":
+            yield from _failing(item)
+        elif item and key not in _READ_IN_RESULTS and _FAILING.fullmatch(key):
+            yield key
+
+
 def _is_silent(message: Message, following: Message | None) -> bool:
     """Tell whether an assistant says nothing, and does not go on with the next message."""
     is_empty = message.role == "assistant" and not (message.text.strip() or message.tool_calls or message.attached)
@@ -144,7 +182,7 @@ def _is_silent(message: Message, following: Message | None) -> bool:
 
 
 def _other_names(trace: Trace, found: Sequence[Message]) -> Iterator[str]:
-    """Yield a sentence where the runs of tools and the calls that models asked for have different names."""
+    """Yield a sentence where calls that models asked for have no runs of their names."""
     ran = {run.name for run in trace.runs if run.kind == RunKind.TOOL}
     asked = {call.name for message in found for call in message.tool_calls}
     if ran - asked and asked - ran:
@@ -152,6 +190,17 @@ def _other_names(trace: Trace, found: Sequence[Message]) -> Iterator[str]:
             f"Tools that models asked for under other names than the runs have: {', '.join(sorted(asked - ran))} "
             f"(the runs: {', '.join(sorted(ran - asked))})."
         )
+    elif lost := _answered(trace) - ran:
+        yield f"Tools without runs, so that their failures may not be seen: {', '.join(sorted(lost))}."
+
+
+def _answered(trace: Trace) -> set[str]:
+    """Return the names of the tools whose results models were given, beside other runs than those of models."""
+    if trace.is_log_of_calls:
+        return set()
+    given = [message for run in trace.runs if run.kind == RunKind.LLM for message in messages.read(run.inputs).messages]
+    answered = {message.tool_call_id for message in given if message.role == "tool" and message.tool_call_id}
+    return {call.name for message in given for call in message.tool_calls if call.id in answered}
 
 
 def _without_calls(found: Sequence[Message], said: Mapping[str | None, int] = MappingProxyType({})) -> list[Message]:

@@ -27,6 +27,10 @@ def _rows(value: dict[str, Any]) -> list[Any] | None:
     if value.keys() == {"columns", "index", "data"} and all(isinstance(item, list) for item in value.values()):
         rows = [dict(zip(value["columns"], row, strict=False)) for row in value["data"] if isinstance(row, list)]
         return [_indexed(row, index) for row, index in zip(rows, value["index"], strict=False)]
+    columns = {name: member for name, member in value.items() if member or isinstance(member, dict)}
+    if _are_numbered(columns.values()):
+        # A column that is null says nothing of any row.
+        value = columns
     members = [*value.values()]
     if len(members) < _FEWEST or not all(isinstance(member, dict) for member in members):
         return _by_index(value, members)
@@ -37,6 +41,11 @@ def _rows(value: dict[str, Any]) -> list[Any] | None:
     if is_by_index:
         return _by_index(value, members)
     return [_indexed({name: column[index] for name, column in value.items()}, index) for index in indexes]
+
+
+def _are_numbered(columns: Iterable[Any]) -> bool:
+    """Tell whether columns have rows by their numbers, as tables have unless they are told otherwise."""
+    return all(isinstance(column, dict) and column and all(map(str.isdecimal, column)) for column in columns)
 
 
 def _by_index(value: dict[str, Any], members: list[Any]) -> list[Any] | None:

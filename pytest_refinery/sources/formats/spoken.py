@@ -109,14 +109,20 @@ def _call(item: Mapping[str, Any], parts: Parts) -> dict[str, Any]:
 
 def _result(item: Mapping[str, Any], parts: Parts) -> dict[str, Any]:
     has_failed = (parts.error and at(item, parts.error)) or (parts.fails and says(item, parts.fails))
-    name = at(item, parts.name)
+    name, given = at(item, parts.name), at(item, parts.content)
     return {
         "role": "tool",
         "tool_call_id": _id(item, parts),
-        "content": at(item, parts.content),
+        # A tool may return a number; as the content of a message it would be none.
+        "content": json.dumps(given) if isinstance(given, bool | int | float) else given,
         **({"name": str(name).removeprefix("tool-")} if name else {}),
         **({"status": "error"} if has_failed else {}),
     }
+
+
+def _error(record: Mapping[str, Any], shape: Shape) -> object:
+    found = (at(record, path) for path in shape.error.split("|")) if shape.error else ()
+    return next(filter(None, found), None)
 
 
 def _id(item: Mapping[str, Any], parts: Parts) -> str | None:
@@ -134,7 +140,7 @@ def _said(
     thoughts = [item for item in each(record, shape.thinking) if isinstance(item, str)] if shape.thinking else []
     if shape.thinks and says(record, shape.thinks) and isinstance(text, str):
         thoughts, text = [text], None
-    error = at(record, shape.error) if shape.error else None
+    error = _error(record, shape)
     is_only_result = has_results and not asked and not thoughts and (text in (None, "") or role == "tool")
     is_only_thought = bool(thoughts) and not asked and not has_results and text in (None, "")
     if is_only_thought and shape.text and not shape.thinks:
@@ -180,7 +186,7 @@ def _answer(arguments: object) -> object:
 
 def _dated(found: list[dict[str, Any]], record: Mapping[str, Any], shape: Shape) -> list[Spoken]:
     moment = timestamp(at(record, shape.time)) if shape.time else None
-    error = at(record, shape.error) if shape.error else None
+    error = _error(record, shape)
     spoken = [Spoken(message, moment) for message in found]
     if spoken and error and not any(message.get("status") == "error" for message in found):
         spoken[0].error = str(error)

@@ -23,6 +23,8 @@ _FAILURE = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # Fields of these that hold a word or a flag, never a number.
 _WORDED = frozenset({"is_error", "isError", "status", "error_info", "errorInfo"})
+_FLAGS = frozenset({"is_error", "isError"})
+_FLAG_WORDS = frozenset({"", "true", "false"})
 _READ_FAILURES = frozenset(
     {"error", "is_error", "isError", "errorText", "errorMessage", "error_message", "errorCode", "error_code", "status"}
     | {
@@ -91,7 +93,9 @@ def _unread_failures(record: object) -> Iterator[str]:
             yield from [key] if (item is False if "succe" in key.lower() else item and item != "none") else ()
         elif isinstance(item, list | dict):
             yield from () if key in _PAYLOADS else _unread_failures(item)
-        elif key in _WORDED and isinstance(item, int) and not isinstance(item, bool):
+        elif (key in _WORDED and isinstance(item, int) and not isinstance(item, bool)) or (
+            key in _FLAGS and isinstance(item, str) and item.lower() not in _FLAG_WORDS
+        ):
             yield key
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.errors import TraceError
-from pytest_refinery.sources.formats import langgraph, refusals, spoken
+from pytest_refinery.sources.formats import langgraph, paths, refusals, spoken
 from pytest_refinery.sources.formats.message_shapes import FIELDS_OF_CALLS
 from pytest_refinery.sources.formats.paths import at
 from pytest_refinery.sources.formats.tally import described, failure_notes
-from pytest_refinery.traces import messages
+from pytest_refinery.traces import json_values, messages
 from pytest_refinery.traces.model import EARLIEST, Run, RunKind, Trace
 
 if TYPE_CHECKING:
@@ -186,27 +186,51 @@ class Conversations:
             source=str(self._path),
             format=next((name for name, _ in formats.most_common() if name != "transcript"), "transcript"),
             calls_unknown=_calls_unknown(set(formats), runs, conversation, entries),
-            notes=tuple(self._notes([entry for entry, found in read if found == []], len(read), runs, conversation)),
+            notes=tuple(self._notes(read, runs, conversation)),
         )
 
     def _notes(
-        self, silent: list[Any], total: int, runs: tuple[Run, ...], conversation: _Conversation
+        self, read: Sequence[tuple[Any, object]], runs: tuple[Run, ...], conversation: _Conversation
     ) -> Iterator[str]:
         yield from failure_notes(conversation.entries)
-        if silent:
+        entries = [entry for entry, _ in read]
+        if silent := [entry for entry, found in read if found == []]:
             kinds = ", ".join(dict.fromkeys(map(described, silent)))
-            yield f"Entries that are no part of the conversation, not read: {len(silent)} of {total} ({kinds})."
+            yield f"Entries that are no part of the conversation, not read: {len(silent)} of {len(read)} ({kinds})."
         if self._whole and self._beside:
             kinds = ", ".join([*dict.fromkeys(map(described, self._beside))][:_SHOWN])
             yield f"Values beside the conversation, not read: {len(self._beside)} ({kinds})."
         if beside := conversation.calls_beside():
             yield f"Fields beside the conversation that are not read: {', '.join(beside[:_SHOWN])}."
+        if any(map(_has_lost_step, entries)):
+            yield "Steps of an assistant that went on without the call of a tool in them."
+        if _are_bare(entries):
+            yield "Its messages have ids but no fields for calls of tools: what the agent called may be missing."
         fields = dict.fromkeys(key for run in runs for key in _unread_fields(run.outputs))
         fields |= dict.fromkeys(key for entry in conversation.entries for key in _unread_calls(entry))
         if fields:
             yield f"Fields of messages that are not read: {', '.join([*fields][:_SHOWN])}."
         if not any(message.role == "user" for run in runs for message in messages.read([run.outputs]).messages):
             yield "What the agent was asked is not in the file."
+
+
+def _has_lost_step(entry: object) -> bool:
+    """Tell whether a step of a message (Vercel's) ends with no call of a tool, and yet another step follows."""
+    kinds = [str(kind) for kind in paths.each(entry, "parts.*.type")]
+    steps = "\n".join(kinds).split("step-start")
+    return any("tool" not in step for step in steps[1:-1])
+
+
+def _are_bare(entries: Sequence[Any]) -> bool:
+    """Tell whether messages are those of a user interface or a table, which keep the calls of tools elsewhere."""
+    said = [entry for entry in entries if isinstance(entry, dict) and entry.get("role") == "assistant"]
+    return bool(said) and all(
+        isinstance(entry.get("content"), str)
+        and not {"id", "createdAt", "created_at", "toolInvocations"}.isdisjoint(entry)
+        and {"parts", "tool_calls", "function_call", "toolCalls"}.isdisjoint(entry)
+        and not entry.get("toolInvocations")
+        for entry in said
+    )
 
 
 def _calls_unknown(
@@ -358,6 +382,7 @@ def _runs(said: list[Spoken], around: Mapping[str, Any]) -> Iterator[Run]:
     roles = [message.role for each in said[:1] for message in messages.read([each.message]).messages]
     if isinstance(told, str | list) and told and "system" not in roles:
         yield Run(id="system", name="system", kind=RunKind.MESSAGE, outputs={"role": "system", "content": told})
+    offered = _offered(around)
     for index, each in enumerate(said):
         found = messages.read([each.message]).messages
         role = found[-1].role if found else "message"
@@ -370,4 +395,13 @@ def _runs(said: list[Spoken], around: Mapping[str, Any]) -> Iterator[Run]:
             error=each.error,
             started_at=each.at,
             ended_at=each.at,
+            settings=offered if role == "assistant" else {},
         )
+        offered = {} if role == "assistant" else offered
+
+
+def _offered(around: Mapping[str, Any]) -> dict[str, object]:
+    """Return the definitions of tools that stand beside the messages, as settings of who was offered them first."""
+    stated = [tool for key in ("tools", "functions") for tool in json_values.items(around.get(key))]
+    tools = [inner for tool in stated for inner in (at(tool, "functionDeclarations|function_declarations") or [tool])]
+    return {"tools": tools} if tools else {}

@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.analysts.rules.facts import results, texts, values
+from pytest_refinery.traces import model_calls
 from pytest_refinery.traces.model import RunKind
 
 if TYPE_CHECKING:
@@ -110,19 +111,8 @@ def _call(step: Step, call: ToolCall, result: Step | None, parsed: Mapping[int, 
 
 def descriptions(trace: Trace) -> dict[str, str]:
     """Return what the trace says of the tools that the agent was offered."""
-    offered: dict[str, str] = {}
-    for run in trace.runs:
-        if run.kind == RunKind.LLM:
-            offered |= dict(_offered(run.settings.get("tools") or run.settings.get("functions")))
-    return offered
-
-
-def _offered(tools: object) -> Iterator[tuple[str, str]]:
-    for tool in tools if isinstance(tools, list) else ():
-        inner = tool.get("function") if isinstance(tool, Mapping) else None
-        described = inner if isinstance(inner, Mapping) else tool
-        if isinstance(described, Mapping) and isinstance(described.get("name"), str):
-            yield described["name"], str(described.get("description") or "")
+    runs = (run for run in trace.runs if run.kind in {RunKind.LLM, RunKind.MESSAGE})
+    return {tool.name: tool.description for run in runs for tool in model_calls.offered(run) if tool.name}
 
 
 def words_of_name(name: str) -> list[str]:

@@ -36,11 +36,12 @@ def demoted(runs: Sequence[Run], *, noted: Collection[str]) -> tuple[tuple[Run, 
 
 
 def _is_survived(run: Run, by_id: dict[str, Run], runs: Sequence[Run], *, noted: Collection[str]) -> bool:
-    parent = by_id.get(run.parent_id or "")
-    while parent is not None:
+    parent_id = run.parent_id
+    # The root has no parent; a span may have an empty text as its id.
+    while parent_id is not None and (parent := by_id.get(parent_id)) is not None:
         if parent.error:
             return False
-        parent = by_id.get(parent.parent_id or "")
+        parent_id = parent.parent_id
     error = run.error or ""
     if _ENDINGS.search(error):
         return run.parent_id in by_id

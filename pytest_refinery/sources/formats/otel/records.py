@@ -33,7 +33,9 @@ _EXPORTS = frozenset(
 # OTLP's number, its name, the SDK's name.
 _FAILED = frozenset({"2", "status_code_error", "statuscode.error", "error"})
 _SUCCEEDED = frozenset({"1", "status_code_ok", "statuscode.ok", "ok"})
+_UNSET = frozenset({"", "0", "status_code_unset", "statuscode.unset", "unset", "none", "null"})
 _COLUMNS = ("context.", "attributes.")
+_ERROR_WORDS = ("message", "exception_type", "type", "traceback")
 _VALUES = ("string_value", "int_value", "double_value", "bool_value", "bytes_value")
 
 
@@ -54,6 +56,7 @@ class Span:
         has_failed: What its status says, ``None`` where that is nothing.
         status: The text of its status.
         links: How many links to other spans it has.
+        code: The code of its status where that is not known.
     """
 
     id: str
@@ -69,6 +72,7 @@ class Span:
     scope: str = ""
     links: int = 0
     format: str = "opentelemetry"
+    code: str = ""
 
 
 def is_span(value: object) -> bool:
@@ -110,7 +114,9 @@ def span(record: Mapping[str, Any]) -> Span:
         raise TraceError(msg)
     attributes = _attributes_of(named, shape)
     error = at(named, shape.error) if shape.error else None
-    code = str(at(named, shape.code) or attributes.pop("otel.status_code", "")).lower()
+    stated = at(named, shape.code) if shape.code else None
+    status = named.get("status") if shape.code and isinstance(named.get("status"), str) else ""
+    code = str(stated or attributes.pop("otel.status_code", "") or status).lower()
     has_failed = True if error or code in _FAILED else False if code in _SUCCEEDED else None
     started = timestamp(at(named, shape.start))
     return Span(
@@ -127,6 +133,7 @@ def span(record: Mapping[str, Any]) -> Span:
         scope=str(mapping(named.get("scope") or named.get("instrumentation_scope")).get("name") or ""),
         links=len(_listed(named, ("links",))),
         format=shape.format,
+        code="" if has_failed is not None or code in _UNSET else code,
     )
 
 
@@ -150,8 +157,8 @@ def _operation(name: str) -> str:
 
 
 def _words(error: object) -> str:
-    found = error.get("message", error) if isinstance(error, Mapping) else error
-    return str(found) if found else ""
+    stated = (error.get(key) for key in _ERROR_WORDS) if isinstance(error, Mapping) else ()
+    return str(next(filter(None, stated), error)) if error else ""
 
 
 def _later(started: datetime | None, duration: object, start: object) -> datetime | None:

@@ -124,6 +124,8 @@ class Spans:
     def _notes(self, runs: tuple[Run, ...]) -> Iterator[str]:
         spans = self._spans.values()
         yield from tree_notes(runs, {span.trace_id for span in spans})
+        if codes := dict.fromkeys(span.code for span in spans if span.code):
+            yield f"Codes of spans' status that are not known, read as no failure: {', '.join(codes)}."
         if self._repeated:
             yield f"Spans that the file holds more than once: {self._repeated}."
         lost = sum(len(events) for span_id, events in self._logged.items() if span_id not in self._spans)

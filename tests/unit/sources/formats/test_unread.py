@@ -17,6 +17,7 @@ from pytest_refinery.sources.json_files import JsonFiles
 from pytest_refinery.traces import answer, conversation
 from tests.unit.sources.formats import opening_hours
 from tests.unit.sources.formats.opening_hours import ANSWER, SAMPLES, TOOL
+from tests.unit.sources.formats.scenario import passes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_refinery.traces.model import Trace
 
+MARKS = frozenset({"is_error", "status", "error", "error_info", "exception"})
 CHAT = opening_hours.openai()
 
 
@@ -300,17 +302,17 @@ def _changed(value: Any, path: tuple[Any, ...], how: str) -> Any:  # noqa: ANN40
 
 @pytest.mark.parametrize("sample", SAMPLES)
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 10**6), how=st.sampled_from(["drop", "rename", "retype", "null", "text"]))
-def test_a_changed_field_never_changes_the_calls_without_a_word(
-    tmp_path: Path, sample: str, seed: int, how: str
+@given(
+    seed=st.integers(0, 10**6), how=st.sampled_from(["drop", "rename", "retype", "null", "text"]), fails=st.booleans()
+)
+def test_a_changed_field_never_changes_calls_or_failures_without_a_word(
+    tmp_path: Path, sample: str, seed: int, how: str, *, fails: bool
 ) -> None:
-    content = SAMPLES[sample][1](False)  # noqa: FBT003  (a sample of a call that succeeds)
+    right, make = SAMPLES[sample]
+    content = make(fails)
     values = [json.loads(line) for line in content.splitlines()] if isinstance(content, bytes) else [content]
     places = [*_places(values)]
     path = places[seed % len(places)]
-    if path[-1] == "toolInvocations" and how in {"drop", "null"}:
-        # Call and result gone together leave no trace.
-        return
     # One text instead of another says something else, and is no less right.
     how = "drop" if how == "text" and isinstance(_at(values, path), str) else how
     changed = [json.dumps(value) for value in _changed(values, path, how)]
@@ -321,7 +323,12 @@ def test_a_changed_field_never_changes_the_calls_without_a_word(
     except TraceError:
         return
     said = set(trace.notes) - set(whole.notes)
-    assert len(tool_calls.of(trace)) == 1 or said or trace.calls_unknown, (path, how)
+    if said or trace.calls_unknown:
+        return
+    assert len(tool_calls.of(trace)) == 1, (path, how)
+    # Without the mark of a failure, the file is that of a success; a mark under another name is one.
+    if fails and right.is_error_known and (how == "rename" or (how == "drop" and path[-1] not in MARKS)):
+        assert not passes(trace, errors="none"), (path, how)
 
 
 def _trace_of(path: Path, values: list[Any]) -> Trace:
