@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.schemas import Diagnosis
     from pytest_refinery.digest.grouping import Group
     from pytest_refinery.digest.render import Digest
-    from pytest_refinery.traces.model import Trace
 
 _GROUP_TOKENS = 20_000
 _FALLBACK_SECONDS = 30.0
@@ -64,7 +63,7 @@ class Engine:
         self._limits = limits
         self._fallback = fallback
         self._watch = watch
-        self._last: tuple[Trace, Digest] | None = None
+        self._last: tuple[Digest, int, tuple[Group, ...]] | None = None
 
     def begin(self, case: Case) -> Analysis:
         """Cut the trace into groups and return the analysis of it, ready to run.
@@ -97,21 +96,23 @@ class Engine:
         return self._analyst.model if isinstance(self._analyst, PreparingAnalyst) else ""
 
     def _cut(self, case: Case) -> tuple[Digest, tuple[Group, ...]]:
-        # Expectations about one trace stand together. Once, into a name: another thread may replace it.
-        last = self._last
-        if last is None or last[0] is not case.trace:
-            self._last = last = case.trace, render.digest(case.trace)
-        digest = last[1]
+        digest = case.trace.derived(render.digest)
         fitting = (
             self._analyst.group_tokens(digest.tokens) if isinstance(self._analyst, PreparingAnalyst) else _GROUP_TOKENS
         )
-        groups = grouping.group(
+        # Expectations about one trace stand together. Once, into a name: another thread may replace it.
+        last = self._last
+        if last is None or last[0] is not digest or last[1] != fitting:
+            self._last = last = digest, fitting, self._groups(digest, fitting)
+        return digest, last[2]
+
+    def _groups(self, digest: Digest, fitting: int) -> tuple[Group, ...]:
+        return grouping.group(
             digest,
             group_tokens=self._limits.group_tokens or fitting,
             group_size_runs=self._limits.group_size_runs,
             disable_chunking=self._limits.disable_chunking,
         )
-        return digest, groups
 
     def _stages(self, case: Case, groups: Sequence[Group], job: TimedJob) -> Stages:
         if not isinstance(self._analyst, PreparingAnalyst):

@@ -192,6 +192,11 @@ def _joined(one: Finding, other: Finding) -> Finding:
     return first.model_copy(update={"evidence": evidence})
 
 
+def _unseen(trace: Trace) -> frozenset[str]:
+    """Return the runs that hold what no analyst is shown."""
+    return frozenset(run.id for run in trace.runs if _is_unseen(run, trace))
+
+
 def _is_unseen(run: Run, trace: Trace) -> bool:
     if run.kind not in {RunKind.MESSAGE, RunKind.LLM}:
         return False
@@ -208,7 +213,8 @@ def coverage(trace: Trace, groups: Sequence[Group], answers: Mapping[int, GroupA
     read = {index: set(answer.runs_read) for index, answer in answers.items()}
     unread = {run_id for i, group in enumerate(groups) for run_id in group.run_ids if run_id not in read.get(i, ())}
     planned = {run_id for group in groups for run_id in group.run_ids}
-    missing = tuple(run.id for run in trace.runs if run.id in unread or run.id not in planned or _is_unseen(run, trace))
+    unseen = trace.derived(_unseen)
+    missing = tuple(run.id for run in trace.runs if run.id in unread or run.id in unseen or run.id not in planned)
     total = len(trace.runs)
     return Coverage(
         runs_total=total,

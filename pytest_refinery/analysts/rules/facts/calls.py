@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery.analysts.rules.facts import results, texts, values
@@ -169,10 +170,15 @@ class Effects:
         return Effect.HINTED if any(self._is(word, "changes") for word in words[1:2]) else Effect.UNKNOWN
 
     def _is(self, word: str, kind: str) -> bool:
-        listed = {each.translate(texts.ASCII) for each in self._cues[kind]}
+        listed = _listed(self._cues[kind])
         plain = word.translate(texts.ASCII)
         return plain in listed or plain.removesuffix("s") in listed
 
     def is_thought(self, name: str) -> bool:
         """Tell whether a tool only thinks or reckons."""
         return any(word in self._cues["thinks"] for word in words_of_name(name)[:1])
+
+
+@lru_cache(maxsize=32)
+def _listed(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(word.translate(texts.ASCII) for word in words)

@@ -114,7 +114,7 @@ def _pattern(languages: tuple[str, ...], name: str) -> re.Pattern[str]:
 
 def plain(text: str) -> str:
     """Return ``text`` with keyboard apostrophes, every character in its place."""
-    return text.translate(_APOSTROPHES)
+    return text if text.isascii() else text.translate(_APOSTROPHES)
 
 
 _NOTHING = re.compile(r"(?!)")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pytest_refinery.analysts.rules.facts import calls, cues, parties, results, texts, values
 from pytest_refinery.analysts.rules.facts.cues import Cues
@@ -20,11 +20,15 @@ from pytest_refinery.traces import conversation
 from pytest_refinery.traces.model import RunKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysts.rules.facts.calls import Call
     from pytest_refinery.analysts.rules.facts.values import Value
     from pytest_refinery.traces.conversation import Step
-    from pytest_refinery.traces.model import Run
+    from pytest_refinery.traces.model import Run, Trace
+
+T = TypeVar("T")
 
 _SHORT_LINE = 20
 _LONG_LINE = 1_000
@@ -33,6 +37,8 @@ _LONGEST_READ = 400_000
 # Texts that two figures are derived from; more would make every figure a sum of some two.
 _MOST_ADDENDS = 60
 _SHARE_OF_A_NAME = 0.4
+# Expectations about one trace have the same prompts and languages, or few.
+_MOST_SHARED = 4
 PROMPT = 0
 
 
@@ -64,12 +70,42 @@ class Rule:
     stems: frozenset[str]
 
 
+class _of_trace(Generic[T]):  # noqa: N801  (a decorator, as cached_property)
+    """A cached property that cases have in common whose traces, prompts and languages are the same."""
+
+    def __init__(self, make: Callable[[TraceFacts], T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __get__(self, facts: TraceFacts, owner: type[TraceFacts]) -> T:
+        name = self._make.__name__
+        shared = facts._shared  # noqa: SLF001  (its own class)
+        if name not in shared:
+            shared[name] = self._make(facts)
+        found: T = shared[name]
+        # As cached_property does: found there, it is not asked for again.
+        vars(facts)[name] = found
+        return found
+
+
+def _shared_by_cases(trace: Trace) -> dict[object, dict[str, Any]]:  # noqa: ARG001  (what it is kept with)
+    return {}
+
+
 class TraceFacts:
     """The facts of one case."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self.steps: tuple[Step, ...] = conversation.read(case.trace).steps
+
+    @cached_property
+    def _shared(self) -> dict[str, Any]:
+        known = self.case.trace.derived(_shared_by_cases)
+        key = (self.case.prompts, self.case.prompt_files, self.languages)
+        if key not in known and len(known) >= _MOST_SHARED:
+            known.clear()
+        return known.setdefault(key, {})
 
     @classmethod
     def of(cls, case: Case) -> TraceFacts:
@@ -81,10 +117,8 @@ class TraceFacts:
     @cached_property
     def languages(self) -> tuple[str, ...]:
         """The languages of the conversation and its prompts, the conversation's first; ``""`` for an unknown one."""
-        spoken = " ".join(step.text[:_SAMPLE] for step in self.steps if step.role in {"user", "assistant"})
-        last = next((step.text for step in reversed(self.steps) if step.role == "assistant" and step.text.strip()), "")
-        guesses = (cues.guess(text) for text in (last, spoken, self.given[:_SAMPLE], self.case.expect))
-        return tuple(dict.fromkeys(guesses))
+        guesses = (cues.guess(text) for text in (self.given[:_SAMPLE], self.case.expect))
+        return tuple(dict.fromkeys((*self.case.trace.derived(_languages_spoken), *guesses)))
 
     @property
     def has_cues(self) -> bool:
@@ -109,7 +143,7 @@ class TraceFacts:
         """All instructions of the agent: system prompts and prompt files."""
         return "\n\n".join(dict.fromkeys((*self.prompts, *(file.text for file in self.case.prompt_files))))
 
-    @cached_property
+    @_of_trace
     def prompt_rules(self) -> tuple[Rule, ...]:
         """The sentences of the prompts."""
         sentences = dict.fromkeys(texts.sentences(self.given[:_LONGEST_READ], self.cues))
@@ -117,7 +151,7 @@ class TraceFacts:
 
     # Steps and parties
 
-    @cached_property
+    @_of_trace
     def parties(self) -> parties.Parties:
         """Who speaks in each step."""
         return parties.read(self.case.trace, self.steps, Cues((*self.languages, "en")))
@@ -138,22 +172,22 @@ class TraceFacts:
         """Tell whether a tool or an environment speaks in ``step``."""
         return self.party(step) in {Party.TOOL, Party.ENVIRONMENT}
 
-    @cached_property
+    @_of_trace
     def agent_steps(self) -> tuple[Step, ...]:
         """The steps of agents."""
         return tuple(filter(self.is_agent, self.steps))
 
-    @cached_property
+    @_of_trace
     def people_steps(self) -> tuple[Step, ...]:
         """The steps of people."""
         return tuple(filter(self.is_person, self.steps))
 
-    @cached_property
+    @_of_trace
     def answers(self) -> tuple[Step, ...]:
         """The steps in which an agent says something to whom it works for."""
         return tuple(step for step in self.agent_steps if step.text.strip())
 
-    @cached_property
+    @_of_trace
     def by_run(self) -> Mapping[str, tuple[Step, ...]]:
         """The steps of each run."""
         found: dict[str, list[Step]] = {}
@@ -177,7 +211,7 @@ class TraceFacts:
                 return run.id
         return ""
 
-    @cached_property
+    @_of_trace
     def _requests(self) -> tuple[Step | None, ...]:
         last: Step | None = None
         found: list[Step | None] = []
@@ -201,13 +235,13 @@ class TraceFacts:
                 return
             yield earlier
 
-    @cached_property
+    @_of_trace
     def fresh(self) -> tuple[str, ...]:
         """What each step says that no step before it has said, line by line."""
         seen: set[str] = set()
         return tuple(_fresh(step.text, seen) for step in self.steps)
 
-    @cached_property
+    @_of_trace
     def folded(self) -> tuple[str, ...]:
         """What is new in each step and in its calls, as checks compare texts."""
         return tuple(
@@ -225,7 +259,7 @@ class TraceFacts:
         """Return the words that carry the meaning of what is new in ``step``."""
         return self._stems[step.number - 1]
 
-    @cached_property
+    @_of_trace
     def _stems(self) -> tuple[frozenset[str], ...]:
         return tuple(
             texts.content(" ".join((text[:_LONGEST_READ], *(c.name for c in step.calls))), self.cues)
@@ -234,39 +268,39 @@ class TraceFacts:
 
     # Calls and records
 
-    @cached_property
+    @_of_trace
     def parsed(self) -> Mapping[int, object]:
         """The JSON of the results that hold some, by the number of the step."""
         found = {step.number: results.parsed(step.text) for step in self.steps if step.role == "tool"}
         return {number: value for number, value in found.items() if value is not None}
 
-    @cached_property
+    @_of_trace
     def _bare_calls(self) -> list[Call]:
         return calls.collect(self.steps, self.parsed, self.cues)
 
-    @cached_property
+    @_of_trace
     def records(self) -> Records:
         """What results said of which entity."""
         return Records(self.steps, self.parsed, self._bare_calls)
 
-    @cached_property
+    @_of_trace
     def descriptions(self) -> Mapping[str, str]:
         """What the trace says of the tools that the agent was offered."""
         return calls.descriptions(self.case.trace)
 
-    @cached_property
+    @_of_trace
     def effects(self) -> calls.Effects:
         """What is known about the effect of each tool."""
         found = calls.Effects(self.descriptions, self.cues)
         found.learn(self._bare_calls, self.records)
         return found
 
-    @cached_property
+    @_of_trace
     def calls(self) -> tuple[Call, ...]:
         """The calls in order, with their effects."""
         return tuple(dataclasses.replace(call, effect=self.effects.of(call.name)) for call in self._bare_calls)
 
-    @cached_property
+    @_of_trace
     def calls_of(self) -> Mapping[int, tuple[Call, ...]]:
         """The calls that each step made, by its number."""
         found: dict[int, list[Call]] = {}
@@ -274,12 +308,12 @@ class TraceFacts:
             found.setdefault(call.step.number, []).append(call)
         return {number: tuple(made) for number, made in found.items()}
 
-    @cached_property
+    @_of_trace
     def call_answered_by(self) -> Mapping[int, Call]:
         """The call that each result answers, by the number of the result's step."""
         return {call.result.number: call for call in self.calls if call.result is not None}
 
-    @cached_property
+    @_of_trace
     def tools(self) -> frozenset[str]:
         """The tools that were offered or called."""
         return frozenset((*self.descriptions, *(call.name for call in self.calls)))
@@ -294,7 +328,7 @@ class TraceFacts:
     def _name_stems(self, tool: str) -> frozenset[str]:
         return texts.content(" ".join(calls.words_of_name(tool)), self.cues)
 
-    @cached_property
+    @_of_trace
     def failures(self) -> tuple[Step, ...]:
         """The steps that report a failure, in order."""
         return tuple(
@@ -306,7 +340,7 @@ class TraceFacts:
 
     # Values
 
-    @cached_property
+    @_of_trace
     def values(self) -> tuple[tuple[Value, ...], ...]:
         """The values in what is new in each step and in its calls."""
         return tuple(tuple(self._values(step)) for step in self.steps)
@@ -329,7 +363,7 @@ class TraceFacts:
     def _cues_of(self, step: Step) -> Cues:
         return self.cues if step.role in {"user", "assistant"} else _ENGLISH
 
-    @cached_property
+    @_of_trace
     def holders(self) -> Mapping[tuple[str, str], tuple[int, ...]]:
         """The numbers of the steps that have a value, in order; 0 stands for the agent's instructions."""
         found: dict[tuple[str, str], list[int]] = {}
@@ -387,6 +421,13 @@ class TraceFacts:
 
 
 _ENGLISH = Cues(("en",))
+
+
+def _languages_spoken(trace: Trace) -> tuple[str, ...]:
+    steps = conversation.read(trace).steps
+    spoken = " ".join(step.text[:_SAMPLE] for step in steps if step.role in {"user", "assistant"})
+    last = next((step.text for step in reversed(steps) if step.role == "assistant" and step.text.strip()), "")
+    return cues.guess(last), cues.guess(spoken)
 
 
 def call_text(call: object) -> str:

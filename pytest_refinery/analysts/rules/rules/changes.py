@@ -157,8 +157,9 @@ def other_records(facts: TraceFacts) -> Iterator[Found]:
             for v in facts.values[request.number - 1]
             if v.kind == values.ID and len(v.key) >= _SHORTEST_ID
         }
-        used = [text for text in call.leaves() if _is_id(text)]
-        for text in used:
+        for text in call.leaves() if named else ():
+            if not _is_id(text):
+                continue
             key = values.identifier_key(text)
             meant = next((name for name in named if _is_alike(name, key)), None)
             if meant is not None and key not in named and not _looked_up(facts, meant, call):

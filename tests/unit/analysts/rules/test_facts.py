@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_refinery.analysis.ports import PromptFile
 from pytest_refinery.analysts.rules.facts import cues, texts, values
 from pytest_refinery.analysts.rules.facts.calls import Effect
 from pytest_refinery.analysts.rules.facts.cues import Cues
 from pytest_refinery.analysts.rules.facts.parties import Party
-from pytest_refinery.analysts.rules.facts.trace_facts import Source
-from tests.unit.analysts.rules.scenes import agent, did, facts, speaks, system, user
+from pytest_refinery.analysts.rules.facts.trace_facts import Source, TraceFacts
+from tests.unit.analysts.rules.scenes import EXPECT, agent, case, did, facts, speaks, system, talk, user
 
 ENGLISH, GERMAN = Cues(["en"]), Cues(["de"])
 
@@ -186,3 +188,18 @@ def test_hostile_texts_are_read_in_linear_time(text: str) -> None:
     assert texts.sentences(text, ENGLISH) is not None
     assert texts.quote(text, len(text) // 2, ENGLISH) is not None
     assert json.dumps(read.languages)
+
+
+def test_cases_about_one_trace_are_read_once_and_those_with_other_prompts_anew() -> None:
+    trace = talk(user("Where is order W2702727?"), agent("It is on its way since 3 March."))
+    one, other = (TraceFacts.of(case(trace, expect=expect)) for expect in ("It says where it is.", "It says when."))
+    prompted = replace(case(trace, expect=EXPECT), prompt_files=(PromptFile("system.md", "Orders begin with W27."),))
+    assert one.values is other.values and one.parties is other.parties
+    assert one.expected_values == other.expected_values == ()
+    assert TraceFacts.of(prompted).holders != one.holders
+    assert (
+        TraceFacts.of(case(trace, expect="Der Agent sagt nicht, wann die Bestellung bei dem Kunden ist.")).cues[
+            "months"
+        ]
+        != one.cues["months"]
+    )
