@@ -77,7 +77,11 @@ def _verdict(item: ItemRecord, length: int) -> Iterator[str]:
         yield from _data("Asked:", item.trace.asked, length)
         yield from _data("Answered:", item.trace.answered, length)
     for check in [each for each in item.checks if not each.passed][:_ITEMS]:
-        yield from _data(f"Failed check {check.name}: expected {line(check.expected)}; was:", check.actual, length)
+        yield from _data(
+            f"Failed check {check.name}: expected {shortened(line(check.expected), most=length)}; was:",
+            check.actual,
+            length,
+        )
     for reason in item.judge.reasons[:_ITEMS] if item.judge else ():
         yield from _data("The judge says:", reason, length)
 
@@ -89,7 +93,8 @@ def _diagnosis(found: Diagnosis, length: int) -> Iterator[str]:
         yield from _data(f"Root cause ({sure}):", found.root_cause, 2 * length)
     else:
         yield "Root cause: not determined."
-        for each in found.candidates:
+    for each in found.candidates:
+        if not found.is_determined or each.run_id != found.responsible_run_id:
             yield from _data("Candidate:", text.candidate(each), length)
     for quote in found.evidence[:_ITEMS]:
         yield from _data("Evidence:", quote.quote, length)

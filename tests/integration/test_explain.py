@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_refinery import cli
 from pytest_refinery.digest import tokens
+from tests import data_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     Run = Callable[..., pytest.RunResult]
+
+LONG_EXPECTATION = {
+    "expect": "The agent says the one thing that is named here, and nothing else about the request of the user. " * 5,
+    "why": "It matters a lot to the business. " * 20,
+    "checks": [
+        {"output": {"contains": "zebra crossing"}},
+        {"output": {"not_matches": "(?s).*"}},
+        {"output": {"contains": "a long text that stands nowhere " * 40}},
+        {"tools": {"called": "no_such_tool_here"}},
+    ],
+}
 
 
 @pytest.fixture
@@ -74,3 +88,25 @@ def test_the_skill_is_printed_and_installed(suite: Path, capsys: pytest.CaptureF
     written = suite / "skills" / "fix-agent-expectations" / "SKILL.md"
     assert written.read_text(encoding="utf-8") == printed
     assert printed.startswith("---\nname: fix-agent-expectations\ndescription: ")
+
+
+def test_failures_of_real_traces_fit_with_all_commands(
+    pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = ("langsmith_tau/nested", "langfuse", "anyagent-otel", "tau_passing")
+    found = [path for folder in folders for path in data_paths.loadable(f"{folder}/*.json*")[:3]]
+    if not found:
+        pytest.skip("shared/data is not beside the checkout")
+    expectations = []
+    for number, path in enumerate(found):
+        shutil.copy(path, pytester.path / f"{number}-{path.name}")
+        expectations.append(LONG_EXPECTATION | {"id": f"case-{number}", "trace": f"{number}-{path.name}"})
+    pytester.makefile(".refinery.yaml", all=json.dumps({"expectations": expectations}))
+    run("--refinery-report=r").assert_outcomes(failed=len(found))
+    monkeypatch.chdir(pytester.path)
+    for number in range(len(found)):
+        capsys.readouterr()
+        assert cli.main(["explain", f"case-{number}", "--report", "r"]) == 0
+        shown = capsys.readouterr().out
+        assert tokens.estimate(shown) <= 1_500
+        assert f"Run it again: pytest --refinery --refinery-report r all.refinery.yaml::case-{number}\n" in shown

@@ -60,3 +60,23 @@ def test_a_baseline_decides_over_all_shards(shards: Path, run: Run) -> None:
     run("--refinery-report=whole", "--deselect", "memory.refinery.yaml::cannot-be-read")
     (shards / "shard-2" / "report.json").unlink()
     assert cli.main(["merge", "shard-1", "-o", "merged", "--baseline", "whole", "--fail-on", "new"]) == 0
+
+
+def test_four_shards_of_xdist_are_the_report_of_one_run(
+    suite: Path, pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expectations = "".join(
+        f"  - {{id: case-{number}, expect: Case {number} is met., checks: [{{output: {{{check}: from now on}}}}]}}\n"
+        for number, check in enumerate(("contains", "not_contains") * 4)
+    )
+    (suite / "many.refinery.yaml").write_text(f"trace: traces/sweep.json\nexpectations:\n{expectations}", "utf-8")
+    monkeypatch.chdir(suite)
+    (suite / "memory.refinery.yaml").unlink()
+    run("--refinery-report=whole", "-pno:cacheprovider")
+    for shard in range(4):
+        which = f"case-{shard} or case-{7 - shard}"
+        pytester.runpytest("--refinery", "-n1", f"--refinery-report=shard-{shard}", "-k", which, "-pno:cacheprovider")
+    shards = [f"shard-{number}" for number in range(4)]
+    assert cli.main(["merge", *shards, "-o", "merged", "--of", "4"]) == 1
+    assert found(suite / "merged") == found(suite / "whole")
+    assert len(found(suite / "merged")["expectations"]) == 8

@@ -162,13 +162,13 @@ def _recorded(facts: TraceFacts, missing: str) -> Iterator[tuple[Step, str, str]
 def _is_field_of(facts: TraceFacts, name: str, missing: str, wanted: frozenset[str], *, is_expected: bool) -> bool:
     """Tell whether a field's name has a word of what is wanted, or its unit; German words end in the plain one.
 
-    What a small figure counts, the expectation itself has to say.
+    What a small figure counts, or words say, the expectation itself has to name.
     """
     words = texts.content(" ".join(calls.words_of_name(name)), facts.cues)
     units = {word.lower() for word in texts.words(missing) if not word.isdecimal()}
     compounds = (word for word in words if len(word) >= _SHORTEST_PART)
     is_unit = bool(units & set(calls.words_of_name(name)) or words & texts.content(missing, facts.cues))
-    if not is_expected and any(_is_small(value) for value in values.find(missing, facts.cues)):
+    if not is_expected and all(map(_is_small, values.find(missing, facts.cues))):
         return is_unit
     is_part = any(other.endswith(word) for word in compounds for other in wanted)
     return bool(words & wanted) or is_part or is_unit

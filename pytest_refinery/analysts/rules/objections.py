@@ -51,7 +51,10 @@ class Objection:
     def unwanted(self) -> tuple[str, ...]:
         """The words objected to, as they stand in the trace."""
         if self.check in UNWANTED:
-            return tuple(filter(None, (self.failure.text or _text(self.failure.argument),)))
+            text = self.failure.text or _text(self.failure.argument)
+            # A pattern that matches an answer whole objects to no words of it.
+            is_whole = self.check == "output.not_matches" and self.answer and text.strip() == self.answer.text.strip()
+            return (text,) if text and not is_whole else ()
         if self.check.startswith(_BUILT_IN):
             return ()
         words = [quote.text for quote in self.failure.quotes] + ([self.failure.text] if self.failure.text else [])

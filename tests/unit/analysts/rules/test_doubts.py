@@ -155,3 +155,14 @@ def test_a_rule_about_what_is_below_a_figure_is_about_lower_ones_alone(age: int)
         checks=({"tools": {"called": "rent_scooter"}},),
     )
     assert is_doubted(diagnosis) is (age == 15)
+
+
+def test_words_that_are_nowhere_are_not_measured_by_a_field_that_only_the_user_spoke_of() -> None:
+    diagnosis = diagnosed(
+        user("Cancel policy HA-77; the reason is that I moved."),
+        did("cancel_policy", {"policy_no": "HA-77"}, {"policy_no": "HA-77", "cancel_reason": "moved abroad"}),
+        agent("I cancelled HA-77; the reason is moved abroad."),
+        expect="The agent says what comes next.",
+        checks=({"output": {"contains": "zebra crossing"}},),
+    )
+    assert rule_of(diagnosis) != "contradicted_expectation"

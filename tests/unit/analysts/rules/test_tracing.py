@@ -279,3 +279,12 @@ def test_an_account_that_the_prompt_lists_is_not_called_invented() -> None:
     assert diagnosis.root_cause is not None
     assert "no message" not in diagnosis.root_cause
     assert "custody account" in diagnosis.root_cause
+
+
+def test_a_pattern_that_matches_an_answer_whole_objects_to_no_words_of_it() -> None:
+    diagnosis = diagnosed(
+        user("What is the fee?"),
+        agent("The fee is paid by you. It is due at once."),
+        checks=({"output": {"not_matches": r"(?s)^(?!.*45).*$"}},),
+    )
+    assert "said_first" not in {finding.rule for finding in diagnosis.findings}
