@@ -7,6 +7,7 @@ from itertools import islice, pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from pytest_refinery.analysis.records import PromptsRecord
 from pytest_refinery.analysis.schemas import StalePrompt
 from pytest_refinery.traces import templates
 
@@ -33,6 +34,16 @@ def unwritten(case: Case) -> tuple[Prompt, ...]:
     files = [templates.parse(file.text) for file in case.prompt_files]
     prompts = (prompt for prompt in case.prompts if prompt.kind in {"system", "template"})
     return tuple(prompt for prompt in prompts if not any(file.renders_to(prompt.text) for file in files))
+
+
+def counted(case: Case) -> PromptsRecord:
+    """Return how many prompts the trace of a case has, and how many of its files match them."""
+    return PromptsRecord(
+        found=sum(prompt.kind in {"system", "template"} for prompt in case.prompts),
+        files=len(case.prompt_files),
+        matching=len(written(case.prompts, case.prompt_files)) if case.prompt_files else 0,
+        evals=len(case.eval_files),
+    )
 
 
 def written(prompts: Iterable[Prompt], files: Sequence[PromptFile]) -> tuple[PromptFile, ...]:

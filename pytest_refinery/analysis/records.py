@@ -51,6 +51,22 @@ class ExpectationRecord(Frozen):
     tags: tuple[str, ...] = ()
 
 
+class PromptsRecord(Frozen):
+    """The system prompts and templates of a trace, and the files that the expectation names.
+
+    Attributes:
+        found: How many prompts the trace has.
+        files: How many prompt files the expectation names.
+        matching: How many of these the trace has a rendering of.
+        evals: How many eval files it names.
+    """
+
+    found: int
+    files: int = 0
+    matching: int = 0
+    evals: int = 0
+
+
 class TraceRecord(Frozen):
     """The trace that was judged; ``is_rerun`` where an agent was re-run for it, instead of one recorded before.
 
@@ -58,6 +74,7 @@ class TraceRecord(Frozen):
         asked: What the agent was asked last, of a trace that does not meet its expectation.
         answered: What it answered in the end.
         url: The address of its page, where the expectation names it by one.
+        prompts: What is known of its prompts; ``None`` where no one has looked.
     """
 
     id: str
@@ -70,6 +87,7 @@ class TraceRecord(Frozen):
     asked: str = ""
     answered: str = ""
     url: str | None = None
+    prompts: PromptsRecord | None = None
 
 
 class CheckRecord(Frozen):

@@ -521,11 +521,23 @@ def summary(report: Report, *, files: Sequence[str] = (), width: int = 80, detai
         *_field(labels.SUMMARY, _said(report), width),
         *_causes(report, width, is_whole=is_whole),
         *(_compared(report.comparison, width) if has_changes(report.comparison) else ()),
+        *_field("Prompts", prompts(report), width),
         *_spending(report, width),
         *(_field("Plan", plan(session.plan), width) if session.plan else ()),
         *_files(files),
         *_field(labels.MORE, more if is_hinted else "", width),
     ]
+
+
+def prompts(report: Report) -> str:
+    """Return how many prompts the traces have, and how many of the files that expectations name match them."""
+    traces = {(item.trace.id, item.trace.prompts) for item in report.expectations if item.trace}
+    seen = [each for _, each in traces if each]
+    found, files = sum(each.found for each in seen), sum(each.files for each in seen)
+    matching = f"{sum(each.matching for each in seen)} of {files} prompt files match"
+    evals = f"{count} eval files" if (count := sum(each.evals for each in seen)) else ""
+    said = [f"{found} in the traces", matching if files else "no prompt files named", evals]
+    return ", ".join(filter(None, said)) if found or files or evals else ""
 
 
 def _severities(report: Report) -> str:

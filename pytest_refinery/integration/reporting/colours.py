@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pytest
 
 _BOLD = {"bold": True}
-_LABELS = dict.fromkeys((*labels.LABELS, "Plan", "Report", "Diagnosed", "Spent"), _BOLD) | {
+_LABELS = dict.fromkeys((*labels.LABELS, "Plan", "Prompts", "Report", "Diagnosed", "Spent"), _BOLD) | {
     labels.ROOT_CAUSE: {"red": True, "bold": True},
     labels.FAILED: {"red": True, "bold": True},
     "Fixed": {"green": True, "bold": True},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_refinery.analysis import cases, exchange
+from pytest_refinery.analysis import cases, exchange, prompt_versions
 from pytest_refinery.analysis.records import (
     CheckRecord,
     ExpectationRecord,
@@ -136,6 +136,9 @@ class Evaluation:
             RefineryError: The expectation cannot be decided.
         """
         case = self.case(trace)
+        if record.trace is not None:
+            seen = record.trace.model_copy(update={"prompts": prompt_versions.counted(case)})
+            record = record.model_copy(update={"trace": seen})
         record, failures = self._checked(record, case) if self.expectation.checks else self._judged(record, case)
         record = with_texts(record, trace)
         if record.outcome == Outcome.UNDECIDED:

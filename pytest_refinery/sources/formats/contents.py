@@ -164,7 +164,8 @@ def _results_notes(trace: Trace, found: Sequence[Message]) -> Iterator[str]:
 
 
 def _is_empty(value: object) -> bool:
-    return not any(value.values()) if isinstance(value, Mapping) and value.keys() <= {"output"} else value in (None, "")
+    inner = value.get("output") if isinstance(value, Mapping) and value.keys() <= {"output"} else value
+    return inner is None or inner == ""
 
 
 def _failing(body: object) -> Iterator[str]:

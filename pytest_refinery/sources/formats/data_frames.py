@@ -44,7 +44,7 @@ def _rows(value: dict[str, Any]) -> list[Any] | None:
 
 
 def _are_numbered(columns: Iterable[Any]) -> bool:
-    """Tell whether columns have rows by their numbers, as tables have unless they are told otherwise."""
+    """Tell whether columns have rows by their numbers, as tables have by default."""
     return all(isinstance(column, dict) and column and all(map(str.isdecimal, column)) for column in columns)
 
 

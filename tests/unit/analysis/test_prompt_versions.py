@@ -140,3 +140,8 @@ def test_what_is_in_no_file_is_unwritten() -> None:
     case = make_case(OLD, ("system.md", OLD))
     assert prompt_versions.unwritten(case) == ()
     assert [each.text for each in prompt_versions.unwritten(make_case(ANOTHER, ("system.md", OLD)))] == [ANOTHER]
+
+
+def test_prompts_and_the_files_that_match_them_are_counted() -> None:
+    counted = prompt_versions.counted(make_case(OLD, ("prompts/system.md", OLD), ("prompts/other.md", ANOTHER)))
+    assert (counted.found, counted.files, counted.matching, counted.evals) == (1, 2, 1, 0)

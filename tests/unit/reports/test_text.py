@@ -18,6 +18,7 @@ from pytest_refinery.analysis.records import (
     JudgeRecord,
     JudgeVerdict,
     Outcome,
+    PromptsRecord,
     Report,
     RootCause,
     TraceRecord,
@@ -423,6 +424,15 @@ def test_the_summary_repeats_no_single_failure() -> None:
         "             0, 1",
         "3 failures with a cause of their own",
     ]
+
+
+def test_the_summary_counts_the_prompts_of_each_trace_once() -> None:
+    known = PromptsRecord(found=3, files=2, matching=1, evals=1)
+    seen = TraceRecord(id="t", name="t", source="t.json", format="langsmith", runs=1, prompts=known)
+    items = [ITEM.model_copy(update={"nodeid": name, "trace": seen}) for name in ("a", "b")]
+    report = compile_report(items, plugin_version="1")
+    assert text.prompts(report) == "3 in the traces, 1 of 2 prompt files match, 1 eval files"
+    assert "Prompts      3 in the traces, 1 of 2 prompt files match, 1 eval files" in text.summary(report)
 
 
 def test_the_summary_counts_severities_and_lists_the_worst_cause_first() -> None:
