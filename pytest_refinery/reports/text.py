@@ -114,20 +114,20 @@ def _severity(item: ItemRecord, width: int) -> Iterator[_Block]:
 
 
 def _conversation(item: ItemRecord, trace: TraceRecord, width: int, *, is_short: bool) -> Iterator[_Block]:
-    quotes = [check.text for check in item.checks if not check.passed and check.text]
-    quotes += [quote.quote for quote in item.judge.quotes] if item.judge else []
     asked, answered = line(trace.asked), line(trace.answered)
     if is_short:
         room = 2 * (width - _LABEL) - 10
-        asked, answered = shortened_to(asked, room), _around(answered, quotes, room)
+        asked, answered = shortened_to(asked, room), part_objected_to(item, answered, room)
     yield from _block(labels.ASKED, f'"{asked}"' if asked else "", width, rank=4)
     yield from _block(
         labels.ANSWERED, f'"{answered}"' if answered else "nothing" if asked else "", width, most=2, rank=2
     )
 
 
-def _around(text: str, quotes: Iterable[str], room: int) -> str:
-    """Return the part of a long text in which the first of the quotes stands that is in it, else its beginning."""
+def part_objected_to(item: ItemRecord, text: str, room: int) -> str:
+    """Return the part of a long text that a failed check or the judge quotes, else its beginning."""
+    quotes = [check.text for check in item.checks if not check.passed and check.text]
+    quotes += [quote.quote for quote in item.judge.quotes] if item.judge else []
     place = next((at for quote in quotes if (at := text.find(line(quote))) >= 0), 0)
     if place < room // 2 or len(text) <= room:
         return shortened_to(text, room)

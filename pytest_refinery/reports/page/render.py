@@ -28,6 +28,7 @@ from pytest_refinery.reports.text import (
     compared,
     covered,
     last_line,
+    part_objected_to,
     shortened_to,
     step,
 )
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 LARGEST_PAGE = 32_000_000
 LONGEST_TEXT = 20_000
 _PACKAGE = "pytest_refinery.reports.page"
+_OUTCOMES = (Outcome.FAILED, Outcome.UNDECIDED, Outcome.PASSED, Outcome.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def render(
         report=report,
         entries=entries,
         anchors={entry.item.nodeid: entry.anchor for entry in entries},
-        outcomes=[(outcome.value, count) for outcome in Outcome if (count := _count(report, outcome))],
+        outcomes=[(outcome.value, count) for outcome in _OUTCOMES if (count := _count(report, outcome))],
         tags=sorted({tag for item in report.expectations for tag in item.expectation.tags}),
         elements=elements,
         left_out=len(set(pictures.values())) - len(elements),
@@ -210,6 +212,7 @@ def _environment() -> Environment:
         "parted": comparing.parted,
         "covered": covered,
         "last_line": last_line,
+        "part_objected_to": part_objected_to,
         "shortened_to": shortened_to,
         "spending": _spending,
         "step": step,

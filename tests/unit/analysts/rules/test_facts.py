@@ -194,7 +194,8 @@ def test_cases_about_one_trace_are_read_once_and_those_with_other_prompts_anew()
     trace = talk(user("Where is order W2702727?"), agent("It is on its way since 3 March."))
     one, other = (TraceFacts.of(case(trace, expect=expect)) for expect in ("It says where it is.", "It says when."))
     prompted = replace(case(trace, expect=EXPECT), prompt_files=(PromptFile("system.md", "Orders begin with W27."),))
-    assert one.values is other.values and one.parties is other.parties
+    assert one.values is other.values
+    assert one.parties is other.parties
     assert one.expected_values == other.expected_values == ()
     assert TraceFacts.of(prompted).holders != one.holders
     assert (
