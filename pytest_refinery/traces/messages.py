@@ -63,6 +63,8 @@ _TEXT_KEYS = ("text", "refusal", "summary_text")
 _THINKING_KEYS = ("thinking", "reasoning", "reasoning_content")
 _RESULT_KINDS = ("tool_result", "tool_call_response")
 _RESULT_KEYS = ("response", "content", "result", "output")
+# The Vercel AI SDK's output of a tool: {"type": "error-text", "value": ...}.
+_TYPED_RESULT = frozenset({"type", "value", "providerOptions", "reason"})
 _ITEM_CALLS = frozenset(
     {"custom_tool_call", "local_shell_call", "shell_call", "apply_patch_call", "mcp_call", "web_search_call"}
     | {"file_search_call", "code_interpreter_call", "computer_call", "image_generation_call", "tool_search_call"}
@@ -321,7 +323,11 @@ def _from_role(role: str, value: Mapping[str, Any]) -> list[Message]:
     )
     if message.is_error:
         content.results = [replace(result, is_error=True) for result in content.results]
-    only_carries = content.results and not text and not message.tool_calls
+    if content.results and calls:
+        # Of a call that the service itself answered in the same message.
+        after = [Message(message.role, text, message.name)] if text else []
+        return [replace(message, text=""), *content.results, *after]
+    only_carries = content.results and not text
     return content.results if only_carries else [*content.results, message]
 
 
@@ -520,12 +526,17 @@ def _arguments(value: object) -> Mapping[str, Json] | str:
 def _tool_result(block: Mapping[str, Any]) -> Message:
     fields = _wrapped(block, _RESULT_WRAPPERS) or block
     given = next((fields[key] for key in _RESULT_KEYS if fields.get(key) is not None), None)
+    kind = given.get("type") if isinstance(given, Mapping) and given.keys() <= _TYPED_RESULT else None
+    if kind is not None:
+        given = given["value"] if isinstance(given, Mapping) and "value" in given else given
     return Message(
         role="tool",
         text=_content(given).text,
         name=_optional(fields.get("toolName")) or _optional(fields.get("name")),
         tool_call_id=next((fields[key] for key in _CALL_ID_KEYS if _optional(fields.get(key))), None),
-        is_error=fields.get("is_error") is True or fields.get("status") == "error" or _has_failed(given),
+        is_error=fields.get("is_error") is True
+        or "error" in (fields.get("status"), str(kind).partition("-")[0])
+        or _has_failed(given),
     )
 
 

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Words = Mapping[str, str]
-"""What must stand at a path: one of these words, ``?`` for nothing."""
+"""What must stand at a path: one of these words, ``?`` for nothing; ``data-*`` stands for all that begin so."""
 
 
 def says(record: Mapping[str, Any], words: Words) -> bool:
     """Tell whether a record has one of the words at each of the paths."""
-    return all(
-        str(at(record, path)).lower() in known.replace("?", "none false").split() for path, known in words.items()
-    )
+    return all(_is_one_of(str(at(record, path)).lower(), known) for path, known in words.items())
+
+
+def _is_one_of(word: str, known: str) -> bool:
+    words = known.replace("?", "none false").split()
+    return word in words or ("*" in known and any(each[-1] == "*" and word.startswith(each[:-1]) for each in words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ SHAPES: tuple[Shape, ...] = (
         parts="parts",
         role="entry.role",
         roles=_ROLES,
-        skip=({"type": "step-start source source-url source-document"},),
+        skip=({"type": "step-start source source-url source-document data-*"},),
         text="text|url|filename",
         thinks={"type": "reasoning"},
         calls=(

@@ -11,9 +11,10 @@ from pytest_refinery.analysts.rules.facts import calls
 from pytest_refinery.digest.render import digest
 from pytest_refinery.expectations import tool_calls
 from pytest_refinery.sources.json_files import JsonFiles
-from pytest_refinery.traces import answer, model_calls, prompts
+from pytest_refinery.traces import answer, conversation, model_calls, prompts
 from tests.unit.sources.formats import opening_hours
 from tests.unit.sources.formats.opening_hours import ANSWER, QUESTION, SYSTEM, TOOL, vercel_4
+from tests.unit.sources.formats.scenario import passes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +100,39 @@ def test_a_column_without_values_leaves_a_table_one(tmp_path: Path) -> None:
     table = opening_hours.by_column(opening_hours.langsmith_rows(fails=False))
     trace = load(tmp_path, {**table, "tags": None})
     assert ([call.name for call in tool_calls.of(trace)], answer.of(trace).text) == ([TOOL], ANSWER)
+
+
+@pytest.mark.parametrize(("kind", "fails"), [("error-text", True), ("error-json", True), ("text", False)])
+def test_the_typed_output_of_a_tool_is_its_result(tmp_path: Path, kind: str, *, fails: bool) -> None:
+    given = {"type": "tool-result", "toolCallId": "c", "toolName": TOOL, "output": {"type": kind, "value": "down"}}
+    called = {"type": "tool-call", "toolCallId": "c", "toolName": TOOL, "input": {}}
+    messages = [
+        {"role": "user", "content": QUESTION},
+        {"role": "assistant", "content": [called]},
+        {"role": "tool", "content": [given]},
+        {"role": "assistant", "content": ANSWER},
+    ]
+    trace = load(tmp_path, messages)
+    assert [step.text for step in conversation.read(trace).steps if step.role == "tool"] == ["down"]
+    assert passes(trace, errors="none") is not fails
+
+
+def test_a_call_that_the_service_answered_itself_stands_before_its_result(tmp_path: Path) -> None:
+    blocks = [
+        {"type": "server_tool_use", "id": "c", "name": "web_search", "input": {"query": "hours"}},
+        {"type": "web_search_tool_result", "tool_use_id": "c", "content": [{"type": "web_search_result", "url": "u"}]},
+        {"type": "text", "text": ANSWER},
+    ]
+    trace = load(tmp_path, [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": blocks}])
+    steps = conversation.read(trace).steps
+    assert [step.role for step in steps] == ["user", "assistant", "tool", "assistant"]
+    assert answer.of(trace).text == ANSWER
+
+
+def test_parts_with_data_for_the_page_are_no_part_of_the_conversation(tmp_path: Path) -> None:
+    messages = opening_hours.vercel_5(fails=False)
+    messages[1]["parts"].insert(1, {"type": "data-weather", "data": {"sun": True}})
+    assert ([call.name for call in tool_calls.of(load(tmp_path, messages))]) == [TOOL]
 
 
 def test_a_span_with_an_empty_id_ends(tmp_path: Path) -> None:
