@@ -287,6 +287,7 @@ def _write_merged(merged: Merged, folders: Sequence[Path], output: Path, baselin
     from pytest_refinery import shared_file
     from pytest_refinery.analysis import session_report
     from pytest_refinery.reports import markdown, merging
+    from pytest_refinery.reports.page import kept
     from pytest_refinery.reports.page.render import render
 
     report = session_report.compile_report(
@@ -296,13 +297,8 @@ def _write_merged(merged: Merged, folders: Sequence[Path], output: Path, baselin
         baseline=baseline,
         replayed={item.nodeid for item in merged.items if item.is_replayed},
     )
-    kept = [folder / "pictures.json" for folder in folders]
-    by_folder = {str(path.parent): json.loads(path.read_text("utf-8")) for path in kept if path.is_file()}
-    pictures = {
-        nodeid: by_folder[name]["pictures"][by_folder[name]["items"][nodeid]]
-        for nodeid, name in merged.sources.items()
-        if nodeid in by_folder.get(name, {}).get("items", {})
-    }
+    known = {str(folder): kept.read(folder).pictures for folder in folders}
+    pictures = {nodeid: known[name][nodeid] for nodeid, name in merged.sources.items() if nodeid in known.get(name, {})}
     output.mkdir(parents=True, exist_ok=True)
     for folder in folders:
         if (folder / "traces").is_dir():
@@ -310,7 +306,7 @@ def _write_merged(merged: Merged, folders: Sequence[Path], output: Path, baselin
     files = {
         "report.json": report.model_dump_json(indent=2) + "\n",
         "report.md": markdown.render(report),
-        "index.html": render(report, pictures=pictures, spendings=(), limit=None),
+        "index.html": render(report, kept.Kept(pictures)),
     }
     xml = [path.read_bytes() for folder in folders for path in sorted(folder.glob("*.xml"))]
     if xml:
@@ -748,9 +744,11 @@ def _own_fix(given: argparse.Namespace, root: Path) -> Patch | None:
 
 
 def _update(report: Report, found: Mapping[str, Verification], folder: Path, root: Path) -> None:
-    """Write what was shown into the files of the report; the page stays as the run has made it."""
+    """Write what was shown into the files of the report."""
     from pytest_refinery.integration.reporting import report_files
     from pytest_refinery.reports import markdown
+    from pytest_refinery.reports.page import kept
+    from pytest_refinery.reports.page.render import render
 
     items = tuple(
         item.model_copy(update={"diagnosis": item.diagnosis.with_verification(found[item.nodeid])})
@@ -762,6 +760,7 @@ def _update(report: Report, found: Mapping[str, Verification], folder: Path, roo
     files: dict[str, Callable[[], str | None]] = {
         "report.json": lambda: report.model_dump_json(indent=2) + "\n",
         "report.md": lambda: markdown.render(report),
+        "index.html": lambda: render(report, kept.read(folder)),
         "refinery-fix.patch": lambda: report_files.patch_of(report, root=root).text or None,
     }
     _, problems = report_files.write(folder, files)

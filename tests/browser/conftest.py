@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from pytest_refinery.reports.page import render as page
+from pytest_refinery.reports.page.kept import Kept
 from tests import reported
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def opened(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]
         report = report or reported.report()
         pictures = {report.expectations[0].nodeid: reported.picture()} if pictures is None else pictures
         path = tmp_path / "index.html"
-        path.write_text(page.render(report, pictures=pictures), encoding="utf-8")
+        path.write_text(page.render(report, Kept(pictures)), encoding="utf-8")
         window.setdefault("viewport", {"width": 1280, "height": 900})
         found = Opened(chromium.new_context(**window).new_page(), path.as_uri())
         found.page.on("console", lambda message: found.said.append(message.text))

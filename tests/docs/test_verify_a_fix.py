@@ -35,6 +35,9 @@ def test_the_page_does_what_it_says(
     for command, _, shown in (verify, accept):
         assert cli.main(shlex.split(command)[1:]) == 0
         assert capsys.readouterr().out == shown
+        page = (folder / "out" / "index.html").read_text(encoding="utf-8")
+        assert "verified: 0 of 5 -&gt; 5 of 5" in page
+        assert 'id="picture-1"' in page
     _runs_as_shown(pytester, again)
 
 

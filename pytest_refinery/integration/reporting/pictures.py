@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from typing import TYPE_CHECKING, Any, cast
 
 from pytest_refinery.analysis.ports import Spending
 from pytest_refinery.integration.item_records import ENDS_THE_RUN
+from pytest_refinery.reports.page.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_refinery.analysis.ports import Case
-    from pytest_refinery.analysis.records import ItemRecord, Report
+    from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.traces.model import Trace
 
 
@@ -124,16 +124,6 @@ class PictureStore:
         """Take what was spent when, as an pictures keeps it."""
         self._spendings += (Spending(at, int(tokens)) for at, tokens in spent)
 
-    def text(self) -> str | None:
-        """Return the pictures as JSON, each once, for a page over several reports; ``None`` where there are none."""
-        places = {text: place for place, text in enumerate(dict.fromkeys(self._pictures.values()))}
-        items = {nodeid: places[text] for nodeid, text in self._pictures.items()}
-        return json.dumps({"pictures": list(places), "items": items}) if items else None
-
-    def page(self, report: Report, *, limit: Callable[[], int]) -> str:
-        """Return the page about ``report``; ``limit`` says the tokens per minute, where any were spent."""
-        # The template engine loads only where a page is written.
-        from pytest_refinery.reports.page.render import render
-
-        tokens_per_minute = limit() if self._spendings else None
-        return render(report, pictures=self._pictures, spendings=self._spendings, limit=tokens_per_minute)
+    def kept(self, *, limit: Callable[[], int]) -> Kept:
+        """Return what the page shows beside the records; ``limit`` says the tokens per minute, where any were spent."""
+        return Kept(self._pictures, tuple(self._spendings), limit() if self._spendings else None)

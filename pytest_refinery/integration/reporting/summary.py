@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from pytest_refinery.integration.reporting.pictures import PictureStore
 from pytest_refinery.integration.reporting.report_sections import TITLE, JUnit, unread
 from pytest_refinery.integration.workers import columns
 from pytest_refinery.reports import baselines, escape, markdown, text
+from pytest_refinery.reports.page.kept import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_refinery.analysis.history import Past
     from pytest_refinery.analysis.records import Report, SessionPlan, SummaryResult
     from pytest_refinery.integration.reporting.failure_summary import Summarizer
+    from pytest_refinery.reports.page.kept import Kept
     from pytest_refinery.settings import Settings
     from pytest_refinery.wiring import Services
 
@@ -229,14 +231,15 @@ class Summary:
         if self._folder is None:
             return
         self._pictures.take_spent(self._spent())
+        shown = cache(lambda: self._pictures.kept(limit=self._limit))
         files: dict[str, Callable[[], str | None]] = {
             "report.json": lambda: report.model_dump_json(indent=2) + "\n",
             "report.md": partial(markdown.render, report),
-            "index.html": partial(self._pictures.page, report, limit=self._limit),
+            "index.html": lambda: _page(report, shown()),
             "refinery-fix.patch": partial(self._patch, report),
         }
         # What later commands read, and no person.
-        kept: dict[str, Callable[[], str | None]] = {"pictures.json": self._pictures.text}
+        kept: dict[str, Callable[[], str | None]] = {FILE: lambda: shown().dump()}
         kept |= {baselines.trace_file(nodeid): partial(str, text) for nodeid, text in self._pictures.traces.items()}
         self._written, problems = report_files.write(self._folder, files)
         _, lost = report_files.write(self._folder, kept)
@@ -336,3 +339,10 @@ class EarlierRuns:
     def _last(self) -> Past | None:
         content = self._cache.get(_FAILURES_KEY, None) if self._cache else None
         return None if content is None else history.read_cached(content)
+
+
+def _page(report: Report, shown: Kept) -> str:
+    # The template engine loads only where a page is written.
+    from pytest_refinery.reports.page.render import render
+
+    return render(report, shown)

@@ -36,9 +36,9 @@ from pytest_refinery.reports.text import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pytest_refinery.analysis.ports import Spending
     from pytest_refinery.analysis.records import ItemRecord, Report
     from pytest_refinery.analysis.schemas import Evidence
+    from pytest_refinery.reports.page.kept import Kept
 
 # Browsers take minutes over pages much larger than this.
 LARGEST_PAGE = 32_000_000
@@ -70,22 +70,14 @@ class _Entry:
     marks: Markup
 
 
-def render(
-    report: Report,
-    *,
-    pictures: Mapping[str, str],
-    spendings: Iterable[Spending] = (),
-    limit: int | None = None,
-) -> str:
+def render(report: Report, kept: Kept) -> str:
     """Return the page.
 
     Args:
         report: What was found.
-        pictures: The picture of an item's trace as JSON, by node id; items without one are shown without.
-        spendings: What was spent when.
-        limit: Tokens per minute.
+        kept: What the page shows beside it; items without a picture are shown without.
     """
-    places, elements = _placed(report, pictures)
+    places, elements = _placed(report, kept.pictures)
     entries = _entries(report, places)
     style, script = _file("style.css"), _file("page.js")
     template = _environment().get_template("page.html.j2")
@@ -96,8 +88,8 @@ def render(
         outcomes=[(outcome.value, count) for outcome in _OUTCOMES if (count := _count(report, outcome))],
         tags=sorted({tag for item in report.expectations for tag in item.expectation.tags}),
         elements=elements,
-        left_out=len(set(pictures.values())) - len(elements),
-        curve=curve(spendings, limit=limit),
+        left_out=len(set(kept.pictures.values())) - len(elements),
+        curve=curve(kept.spendings, limit=kept.limit),
         box=(WIDTH, HEIGHT),
         style=Markup(style),  # noqa: S704  (our own file)
         script=Markup(script),  # noqa: S704  (our own file)

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_refinery.analysis import pictures
 from pytest_refinery.integration.reporting.pictures import PictureCollector, PictureStore
+from pytest_refinery.reports.page.render import render
 from tests import reported
 from tests.fakes import make_case
 
@@ -45,7 +46,7 @@ def test_a_trace_of_many_items_is_drawn_and_sent_once(monkeypatch: pytest.Monkey
     assert reports[0].refinery_picture[1]
     assert reports[1].refinery_picture == (reports[0].refinery_picture[0], None)
     report = reported.report().model_copy(update={"expectations": tuple(items)})
-    assert store.page(report, limit=pytest.fail).count('data-picture="picture-1"') == 2
+    assert render(report, store.kept(limit=pytest.fail)).count('data-picture="picture-1"') == 2
 
 
 def test_nothing_goes_along_twice() -> None:
@@ -92,8 +93,8 @@ def test_what_ends_the_run_ends_the_drawing(monkeypatch: pytest.MonkeyPatch, err
 
 def test_the_gallery_asks_for_the_limit_only_where_something_was_spent() -> None:
     store = PictureStore()
-    assert "Tokens of the last minute" not in store.page(reported.report(), limit=pytest.fail)
+    assert "Tokens of the last minute" not in render(reported.report(), store.kept(limit=pytest.fail))
     store.take(a_report(refinery_picture=("p", reported.picture()), refinery_spent=[[5.0, 70]]), ITEM.nodeid)
-    page = store.page(reported.report(), limit=lambda: 30_000)
+    page = render(reported.report(), store.kept(limit=lambda: 30_000))
     assert "70 at most, under a limit of 30,000" in page
     assert 'id="picture-1"' in page

@@ -12,6 +12,7 @@ from pytest_refinery.analysis.ports import Spending
 from pytest_refinery.analysis.records import Outcome, Report
 from pytest_refinery.analysis.session_report import compile_report
 from pytest_refinery.reports.page import render as page
+from pytest_refinery.reports.page.kept import Kept
 from tests import reported
 
 VOID = frozenset({"meta", "link", "br", "input", "rect", "line", "path"})
@@ -61,7 +62,7 @@ class Page(HTMLParser):
 
 def rendered(found: Report | None = None) -> str:
     found = found or reported.report()
-    return page.render(found, pictures={found.expectations[0].nodeid: reported.picture()})
+    return page.render(found, Kept({found.expectations[0].nodeid: reported.picture()}))
 
 
 def test_the_summary_comes_first_then_causes_items_and_what_was_read() -> None:
@@ -127,14 +128,14 @@ def test_what_a_model_says_of_all_failures_and_what_is_new_is_shown() -> None:
 
 
 def test_an_empty_run_has_a_page_too() -> None:
-    assert "0 of 0 expectations failed" in Page(page.render(compile_report((), plugin_version="1"), pictures={})).text
+    assert "0 of 0 expectations failed" in Page(page.render(compile_report((), plugin_version="1"), Kept())).text
 
 
 def test_a_trace_of_two_items_is_in_the_page_once() -> None:
     items = [reported.item(name, expectation={"line": line}) for line, name in enumerate(("one", "two", "three"), 1)]
     other = reported.picture(reported.trace(9))
     pictures = dict(zip((item.nodeid for item in items), (reported.picture(), reported.picture(), other), strict=True))
-    parsed = Page(page.render(reported.report(*items), pictures=pictures))
+    parsed = Page(page.render(reported.report(*items), Kept(pictures)))
     assert parsed.values("data-picture") == ["picture-1", "picture-1", "picture-2"]
     assert [len(json.loads(parsed.scripts[name])["runs"]) for name in ("picture-1", "picture-2")] == [6, 9]
 
@@ -143,7 +144,7 @@ def test_pictures_that_make_the_page_too_large_are_left_out_and_that_is_said(mon
     items = [reported.item(name, expectation={"line": line}) for line, name in enumerate(("one", "two"), 1)]
     pictures = {items[0].nodeid: reported.picture(), items[1].nodeid: reported.picture(reported.trace(9))}
     monkeypatch.setattr(page, "LARGEST_PAGE", len(pictures[items[0].nodeid]))
-    parsed = Page(page.render(reported.report(*items), pictures=pictures))
+    parsed = Page(page.render(reported.report(*items), Kept(pictures)))
     assert parsed.values("data-picture") == ["picture-1", ""]
     assert parsed.text.count("Its picture was left out: the page would have become too large.") == 1
 
@@ -163,7 +164,7 @@ def test_every_item_has_an_anchor_of_its_own_that_can_stand_in_an_address() -> N
         reported.item(name, Outcome.PASSED, nodeid=f"f.yaml::{name}", expectation={"line": line})
         for line, name in enumerate(names)
     ]
-    parsed = Page(page.render(reported.report(*items), pictures={}))
+    parsed = Page(page.render(reported.report(*items), Kept()))
     assert [attrs["id"] for tag, attrs in parsed.tags if tag == "article"] == [
         "item-f.yaml::a_b",
         "item-f.yaml::a_b~2",
@@ -182,7 +183,7 @@ def test_every_item_has_an_anchor_of_its_own_that_can_stand_in_an_address() -> N
 
 def test_tokens_over_time_are_a_plot_beside_the_limit() -> None:
     spent = [Spending(100.0, 9_000), Spending(130.0, 8_000), Spending(200.0, 1_000)]
-    parsed = Page(page.render(reported.report(), pictures={}, spendings=spent, limit=30_000))
+    parsed = Page(page.render(reported.report(), Kept(spendings=tuple(spent), limit=30_000)))
     assert "over 2 min 40 s: 17,000 at most, under a limit of 30,000; 18,000 in all." in parsed.text
     assert any(tag == "path" for tag, _ in parsed.tags)
 
@@ -210,7 +211,7 @@ def test_the_policy_lets_in_this_script_and_style_and_nothing_else() -> None:
 def test_hostile_text_in_any_field_stays_text(text: str) -> None:
     calm = Page(rendered())
     found = reported.spoiled(reported.report(), text)
-    html = page.render(found, pictures={found.expectations[0].nodeid: reported.picture(reported.spoiled_trace(text))})
+    html = page.render(found, Kept({found.expectations[0].nodeid: reported.picture(reported.spoiled_trace(text))}))
     parsed = Page(html)
     assert parsed.open == []
     assert set(parsed.scripts) == {"program", "picture-1"}
@@ -223,7 +224,7 @@ def test_hostile_text_in_any_field_stays_text(text: str) -> None:
 @pytest.mark.parametrize("text", reported.HOSTILE[:-1], ids=lambda text: ascii(text)[:40])
 def test_hostile_text_in_a_trace_is_shown_as_what_it_is(text: str) -> None:
     html = page.render(
-        reported.report(), pictures={reported.item().nodeid: reported.picture(reported.spoiled_trace(text))}
+        reported.report(), Kept({reported.item().nodeid: reported.picture(reported.spoiled_trace(text))})
     )
     (message, *_) = json.loads(Page(html).scripts["picture-1"])["messages"]
     shown = str(message["text"])
