@@ -30,6 +30,17 @@ def times(plan: PlanRecord, count: int) -> PlanRecord:
     return total([plan] * count)
 
 
+def if_failed(plan: PlanRecord, more: PlanRecord) -> PlanRecord:
+    """Return a plan of which what is asked ``more`` depends on a failure."""
+    return plan.model_copy(
+        update={
+            "calls_if_failed": more.calls,
+            "input_tokens_if_failed": more.input_tokens,
+            "most_output_tokens_if_failed": more.most_output_tokens,
+        }
+    )
+
+
 def session(
     plans: Sequence[PlanRecord],
     *,
@@ -43,7 +54,7 @@ def session(
     ``summary`` is what would be asked at the end, about all items together.
     """
     added = total([*plans, *([summary] if summary else [])])
-    least, most = added.least_output_tokens, added.most_output_tokens
+    least, most = added.least_output_tokens, added.most_output_tokens + added.most_output_tokens_if_failed
     return SessionPlan(
         **added.model_dump(),
         items=len(plans),
@@ -51,7 +62,7 @@ def session(
         tokens_per_minute=limit,
         minutes=round(minutes(added.input_tokens + least, limit=limit), 2),
         least_dollars=dollars(model, added.input_tokens, least),
-        most_dollars=dollars(model, added.input_tokens, most),
+        most_dollars=dollars(model, added.input_tokens + added.input_tokens_if_failed, most),
     )
 
 

@@ -168,12 +168,21 @@ class AgentRecord(Frozen):
 
 
 class PlanRecord(Frozen):
-    """What an item would cost that was neither judged nor diagnosed: requests and tokens."""
+    """What an item would cost that was neither judged nor diagnosed: requests and tokens.
+
+    Attributes:
+        calls_if_failed: The requests that a judged item takes besides, where it fails and is diagnosed.
+        input_tokens_if_failed: What these send.
+        most_output_tokens_if_failed: The longest answers to them.
+    """
 
     calls: int = 0
     input_tokens: int = 0
     least_output_tokens: int = 0
     most_output_tokens: int = 0
+    calls_if_failed: int = 0
+    input_tokens_if_failed: int = 0
+    most_output_tokens_if_failed: int = 0
 
 
 class ItemRecord(Frozen):
@@ -306,7 +315,8 @@ class SessionPlan(PlanRecord):
     """What a run would cost.
 
     ``minutes`` is the least time at the limit of ``tokens_per_minute``; ``least_dollars`` and ``most_dollars`` are
-    ``None`` where the price of ``model`` is not known.
+    ``None`` where the price of ``model`` is not known. The first is that of the shortest answers if all judged items
+    pass, the second that of the longest if all fail.
     """
 
     items: int

@@ -661,8 +661,14 @@ def plan(found: SessionPlan) -> str:
     items = "1 item" if found.items == 1 else f"{found.items} items"
     least, most = found.least_dollars, found.most_dollars
     money = _unknown_cost() if least is None or most is None else f"${least:.4f} to ${most:.4f}"
+    more = (
+        f"; up to {found.calls_if_failed} calls and {found.input_tokens_if_failed:,} tokens in more where what is "
+        "judged fails"
+        if found.calls_if_failed
+        else ""
+    )
     return (
         f"{items}, {found.calls} calls to {line(found.model)}, about {found.input_tokens:,} tokens in and "
-        f"{found.least_output_tokens:,} to {found.most_output_tokens:,} out; at {found.tokens_per_minute:,} tokens per "
-        f"minute {found.minutes:.1f} minutes at least; {money}. Nothing was spent."
+        f"{found.least_output_tokens:,} to {found.most_output_tokens:,} out{more}; at {found.tokens_per_minute:,} "
+        f"tokens per minute {found.minutes:.1f} minutes at least; {money}. Nothing was spent."
     )

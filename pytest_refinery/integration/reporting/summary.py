@@ -12,7 +12,7 @@ from pytest_refinery import wiring
 from pytest_refinery.analysis import cassette_records, gate, history, plans, session_report, shared_causes
 from pytest_refinery.analysis.cassette_records import CassetteRecord
 from pytest_refinery.analysis.gate import Baseline
-from pytest_refinery.analysis.records import GateVerdict, ItemRecord, Outcome
+from pytest_refinery.analysis.records import GateVerdict, ItemRecord, Outcome, PlanRecord
 from pytest_refinery.analysis.session_report import session_cost
 from pytest_refinery.integration.reporting import colours, failure_summary, github, report_files
 from pytest_refinery.integration.reporting.pictures import PictureStore
@@ -218,7 +218,10 @@ class Summary:
             return None
         dollars = wiring.build_prices()
         failures = sum(record.outcome == Outcome.FAILED for record in self._records.values())
-        summary = failure_summary.plan(self._services().analyst, failures)
+        analyst, judged = self._services().analyst, sum(plan.calls_if_failed > 0 for plan in planned)
+        summary = failure_summary.plan(analyst, failures)
+        if judged and not summary and (later := failure_summary.plan(analyst, failures + judged)):
+            summary = plans.if_failed(PlanRecord(), later)
         return plans.session(planned, model=self._settings.model, limit=self._limit(), dollars=dollars, summary=summary)
 
     def _limit(self) -> int:

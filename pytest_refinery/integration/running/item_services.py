@@ -10,6 +10,7 @@ from pytest_refinery import wiring
 from pytest_refinery.analysis.ports import Judge
 from pytest_refinery.analysis.records import Outcome
 from pytest_refinery.errors import Undecided
+from pytest_refinery.expectations.verdicts import CheckFailure
 from pytest_refinery.integration.item_records import SOURCE, find_record
 from pytest_refinery.integration.running import prefetch
 from pytest_refinery.integration.running.diagnosis import PLANNING, Diagnoses
@@ -216,6 +217,9 @@ class ItemServices:
         from pytest_refinery.analysis import plans
 
         plan = plans.times(plans.of(self._judge().forecast_judge(case)), trials)
+        failing = replace(case, failures=(CheckFailure(check="judge", expected=case.expect, actual=""),))
+        diagnosis = self._services.engine.forecast(failing) if self._settings.diagnose else None
+        plan = plans.if_failed(plan, plans.of(diagnosis)) if diagnosis else plan
         return record.model_copy(update={"outcome": Outcome.SKIPPED, "plan": plan, "error": f"Not judged: {PLANNING}."})
 
     def _judge(self) -> Judge:

@@ -35,6 +35,7 @@ def test_a_plan_says_what_it_would_cost_and_spends_nothing(
     printed = " ".join(" ".join(result.outlines).split())
     assert "--refinery-plan spends nothing." in printed
     assert "2 items, 5 calls to gpt-6-luna, about " in printed
+    assert "out; up to 4 calls and " in printed
 
 
 def test_a_plan_is_about_right(pytester: pytest.Pytester, diagnose: Diagnose, suite: Path) -> None:
@@ -44,6 +45,24 @@ def test_a_plan_is_about_right(pytester: pytest.Pytester, diagnose: Diagnose, su
     used = sum(stage["input_tokens"] for stage in found["stages"])
     assert plan["calls"] == sum(stage["calls"] for stage in found["stages"])
     assert plan["input_tokens"] == pytest.approx(used, rel=0.15)
+
+
+def test_a_plan_says_what_judged_items_cost_that_then_fail(pytester: pytest.Pytester, suite: Path) -> None:
+    judged = "".join(f"  - id: judged-{number}\n    expect: The agent is polite, {number}.\n" for number in range(2))
+    (suite / "memory.refinery.yaml").write_text(EXPECTATIONS + judged, encoding="utf-8")
+    found = {}
+    for folder, options in {"plan": ("--refinery-plan",), "spent": ()}.items():
+        pytester.runpytest("--refinery", "--refinery-report", folder, "-p", "no:xdist", *options)
+        found[folder] = json.loads((suite / folder / "report.json").read_text(encoding="utf-8"))
+    plan, items = found["plan"]["session"]["plan"], found["spent"]["expectations"]
+    assert [item["outcome"] for item in items] == ["failed"] * 3
+    stages = [stage for item in items for stage in item["diagnosis"]["stages"]]
+    stages += [item["judge"]["cost"] for item in items if item["judge"]] + [
+        found["spent"]["session"]["summary"]["cost"]
+    ]
+    used = sum(stage["input_tokens"] for stage in stages)
+    assert plan["calls"] + plan["calls_if_failed"] == sum(stage["calls"] for stage in stages)
+    assert plan["input_tokens"] + plan["input_tokens_if_failed"] == pytest.approx(used, rel=0.15)
 
 
 def test_a_plan_counts_what_the_file_search_brings(
