@@ -74,6 +74,17 @@ def traces(number: int, folder: Path) -> list[Path]:
     return [found[index % len(found)] for index in range(number)]
 
 
+def least_seconds(tokens: int, *, tpm: int, algorithm: str, minute: float) -> float:
+    """Return the least time between the first and the last request of so many tokens, if they could be cut at will.
+
+    What fits the limit goes at once. From a bucket the rest flows at ``tpm`` a minute; under a sliding minute each
+    further ``tpm`` tokens, or what is left of them, wait for the minute after. Requests that cannot be cut, and answers
+    that others wait for, need more.
+    """
+    windows = tokens / tpm
+    return minute * max(0.0, (windows if algorithm == "bucket" else math.ceil(windows)) - 1)
+
+
 @dataclass(frozen=True)
 class _Task:
     """What a worker has to do."""
@@ -111,8 +122,7 @@ def run(way: str, *, tpm: int, algorithm: str, workers: int, minute: float, diag
         answered = [each for each in server.log if each.method == "POST" and each.status == HTTPStatus.OK]
         refusals, tokens = len(server.refusals), sum(each.tokens for each in answered)
     seconds = max(each.started for each in answered) - min(each.started for each in answered)
-    windows = tokens / tpm
-    least = minute * max(0.0, (windows if algorithm == "bucket" else math.ceil(windows)) - 1)
+    least = least_seconds(tokens, tpm=tpm, algorithm=algorithm, minute=minute)
     missing = [reason for reason, _ in done if reason]
     return Outcome(
         way=way,
@@ -151,8 +161,7 @@ def _next(counter: Any) -> int:  # noqa: ANN401
 
 
 def _engine(task: _Task, tpm: int) -> Engine:
-    # The network of a minute of real length takes a twentieth of a second, whatever the scale.
-    limits = Limits(tokens=tpm, algorithm=WindowAlgorithm(task.algorithm), minute=task.minute, guard=0.1)
+    limits = Limits(tokens=tpm, algorithm=WindowAlgorithm(task.algorithm), minute=task.minute)
     wiring._limits = lambda _: limits  # type: ignore[assignment]  # noqa: SLF001  (no setting scales the minute)
     if task.way == "first come first served":
         token_budget._request = lambda tokens, requests, _: token_budget.Request(  # type: ignore[assignment]  # noqa: SLF001

@@ -41,8 +41,8 @@ class _Look:
 
     def step_at(self, now: float) -> QueuePosition:
         """Return the same, seen from a later time."""
-        start_in = self.step.start_in - (now - self.at)
-        return replace(self.step, start_in=start_in, look_in=min(self.step.look_in, start_in))
+        start_in, holds_for = (seconds - (now - self.at) for seconds in (self.step.start_in, self.step.holds_for))
+        return replace(self.step, start_in=start_in, holds_for=holds_for, look_in=min(self.step.look_in, holds_for))
 
 
 class FileLedger(StateLedger):
@@ -111,7 +111,8 @@ class FileLedger(StateLedger):
             return None
         try:
             with _opened(self._path) as file:
-                if last and now < last.at + _UNCHANGED_SECONDS and crash_safe_file.newest_number(file) == last.version:
+                still_holds = last and now < last.at + min(_UNCHANGED_SECONDS, last.step.holds_for)
+                if last and still_holds and crash_safe_file.newest_number(file) == last.version:
                     return last.step_at(now)
                 version = crash_safe_file.read(file)
                 state = self._decoded(version)

@@ -44,6 +44,7 @@ class QueuePosition:
         place: Its number in the queue, in the order of arrival.
         start_in: Seconds until it will be granted, as far as one knows now.
         look_in: Seconds until it is worth looking again.
+        holds_for: Seconds for which this holds where the book does not change.
         too_large_for: The limit, if the request is above it and can never be granted.
     """
 
@@ -51,6 +52,7 @@ class QueuePosition:
     is_granted: bool
     start_in: float = 0.0
     look_in: float = 0.0
+    holds_for: float = 0.0
     too_large_for: int | None = None
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import secrets
 from bisect import insort
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_refinery.budget.ledger import BegunWork, Entry, QueuePosition, Status
-from pytest_refinery.budget.schedule import Admission, Demand, Plan, Room
+from pytest_refinery.budget.schedule import Admission, Demand, Plan, Room, Schedule
 from pytest_refinery.budget.window import ASSUMED_TOKENS, Bucket, SlidingMinute, WindowAlgorithm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pytest_refinery.budget.ledger import Request
+    from pytest_refinery.budget.schedule import Start
     from pytest_refinery.budget.window import Limits, Meter
     from pytest_refinery.rate_limit_headers import Observation
 
@@ -29,7 +31,13 @@ SILENCE = 3.0
 SILENCE_MINUTES = 3
 _HEARTBEAT = 1.0
 # The first of the work that has not begun goes before all later requests when it has been the first for so long.
-AGING_MINUTES = 3
+AGING_MINUTES = 2
+# For this part of a sliding minute others may go before a request whose turn has come, if they fill the minute better.
+YIELDING_MINUTES = 0.25
+# What becomes free one after the other within this part of a minute is given away together.
+COLLECTING_MINUTES = 1 / 6
+# One that could start and is held, since others fill the minute better, looks again after this part of a minute.
+_HELD_MINUTES = 1 / 240
 # More are not planned: those behind wait.
 _DEPTH = 64
 # The seconds after which a ticket looks again at the soonest.
@@ -42,12 +50,14 @@ _QUIET = 0.5
 _SELDOM = 5.0
 _NEARER = 0.25
 # After a refusal: how much wider the guard is and for how many minutes; how long a bucket is not trusted.
-_WIDER = 10
+_WIDER = 2
 _WIDER_MINUTES = 5
 _DISTRUST_MINUTES = 60
 # A service may ask for a longer wait: it is asked again after this.
 LONGEST_CLOSURE = 600.0
 
+# A request may count this part of a minute later than is booked without having been made elsewhere.
+_LATE = 1 / 20
 # A service rounds what it says, and so does the book.
 _ROUNDING = 2
 # What an answer says about its time can be compared with the book for so many minutes.
@@ -144,8 +154,13 @@ class State:
       (``schedule.Admission``). When it has been the first for ``AGING_MINUTES``, it counts as begun.
 
     A ticket starts when it fits after all before it; or earlier, if none of them starts later for that
-    (``schedule.Plan``). Room that is there for a ticket is kept for ``PATIENCE`` seconds for its process to come and
-    take it; then it leaves the queue, and so do, at once, the tickets of dead processes.
+    (``schedule.Plan``). That is all for a bucket, which loses nothing while the next ticket waits until it fits. Of a
+    sliding minute, what is not used is lost. So there a ticket yields for ``YIELDING_MINUTES`` after its turn has come
+    (its work has begun, or is the first that has not): until then what is free goes to those that together fill it
+    best (``schedule.fullest``). From then on no later ticket delays its start.
+
+    Room that is there for a ticket is kept for ``PATIENCE`` seconds for its process to come and take it; then it leaves
+    the queue, and so do, at once, the tickets of dead processes.
 
     ``limited`` closes the book for everybody after a refusal, and makes it careful for some minutes. ``observe`` books
     what the service counts and the book does not. ``succeed`` carries a lost book on in this one.
@@ -260,14 +275,22 @@ class State:
         ahead = queue.index(ticket)
         if ahead > _DEPTH:
             tokens = sum(other.tokens for other in queue[:ahead])
-            start = now + max(_QUIET, tokens * limits.minute / self.limits_in_force(limits)[0])
+            start = could_start = now + max(_QUIET, tokens * limits.minute / self.limits_in_force(limits)[0])
         else:
-            *others, start = self._starts(queue[: ahead + 1], limits, now)
-            self._mark_due(zip(queue, others, strict=False), now)
+            starts = self._starts(queue[: _DEPTH + 1], limits, now)
+            start, could_start = starts.pop(ticket.id)
+            self._mark_due(starts, now)
         if start > now:
             self._wake(ticket, now)
             is_quiet = not any(charge.is_open for charge in self.charges)
-            return _told_to_wait(ticket.place, start - now, ahead=ahead, queue=len(queue), is_quiet=is_quiet)
+            return _told_to_wait(
+                ticket.place,
+                start - now,
+                max(could_start - now, _TURN),
+                ahead=ahead,
+                queue=len(queue),
+                is_quiet=is_quiet,
+            )
         self._grant(ticket, limits, now)
         return QueuePosition(ticket.place, is_granted=True)
 
@@ -314,7 +337,11 @@ class State:
         if age > _OBSERVED_MINUTES * limits.minute:
             return
         token_limit, request_limit = self.limits_in_force(limits)
-        used_tokens, used_requests = self._used(limits, now - age)
+        # What came late leaves the service's minute late, too.
+        longer = (
+            limits if self._is_bucket(limits, now) else replace(limits, minute=limits.minute + _LATE * limits.minute)
+        )
+        used_tokens, used_requests = self._used(longer, now - age)
         missing_tokens = _missing(token_limit, seen.remaining_tokens, used_tokens)
         missing_requests = _missing(request_limit, seen.remaining_requests, used_requests)
         if missing_tokens or missing_requests:
@@ -504,29 +531,57 @@ class State:
 
     def _in_order(self, limits: Limits, now: float) -> list[Ticket]:
         """Return the tickets in the order in which they go."""
-        privileged = {each.id for each in self.begun}
-        first = next((ticket.work for ticket in self.tickets if ticket.work not in privileged), "")
+        begun = {each.id for each in self.begun}
+        first = next((ticket.work for ticket in self.tickets if ticket.work not in begun), "")
         if first != self.first[0]:
             self.first, self.has_changed = (first, now), True
-        if first and now - self.first[1] >= AGING_MINUTES * limits.minute:
-            privileged.add(first)
-        return sorted(self.tickets, key=lambda ticket: (ticket.work not in privileged, ticket.place))
+        if self._is_first_for_long(limits, now):
+            begun.add(first)
+        return sorted(
+            self.tickets,
+            key=lambda ticket: (not self._is_firm(ticket, limits, now), ticket.work not in begun, ticket.place),
+        )
 
-    def _starts(self, queue: Iterable[Ticket], limits: Limits, now: float) -> list[float]:
+    def _is_first_for_long(self, limits: Limits, now: float) -> bool:
+        return bool(self.first[0]) and now - self.first[1] >= AGING_MINUTES * limits.minute
+
+    def _is_firm(self, ticket: Ticket, limits: Limits, now: float) -> bool:
+        """Tell whether a ticket has a start that none but those before it in the order may delay."""
+        if self._is_bucket(limits, now):
+            return True
+        if any(each.id == ticket.work for each in self.begun):
+            its_turn_since = ticket.since
+        else:
+            its_turn_since = self.first[1] if ticket.work == self.first[0] else now
+        return now - its_turn_since >= YIELDING_MINUTES * limits.minute
+
+    def _starts(self, queue: Iterable[Ticket], limits: Limits, now: float) -> dict[str, Start]:
         """Return when each ticket of the queue may start."""
-        plan, admission = self._plan(limits, now), self._admission(limits, now)
-        return [self._planned(ticket, plan, admission, now) for ticket in queue]
+        firm: list[Demand] = []
+        others: list[Demand] = []
+        for ticket in queue:
+            (firm if self._is_firm(ticket, limits, now) else others).append(self._demand(ticket))
+        held = _HELD_MINUTES * limits.minute
+        schedule = Schedule(self._plan(limits, now), self._admission(limits, now), now=now, held=held)
+        schedule.in_order(firm)
+        schedule.fill(others, soon=now + COLLECTING_MINUTES * limits.minute)
+        schedule.wait(others)
+        return schedule.starts
 
-    def _planned(self, ticket: Ticket, plan: Plan, admission: Admission, now: float) -> float:
-        """Plan a ticket, and return when it may start."""
-        demand = self._demand(ticket)
-        is_admitted = admission.admits(ticket.work, ticket.tokens, free=plan.free_tokens(demand))
-        start = plan.start(demand, is_held=not is_admitted)
-        if not is_admitted:
-            return max(start, now + _QUIET)
-        if start <= now:
-            admission.begin(ticket.work, ticket.tokens)
-        return start
+    def _wake(self, ticket: Ticket, now: float) -> None:
+        """It is awake, and waits for those ahead of it; not each time, since that has to be written."""
+        if 0 < ticket.due < now - _HEARTBEAT:
+            self._mark({ticket.id: 0.0})
+
+    def _mark_due(self, starts: Mapping[str, Start], now: float) -> None:
+        """Write down since when those that could start now could have done so."""
+        due = {name for name, start in starts.items() if start.foreseen <= now}
+        self._mark({ticket.id: now for ticket in self.tickets if ticket.id in due and not ticket.due})
+
+    def _mark(self, due: Mapping[str, float]) -> None:
+        if due:
+            self.tickets = [ticket._replace(due=due.get(ticket.id, ticket.due)) for ticket in self.tickets]
+            self.has_changed = True
 
     def _admission(self, limits: Limits, now: float) -> Admission:
         needs = {each.id: each.remaining for each in self.begun}
@@ -537,25 +592,10 @@ class State:
         for ticket in self.tickets:
             known = needs if ticket.work in needs else totals
             known[ticket.work] += ticket.tokens
-        first, since = self.first
-        if first in totals and now - since >= AGING_MINUTES * limits.minute:
-            needs[first] = totals[first]
+        if self.first[0] in totals and self._is_first_for_long(limits, now):
+            needs[self.first[0]] = totals[self.first[0]]
         waiting = {ticket.work for ticket in self.tickets}
         return Admission(needs, totals, waiting, self.limits_in_force(limits)[0])
-
-    def _wake(self, ticket: Ticket, now: float) -> None:
-        """It is awake, and waits for those ahead of it; not each time, since that has to be written."""
-        if 0 < ticket.due < now - _HEARTBEAT:
-            self._mark({ticket.id: 0.0})
-
-    def _mark_due(self, starts: Iterable[tuple[Ticket, float]], now: float) -> None:
-        """Write down since when those that could start now could have done so."""
-        self._mark({ticket.id: now for ticket, start in starts if start <= now and not ticket.due})
-
-    def _mark(self, due: Mapping[str, float]) -> None:
-        if due:
-            self.tickets = [ticket._replace(due=due.get(ticket.id, ticket.due)) for ticket in self.tickets]
-            self.has_changed = True
 
     def _grant(self, ticket: Ticket, limits: Limits, now: float) -> None:
         self.tickets = [other for other in self.tickets if other.id != ticket.id]
@@ -606,8 +646,10 @@ class State:
                 for charge in charges
                 if (limit_of(charge) or service) <= limit or charge.owner == _ELSEWHERE
             ]
-            meter = self._meter(limit, counted, self.debts[kind], limits, is_bucket=is_bucket)
-            rooms[limit] = Room(limit, meter, now=now)
+            meter, present = (
+                self._meter(limit, counted, self.debts[kind], limits, is_bucket=is_bucket) for _ in range(2)
+            )
+            rooms[limit] = Room(limit, meter, present, now=now)
         return rooms
 
     def _service_limits(self) -> tuple[float, float]:
@@ -617,7 +659,8 @@ class State:
     def _demand(self, ticket: Ticket) -> Demand:
         """Return a ticket with the limits that are in force for it."""
         tokens, requests = self._service_limits()
-        return Demand(ticket.tokens, ticket.requests, ticket.token_limit or tokens, ticket.request_limit or requests)
+        limits = (ticket.token_limit or tokens, ticket.request_limit or requests)
+        return Demand(ticket.id, ticket.work, ticket.tokens, ticket.requests, *limits)
 
     def _used(self, limits: Limits, now: float) -> tuple[float, float]:
         """Return the tokens and the requests that everybody has used."""
@@ -641,7 +684,9 @@ class State:
         return bucket
 
 
-def _told_to_wait(place: int, start_in: float, *, ahead: int, queue: int, is_quiet: bool) -> QueuePosition:
+def _told_to_wait(
+    place: int, start_in: float, holds_for: float, *, ahead: int, queue: int, is_quiet: bool
+) -> QueuePosition:
     """Return the answer to a waiting ticket.
 
     While it is quiet, no request is under way that could turn out cheaper than booked.
@@ -650,7 +695,8 @@ def _told_to_wait(place: int, start_in: float, *, ahead: int, queue: int, is_qui
     turn = _TURN * max(1.0, queue / _LONG)
     look = (_QUIET if is_quiet else _LOOK) * (1 + ahead / 4)
     near = max(turn * (1 + ahead), start_in * _NEARER)
-    return QueuePosition(place, is_granted=False, start_in=start_in, look_in=min(start_in, near, look, _SELDOM))
+    look_in = min(max(holds_for, turn * (1 + ahead)), start_in, near, look, _SELDOM)
+    return QueuePosition(place, is_granted=False, start_in=start_in, look_in=look_in, holds_for=holds_for)
 
 
 def _is_same(one: str, other: str) -> bool:

@@ -42,7 +42,7 @@ class Limits:
     requests: int | None = None
     algorithm: WindowAlgorithm = WindowAlgorithm.SLIDING
     minute: float = 60.0
-    guard: float = 0.1
+    guard: float = 1.0
 
 
 class Meter(Protocol):
@@ -50,6 +50,10 @@ class Meter(Protocol):
 
     def used(self, at: float) -> float:
         """Return the amount that counts against the limit at a time."""
+        ...
+
+    def used_then(self, at: float) -> float:
+        """Return the same for a time later than those that will be asked for."""
         ...
 
     def earliest(self, amount: float, *, not_before: float) -> float:
@@ -82,11 +86,18 @@ class SlidingMinute:
             self._used -= self._charges.popleft()[1]
         return self._used
 
+    def used_then(self, at: float) -> float:
+        """Return the sum of the minute before a later time."""
+        return sum(amount for charged, amount in self._charges if charged + self._minute > at)
+
     def earliest(self, amount: float, *, not_before: float) -> float:
         """Return when enough of the oldest charges have left the minute."""
-        at = not_before
-        while self.used(at) + amount > self._limit and self._charges:
-            at = max(at, self._charges[0][0] + self._minute)
+        at, used = not_before, self.used_then(not_before)
+        for charged, was in self._charges:
+            if used + amount <= self._limit:
+                break
+            if charged + self._minute > not_before:
+                at, used = charged + self._minute, used - was
         return at
 
     def charge(self, amount: float, at: float) -> None:
@@ -111,6 +122,8 @@ class Bucket:
     def used(self, at: float) -> float:
         """Return what is missing from a full bucket; for a time before the last charge, at most that."""
         return max(0.0, self.debt - (at - self.at) * self._rate)
+
+    used_then = used
 
     def earliest(self, amount: float, *, not_before: float) -> float:
         """Return when the bucket holds ``amount`` again."""

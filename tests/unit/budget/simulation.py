@@ -5,15 +5,18 @@ from __future__ import annotations
 import heapq
 import math
 import random
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from pytest_refinery.budget.ledger import Request
 from pytest_refinery.budget.ledger_state import State
+from pytest_refinery.budget.schedule import Room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_refinery.budget.window import Limits
 
@@ -67,6 +70,15 @@ class Outcome:
         assert limits.tokens
         windows = self.tokens / limits.tokens
         return limits.minute * ((windows if limits.algorithm == "bucket" else math.ceil(windows)) - 1)
+
+
+@contextmanager
+def first_come_first_served() -> Iterator[None]:
+    """Let nobody go before those that came earlier, meanwhile; requests must not name their work."""
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(State, "_is_firm", return_value=True))
+        stack.enter_context(mock.patch.object(Room, "takes_now", return_value=False))
+        yield
 
 
 class Simulation:
@@ -157,7 +169,7 @@ class Simulation:
                 self._at(self._now + self._latency(cost), partial(self._answered, name, worker, cost))
             else:
                 self._waiting[name] = (replace(request, place=found.place), worker, cost, asked)
-                wake = min(wake, self._now + max(found.start_in, 0.001))
+                wake = min(wake, self._now + max(found.holds_for, 0.001))
         return wake
 
     def _answered(self, name: str, worker: _Worker, cost: int) -> None:

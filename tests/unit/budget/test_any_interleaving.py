@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from pytest_refinery.budget.ledger import QueuePosition, Request
-from pytest_refinery.budget.ledger_state import AGING_MINUTES, PATIENCE, State, Ticket
+from pytest_refinery.budget.ledger_state import AGING_MINUTES, PATIENCE, State
 from pytest_refinery.budget.window import Limits, WindowAlgorithm
 
 MINUTE = 60.0
@@ -53,10 +53,6 @@ class Waiting:
     def place(self) -> int:
         return self.told.place
 
-    @property
-    def starts_at(self) -> float:
-        return self.looked_at + self.told.start_in
-
 
 class Ledgers(RuleBasedStateMachine):
     """Processes that reserve, settle, cancel, sleep and die, in any order."""
@@ -94,22 +90,24 @@ class Ledgers(RuleBasedStateMachine):
         return State.decode(json.loads(json.dumps(self.state.encode())))
 
     def starts_ahead_of(self, request: Request) -> dict[str, float]:
-        """Return when each ticket that goes before this request would start, if none went ahead of it."""
+        """Return when each ticket with a start of its own would start that goes before this request."""
         state = self.written()
-        tickets = state._in_order(self.limits, self.now)  # noqa: SLF001  (the order is what is tested)
-        names = [ticket.id for ticket in tickets]
-        ahead = tickets[: names.index(request.id)] if request.id in names else []
-        return self.starts(state, ahead)
+        queue = state._in_order(self.limits, self.now)  # noqa: SLF001
+        names = [ticket.id for ticket in queue]
+        ahead = queue[: names.index(request.id)] if request.id in names else []
+        firm = {ticket.id for ticket in ahead if state._is_firm(ticket, self.limits, self.now)}  # noqa: SLF001
+        return {name: start for name, start in self.starts(state).items() if name in firm}
 
-    def starts(self, state: State, ahead: list[Ticket]) -> dict[str, float]:
-        starts = state._starts(ahead, self.limits, self.now)  # noqa: SLF001
-        return {ticket.id: start for ticket, start in zip(ahead, starts, strict=True)}
+    def starts(self, state: State) -> dict[str, float]:
+        queue = state._in_order(self.limits, self.now)  # noqa: SLF001  (the order is what is tested)
+        starts = state._starts(queue, self.limits, self.now)  # noqa: SLF001
+        return {name: start.foreseen for name, start in starts.items()}
 
     def assert_none_starts_later(self, starts: dict[str, float]) -> None:
-        state = self.written()
-        tickets = state._in_order(self.limits, self.now)  # noqa: SLF001
-        for name, start in self.starts(state, [ticket for ticket in tickets if ticket.id in starts]).items():
-            assert start <= max(starts[name], self.now + HELD) + 0.001
+        found = self.starts(self.written())
+        # One that did not come when it could start has left the queue.
+        for name in starts.keys() & found.keys():
+            assert found[name] <= max(starts[name], self.now + HELD) + 0.001
 
     @rule(seat=SEATS, tokens=AMOUNTS, delay=st.floats(0.0, GUARD))
     def reserve(self, seat: int, tokens: int, delay: float) -> None:
@@ -136,7 +134,7 @@ class Ledgers(RuleBasedStateMachine):
     @rule(data=st.data(), delay=st.floats(0.0, GUARD), others=st.booleans())
     def sleep_until_the_start(self, data: st.DataObject, delay: float, *, others: bool) -> None:
         waiting = self.queue[data.draw(st.sampled_from(sorted(self.queue)))]
-        self.now = max(self.now, waiting.starts_at)
+        self.now = max(self.now, waiting.looked_at + waiting.told.holds_for)
         if others:
             for other in list(self.queue.values()):
                 self.poll(other.request, other.owner)
@@ -191,7 +189,7 @@ class Ledgers(RuleBasedStateMachine):
         until = self.now + MINUTE * (len(waiting) + 1) * (AGING_MINUTES + 2) + PATIENCE
         while self.queue and self.now < until:
             steps = [self.poll(each.request, each.owner, is_checked=False) for each in list(self.queue.values())]
-            self.now += max(1.0, min((step.start_in for step in steps if not step.is_granted), default=0.0))
+            self.now += max(5.0, min((step.holds_for for step in steps if not step.is_granted), default=0.0))
         assert not self.queue
         self.no_service_would_have_refused()
 

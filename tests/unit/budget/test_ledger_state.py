@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from pytest_refinery.budget.ledger import QueuePosition, Request
-from pytest_refinery.budget.ledger_state import PATIENCE, VERSION, State, StateError
+from pytest_refinery.budget.ledger_state import PATIENCE, VERSION, YIELDING_MINUTES, State, StateError
 from pytest_refinery.budget.window import ASSUMED_TOKENS, Limits, WindowAlgorithm
 from pytest_refinery.rate_limit_headers import Observation
 
 LIMITS = Limits(tokens=1000)
+YIELDED = YIELDING_MINUTES * LIMITS.minute
 
 
 class Book:
@@ -50,7 +51,7 @@ def test_what_does_not_fit_waits_until_the_oldest_has_left_the_minute() -> None:
     book.poll("b", 400)
     step = book.poll("c", 300)
     assert not step.is_granted
-    assert step.start_in == pytest.approx(50.1)
+    assert step.start_in == pytest.approx(51.0)
 
 
 def test_a_small_request_goes_ahead_of_a_large_one_that_it_does_not_delay() -> None:
@@ -66,8 +67,33 @@ def test_a_small_request_does_not_delay_a_large_one() -> None:
     book.poll("a", 600)
     book.now += 10
     book.poll("large", 900)
+    book.now += YIELDED
     assert not book.poll("small", 101).is_granted
     assert book.poll("smaller", 100).is_granted
+
+
+def test_of_those_whose_turn_has_just_come_go_those_that_fill_the_minute_best() -> None:
+    book = Book()
+    book.poll("a", 1000)
+    for name, tokens in (("b", 600), ("c", 700), ("d", 300), ("e", 400)):
+        book.poll(name, tokens)
+    book.state.withdraw("a")
+    granted = [name for name in "bcde" if book.poll(name).is_granted]
+    assert granted == ["b", "e"]
+
+
+def test_what_becomes_free_soon_is_given_away_together() -> None:
+    book = Book()
+    book.poll("a", 500)
+    book.now += 2.0
+    book.poll("b", 500)
+    book.now += 50.0
+    for name, tokens in (("small", 400), ("large", 900)):
+        book.poll(name, tokens)
+    book.now += 9.1
+    assert not book.poll("small").is_granted
+    book.now += 2.0
+    assert book.poll("large").is_granted
 
 
 def test_a_bucket_has_nothing_beside_the_one_that_waits_for_it() -> None:
@@ -111,7 +137,7 @@ def test_requests_are_limited_like_tokens() -> None:
     book = Book(Limits(tokens=1000, requests=2))
     assert book.poll("a", 1).is_granted
     assert book.poll("b", 1).is_granted
-    assert book.poll("c", 1).start_in == pytest.approx(60.1)
+    assert book.poll("c", 1).start_in == pytest.approx(61.0)
 
 
 def test_beside_a_due_ticket_others_start() -> None:
@@ -120,7 +146,7 @@ def test_beside_a_due_ticket_others_start() -> None:
     book.poll("sleepy", 600, owner="sleepy")
     book.poll("b", 400)
     book.poll("c", 1)
-    book.now += 60.2
+    book.now += 61.1
     assert book.poll("b").is_granted
     assert not book.poll("c").is_granted
     assert book.poll("sleepy").is_granted
@@ -131,7 +157,7 @@ def test_the_share_of_a_ticket_that_was_passed_stays_booked() -> None:
     book.poll("a", 1000)
     book.poll("sleepy", 600, owner="sleepy")
     book.poll("b", 600)
-    book.now += 60.2
+    book.now += 61.1
     book.poll("b")
     book.now += PATIENCE - 1
     assert not book.poll("b").is_granted
@@ -142,7 +168,7 @@ def test_a_ticket_that_does_not_come_when_due_leaves_the_queue_and_may_come_back
     book.poll("a", 1000)
     first = book.poll("sleepy", 600, owner="sleepy").place
     book.poll("b", 600)
-    book.now += 60.2
+    book.now += 61.1
     book.poll("b")
     book.now += PATIENCE + 0.1
     assert book.poll("b").is_granted
@@ -156,7 +182,7 @@ def test_whoever_comes_too_late_finds_its_place_again() -> None:
     book.poll("a", 1000)
     late = book.poll("late", 600, owner="late")
     book.poll("b", 600, owner="other")
-    book.now += 60.2
+    book.now += 61.1
     book.poll("b")
     book.now += PATIENCE + 0.1
     found = book.poll("late")
@@ -184,6 +210,7 @@ def test_the_place_of_a_dead_process_is_free_at_once() -> None:
     book.poll("a", 500)
     book.now += 10
     book.poll("dead", 1000, owner="dead")
+    book.now += YIELDED
     assert not book.poll("b", 500).is_granted
     book.dead.add("dead")
     assert book.poll("b").is_granted
@@ -194,7 +221,7 @@ def test_what_a_dead_process_has_started_counts_for_its_minute() -> None:
     book.poll("dead", 1000, owner="dead")
     book.dead.add("dead")
     assert not book.poll("a", 1).is_granted
-    book.now += 60.2
+    book.now += 61.1
     assert book.poll("a").is_granted
 
 
@@ -210,18 +237,18 @@ def test_after_a_refusal_the_guard_is_wider_for_a_while() -> None:
     book = Book()
     book.state.limited(0.0, now=book.now)
     book.poll("a", 1000)
-    assert book.poll("b", 1).start_in == pytest.approx(61.0)
+    assert book.poll("b", 1).start_in == pytest.approx(62.0)
 
 
 def test_a_bucket_is_used_while_it_is_trusted() -> None:
     book = Book(Limits(tokens=1000, algorithm=WindowAlgorithm.TRUSTED_BUCKET))
     book.poll("a", 1000)
-    assert book.poll("b", 500).start_in == pytest.approx(30.1, abs=0.01)
+    assert book.poll("b", 500).start_in == pytest.approx(31.0, abs=0.01)
     book.state.limited(0.0, now=book.now)
-    assert book.poll("b").start_in == pytest.approx(60.1, abs=0.01)
+    assert book.poll("b").start_in == pytest.approx(61.0, abs=0.01)
     book.now += 3600
     book.poll("b")
-    assert book.poll("c", 1000).start_in == pytest.approx(30.1, abs=0.01)
+    assert book.poll("c", 1000).start_in == pytest.approx(31.0, abs=0.01)
 
 
 def test_the_debt_of_a_bucket_outlives_the_entries_that_made_it() -> None:
@@ -267,6 +294,14 @@ def test_what_the_service_has_not_seen_yet_is_not_taken_back() -> None:
     assert not book.poll("b", 200).is_granted
 
 
+def test_what_the_service_has_seen_late_is_not_booked_again() -> None:
+    book = Book()
+    book.poll("a", 400)
+    book.now += 62.0
+    book.observe(Observation(remaining_tokens=600))
+    assert [charge.owner for charge in book.state.charges] == ["me"]
+
+
 def test_what_a_service_has_rounded_is_not_booked() -> None:
     book = Book()
     book.poll("a", 400)
@@ -298,7 +333,7 @@ def test_what_is_above_an_assumed_limit_waits_for_an_empty_minute() -> None:
     book.poll("a", 10)
     step = book.poll("b", ASSUMED_TOKENS * 2)
     assert step.too_large_for is None
-    assert step.start_in == pytest.approx(60.1)
+    assert step.start_in == pytest.approx(61.0)
 
 
 def test_the_queue_looks_the_more_seldom_the_longer_it_is() -> None:
@@ -315,7 +350,7 @@ def test_a_thousand_tickets_start_in_order() -> None:
     book.poll("first", 1000)
     for number in range(1000):
         assert not book.poll(f"r{number}", 1).is_granted
-    book.now += 60.2
+    book.now += 61.1
     assert not book.poll("r999").is_granted
     assert all(book.poll(f"r{number}").is_granted for number in range(1000))
 

@@ -81,7 +81,10 @@ def test_what_a_request_will_cost_is_estimated_again_while_it_waits() -> None:
 def test_a_short_wait_is_not_told() -> None:
     clock = Clock()
     budget = SharedBudget(
-        MemoryLedger(Limits(tokens=10, minute=4.0), clock=clock), tell=pytest.fail, clock=clock, sleep=clock.sleep
+        MemoryLedger(Limits(tokens=10, minute=4.0, guard=0.1), clock=clock),
+        tell=pytest.fail,
+        clock=clock,
+        sleep=clock.sleep,
     )
     budget.reserve(10)
     assert 4.0 < budget.reserve(10).seconds_waited < 5.0
@@ -154,7 +157,8 @@ def test_a_service_is_asked_again_after_ten_minutes_whatever_it_says(asked: str)
 
 
 def test_the_foreseen_wait_counts_what_waits_and_what_is_to_come() -> None:
-    budget = SharedBudget(MemoryLedger(Limits(tokens=100, algorithm=WindowAlgorithm.BUCKET)), tell=lambda _: None)
+    limits = Limits(tokens=100, algorithm=WindowAlgorithm.BUCKET, guard=0.1)
+    budget = SharedBudget(MemoryLedger(limits), tell=lambda _: None)
     assert budget.foreseen_wait(100) == 0.0
     budget.reserve(50, work=Work("w", remaining_tokens=150))
     assert budget.foreseen_wait(100) == pytest.approx(120.0, abs=1.0)
