@@ -25,7 +25,7 @@ _OF_A_KEY = {"limit-tokens": "x-litellm-key-tpm-limit", "limit-requests": "x-lit
 _UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = r"\d+(?:\.\d+)?(?:ms|us|µs|ns|[dhms])"
 _DURATION = re.compile(rf"(?:{_PART})+", re.ASCII)
-_PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|[dhms])", re.ASCII)
+_PARTS = re.compile(r"(?<!\d)(\d+(?:\.\d+)?)(ms|us|µs|ns|[dhms])", re.ASCII)
 _SENTENCE = re.compile(
     rf"(?:try again|retry) (?:in|after) ((?:{_PART})+|\d+(?:\.\d+)?)(?!\w|\.\d)", re.ASCII | re.IGNORECASE
 )

@@ -64,9 +64,10 @@ def acting_file(case: Case, run: Run | None) -> PromptFile | None:
     if run is None:
         return None
     prompts = [prompt for prompt in case.prompts if prompt.kind in {"system", "template"}]
+    given = [(prompt, frozenset(prompt.run_ids)) for prompt in prompts]
     around = (run, *_callers(case.trace, run))
     own = next(
-        (found for each in around if (found := [prompt for prompt in prompts if each.id in prompt.run_ids])), prompts
+        (found for each in around if (found := [prompt for prompt, run_ids in given if each.id in run_ids])), prompts
     )
     files = prompt_versions.written(own, case.prompt_files)
     return files[0] if len(files) == 1 else None

@@ -169,7 +169,9 @@ class Tokens(Demand):
         Raises:
             CheckError: LLM runs record no usage, and what the others record is within the limit.
         """
-        used = {run.id: _tokens(run) for run in trace.runs if run.kind == RunKind.LLM and not _is_inner(run, trace)}
+        # An LLM run around another one has recorded the same usage already.
+        inner = trace.within(_is_llm, lambda run: _is_llm(run) if run.usage else None)
+        used = {run.id: _tokens(run) for run in trace.runs if run.kind == RunKind.LLM and run.id not in inner}
         total = sum(tokens or 0 for tokens in used.values())
         silent = [run_id for run_id, tokens in used.items() if tokens is None and not trace.by_id[run_id].error]
         if total <= self.at_most and (silent or not used):
@@ -180,9 +182,8 @@ class Tokens(Demand):
         yield verdict("tokens.at_most", trace.by_id[largest], decision)
 
 
-def _is_inner(run: Run, trace: Trace) -> bool:
-    """Tell whether an LLM run around this one has recorded the same usage already."""
-    return any(above.kind == RunKind.LLM and above.usage for above in trace.ancestors(run))
+def _is_llm(run: Run) -> bool | None:
+    return run.kind == RunKind.LLM or None
 
 
 def _tokens(run: Run) -> int | None:

@@ -36,15 +36,16 @@ def of(trace: Trace) -> tuple[Call, ...]:
     A tool's calls are its runs. Where the trace has no run of a tool at all (a transcript, a
     call that the agent's own code answered), they are the calls that the model asked for.
     """
-    executed = [_executed(run) for run in trace.runs if run.kind == RunKind.TOOL and not _is_inner(run, trace)]
+    # A tool's own second layer is none: two tracers recorded one call.
+    inner = trace.within(_tool_of, _tool_of)
+    executed = [_executed(run) for run in trace.runs if run.kind == RunKind.TOOL and run.id not in inner]
     known = {call.name for call in executed}
     requested = [call for call in _requested(trace) if call.name not in known]
     return tuple(sorted((*executed, *requested), key=lambda call: trace.numbers[call.run.id]))
 
 
-def _is_inner(run: Run, trace: Trace) -> bool:
-    """Tell whether the run is a tool's own second layer: two tracers recorded one call."""
-    return any(above.kind == RunKind.TOOL and above.name == run.name for above in trace.ancestors(run))
+def _tool_of(run: Run) -> str | None:
+    return run.name if run.kind == RunKind.TOOL else None
 
 
 def _executed(run: Run) -> Call:

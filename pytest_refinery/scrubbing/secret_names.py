@@ -50,7 +50,7 @@ _PLACEHOLDER = re.compile(
 _SPACE = re.compile(r"\s")
 _SEPARATORS = re.compile(r"[-_.:/@ ]+")
 _WORD = re.compile(r"[a-z]{1,16}|[A-Z][a-z]{0,15}|[A-Z]{1,16}|[0-9]{1,8}|[A-Za-z]{1,12}[0-9]{1,3}|")
-_CAMEL = re.compile(r"(?:[A-Z]?[a-z]{2,15}){2,8}")
+_CAMEL = re.compile(r"[A-Z]?[a-z]{2,30}(?:[A-Z][a-z]{2,30}){0,7}")
 _UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _HASH = re.compile(
     r"(?i)(?:sha\d+:|md5:)?(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})"
@@ -60,6 +60,8 @@ _CODE = re.compile(r"[A-Za-z_][\w.]*")
 _LONGEST_NAME = 60
 _LONGEST_QUOTED = 4_000
 _SHORTEST_LIKELY = 8
+# Of more, an even number in front of a quote.
+_MOST_ESCAPES = 64
 _SHORTEST_FIELD = 12
 _LONG_WITHOUT_DIGITS = 24
 _SHORTEST_OPEN = 4
@@ -237,7 +239,8 @@ def _closing(text: str, begin: int, mark: str, *, escapes: int) -> int:
     limit = min(len(text), begin + _LONGEST_QUOTED)
     end = text.find(mark, begin, limit)
     while end >= 0:
-        escaped = end - begin - len(text[begin:end].rstrip("\\"))
+        before = text[max(begin, end - _MOST_ESCAPES) : end]
+        escaped = len(before) - len(before.rstrip("\\"))
         if escaped <= escapes:
             return end - escaped
         if escapes == 0 and escaped % 2 == 0:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_refinery.traces.model import Run, Trace
 
 # "Orchestrator (-> WebSurfer)": a speaker, and whom it addresses.
-_ADDRESSED = re.compile(r"^(?P<speaker>[^()]+?)\s*\((?P<note>[^()]*)\)$")
+_ADDRESSED = re.compile(r"^(?P<speaker>[^()]*[^()\s])\s*\((?P<note>[^()]*)\)$")
 # What code executors of group chats answer with.
 _EXECUTION = re.compile(r"^exitcode: -?\d+")
 _EXECUTOR = re.compile(r"(computer|code|python)_?(terminal|executor|interpreter)$", re.IGNORECASE)
@@ -94,6 +94,9 @@ class _Reader:
     supplied: list[tuple[Message, Run]] = field(default_factory=list)
     pending: list[ToolCall] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)
+    # The runs around the last one that was looked at, the outermost first, with what each one alone carries.
+    around: dict[str, list[object]] = field(default_factory=dict)
+    carriers: dict[object, tuple[int, Run]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.speaking = _with_spoken_descendants(self.trace)
@@ -170,8 +173,28 @@ class _Reader:
             if _key(supplied) == _key(message):
                 del self.supplied[: index + 1]
                 return supplier
-        carriers = [above for above in self.trace.ancestors(run) if message.text and _carries(above.inputs, message)]
-        return carriers[-1] if carriers else run
+        if not message.text:
+            return run
+        self._go_to(run)
+        found = (self.carriers.get(carried) for carried in (_key(message), message.text))
+        return min(filter(None, found), key=lambda carrier: carrier[0], default=(0, run))[1]
+
+    def _go_to(self, run: Run) -> None:
+        """Let ``carriers`` be what the runs around ``run`` were given, with the outermost that was given it."""
+        entered: list[Run] = []
+        last = None
+        for above in self.trace.ancestors(run):
+            if above.id in self.around:
+                last = above.id
+                break
+            entered.append(above)
+        while self.around and next(reversed(self.around)) != last:
+            for carried in self.around.popitem()[1]:
+                del self.carriers[carried]
+        for above in reversed(entered):
+            new = [carried for carried in _carried(above.inputs) if carried not in self.carriers]
+            self.carriers |= dict.fromkeys(new, (len(self.around), above))
+            self.around[above.id] = new
 
     def _take_tool(self, run: Run) -> None:
         found = messages.read(run.outputs).messages
@@ -252,9 +275,10 @@ def _key(message: Message) -> tuple[str, str]:
     return message.role, f"{message.text.strip()}{calls or ''}"
 
 
-def _carries(value: object, message: Message) -> bool:
+def _carried(value: object) -> set[object]:
+    """Return what a run was given: the keys of its messages, and its texts that are none."""
     reading = messages.read(value)
-    return any(_key(carried) == _key(message) for carried in reading.messages) or message.text in _texts(reading.rest)
+    return {*map(_key, reading.messages), *_texts(reading.rest)}
 
 
 def _texts(rest: object) -> list[str]:

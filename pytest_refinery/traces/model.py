@@ -7,6 +7,7 @@ JSON values, exactly as they were recorded. Messages are read out of those value
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -197,6 +198,34 @@ class Trace(BaseModel):
         while run.parent_id in self.by_id and run.parent_id is not None:
             run = self.by_id[run.parent_id]
             yield run
+
+    def below(self, run: Run) -> Iterator[Run]:
+        """Yield the runs inside a run, at any depth."""
+        waiting = list(self.children.get(run.id, ()))
+        while waiting:
+            run = waiting.pop()
+            yield run
+            waiting += self.children.get(run.id, ())
+
+    def within(self, inner: Callable[[Run], object], outer: Callable[[Run], object]) -> frozenset[str]:
+        """Return the ids of the runs whose ``inner`` is the ``outer`` of a run around them; ``None`` is like nothing.
+
+        One walk, however deep the runs are nested.
+        """
+        found: set[str] = set()
+        around: Counter[object] = Counter()
+        waiting = [(run, False) for run in self.roots]
+        while waiting:
+            run, is_left = waiting.pop()
+            if is_left:
+                around[outer(run)] -= 1
+                continue
+            if (key := inner(run)) is not None and around[key]:
+                found.add(run.id)
+            around[outer(run)] += 1
+            waiting.append((run, True))
+            waiting += ((child, False) for child in self.children.get(run.id, ()))
+        return frozenset(found)
 
     @cached_property
     def seconds(self) -> float | None:

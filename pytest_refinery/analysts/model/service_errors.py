@@ -41,7 +41,7 @@ _OVERFLOW = tuple(
     for pattern in (
         r"maximum context length (?:is|of) (\d+)",
         r"available context size \(?(\d+)",
-        r"\d+ tokens? > (\d+) maximum",
+        r"(?<!\d)\d+ tokens? > (\d+) maximum",
         r"maximum number of (?:input )?tokens allowed \(?(\d+)",
         r"model with (\d+) maximum context",
         r"context (?:window|length|size) (?:of|is|\(?n_ctx\)?\s*=?)\s*\(?(\d+)",
@@ -52,7 +52,7 @@ _OVERFLOW = tuple(
 _NO_MODEL_CODES = frozenset({"model_not_found", "DeploymentNotFound"})
 _OVERFLOW_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
-_MARKUP = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_MARKUP = re.compile(r"<(script|style|head)\b.*?(?:</\1\s{0,9}>|\Z)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 

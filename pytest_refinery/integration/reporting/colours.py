@@ -34,7 +34,7 @@ _IN_ASCII = {
     "\u00b7": "-",
     "\u00d7": "x",
 }
-_COUNT = re.compile(r"\d+ failures? +")
+_COUNT = re.compile(r"(?<!\d)\d+ failures? +")
 _LONG_LABEL = re.compile(r"[A-Z][a-z ]{12,}(?=: )")
 _CHANGE = re.compile(r" {13}(?P<sign>[+-]) ")
 _REST_OF_A_CHANGE = re.compile(r" {15}\S")

@@ -25,12 +25,12 @@ _IN_WORDS = "its messages write calls of tools in words, which are not read"
 # As models without an interface for tools write them: Hermes, Mistral, ReAct, and what Cline answers with.
 _WRITTEN_CALL = re.compile(
     r"<tool_(?:call|use)>|<invoke name=|<function=|<function_calls?>|\[TOOL_CALLS\]|<\|python_tag\|>"
-    r"|^Action:.+\s+^Action Input:"
+    r"|^Action:[^\n]++\n\s*^Action Input:"
     r'|"(?:action_input|tool_input|tool_calls|function_call|tool_args)"\s*:|"type"\s*:\s*"tool_(?:use|call)"'
-    r'|^\s*\{\s*"(?:name|tool|function|action)"\s*:\s*"[^"]+"\s*,\s*"(?:args|arguments|parameters|input)"\s*:',
+    r'|^[ \t]*\{\s*"(?:name|tool|function|action)"\s*:\s*"[^"]+"\s*,\s*"(?:args|arguments|parameters|input)"\s*:',
     re.MULTILINE,
 )
-_WRITTEN_RESULT = re.compile(r"\s*(?:<tool_response>|<function_results?>|Observation:|\[\w+ for '[^'\n]*'\] Result:)")
+_WRITTEN_RESULT = re.compile(r"<tool_response>|<function_results?>|Observation:|\[\w+ for '[^'\n]*'\] Result:")
 # What the result of a tool may call its failure, and the names of that which ``tool_errors`` reads.
 _FAILING = re.compile(
     r"(?:.*_)?(?:errors?|exceptions?|failures?|failed)(?:_.*)?|\w+(?:Error|Exception|Failed)", re.IGNORECASE

@@ -39,6 +39,7 @@ _MOST_ADDENDS = 60
 _SHARE_OF_A_NAME = 0.4
 # Expectations about one trace have the same prompts and languages, or few.
 _MOST_SHARED = 4
+_FEW_NEW_WORDS = 8
 PROMPT = 0
 
 
@@ -206,10 +207,8 @@ class TraceFacts:
 
     def _last_below(self, run_id: str) -> str:
         trace = self.case.trace
-        for run in reversed(trace.runs):
-            if run.id in self.by_run and any(above.id == run_id for above in trace.ancestors(run)):
-                return run.id
-        return ""
+        inside = trace.below(trace.by_id[run_id]) if run_id in trace.by_id else ()
+        return max((run.id for run in inside if run.id in self.by_run), key=trace.numbers.__getitem__, default="")
 
     @_of_trace
     def _requests(self) -> tuple[Step | None, ...]:
@@ -337,6 +336,15 @@ class TraceFacts:
             if (step.role == "tool" and results.has_failed(step, self.parsed.get(step.number), self.cues))
             or (step.is_error and step.role != "user")
         )
+
+    @_of_trace
+    def informative(self) -> tuple[Step, ...]:
+        """The steps in which a tool or an environment brought more than a few new words."""
+        return tuple(step for step in self.steps if self.is_source(step) and self._is_informative(step))
+
+    def _is_informative(self, step: Step) -> bool:
+        failed = results.has_failed(step, self.parsed.get(step.number), self.cues)
+        return not failed and len(self.stems(step) | set(map(str, self.values[step.number - 1]))) > _FEW_NEW_WORDS
 
     # Values
 

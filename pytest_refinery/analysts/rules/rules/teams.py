@@ -114,7 +114,7 @@ def unsourced_answers(facts: TraceFacts) -> Iterator[Found]:
     """Find the first agent that states facts although nothing was looked up or run before."""
     # The workers of a leader bring what pages and files say: they are the sources.
     for step in _working(facts) if not facts.parties.leaders else ():
-        if any(facts.is_source(earlier) and _brought_something(facts, earlier) for earlier in facts.before(step)):
+        if facts.informative and facts.informative[0].number < step.number:
             return
         new = [v for v in facts.values[step.number - 1] if v.kind in _FACTS and _is_fact(facts, v, step)]
         is_code = bool(_CODE.search(step.text))
@@ -138,11 +138,6 @@ def _is_fact(facts: TraceFacts, value: values.Value, step: Step) -> bool:
     return facts.holding(value)[:1] == (step.number,) and (value.kind != values.FIGURE or value.number > _FEW_NEW_WORDS)
 
 
-def _brought_something(facts: TraceFacts, step: Step) -> bool:
-    failed = results.has_failed(step, facts.parsed.get(step.number), facts.cues)
-    return not failed and len(facts.stems(step) | set(map(str, facts.values[step.number - 1]))) > _FEW_NEW_WORDS
-
-
 def failing_programs(facts: TraceFacts) -> Iterator[Found]:
     """Find the agent whose program failed; one whose failure was not repaired weighs more."""
     failed = [step for step in facts.failures if step.number not in facts.call_answered_by]
@@ -150,9 +145,7 @@ def failing_programs(facts: TraceFacts) -> Iterator[Found]:
         author = next((s for s in facts.before(step) if facts.is_agent(s)), None)
         if author is None or not facts.parties.is_team:
             continue
-        was_mended = any(
-            facts.is_source(later) and _brought_something(facts, later) for later in facts.steps[step.number :]
-        )
+        was_mended = bool(facts.informative) and facts.informative[-1].number > step.number
         yield Found(
             rule="mended_program" if was_mended else "failing_program",
             step=author,
