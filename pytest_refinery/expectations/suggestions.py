@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_refinery.errors import CheckError
 from pytest_refinery.expectations import tool_calls
 from pytest_refinery.expectations.checks import Check, run_checks
-from pytest_refinery.traces import answer, conversation, prompts
+from pytest_refinery.traces import answer, conversation, json_values, model_calls, prompts
 from pytest_refinery.traces.model import RunKind
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ _COMMON = frozenset(
 )
 _NEGATED = re.compile(r"\b(?:not|never|no|none|without|cannot)\b|n't\b", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,80})[\"”“»]|(?<!\w)'([^']{2,80})'(?!\w)")
+# Also of what must come first, or hold alone.
+_FORBIDS = re.compile(rf"{_NEGATED.pattern}|\b(?:before|unless|until|instead|only)\b", re.IGNORECASE)
+_DAY = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b[Tt]omorrow\b")
+_CLOSING = re.compile(
+    r"let me know|anything else|feel free|happy to help|have a (?:great|good|nice)|welcome", re.IGNORECASE
+)
+_LIST_NUMBER = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)
 _FIGURE = re.compile(r"(?<![\w.])\d[\d.,:/-]*(?!\w)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
@@ -86,7 +93,7 @@ def _about_answer(said: str, expect: str, known: _Known) -> Iterator[Mapping[str
     phrase = _nearest_phrase(said, expect)
     if phrase:
         yield {"not_contains": phrase}
-    yield from _about_figures(said, known)
+    yield from _about_figures(said, expect, known, is_forbidding=key == "not_contains")
     keys = _keys_of_json(said)
     if keys:
         yield {"json_schema": {"type": "object", "required": keys}}
@@ -104,19 +111,36 @@ def _known(trace: Trace) -> _Known:
     steps = conversation.read(trace).steps
     told = [*(step.text for step in steps if step.role == "user"), *(prompt.text for prompt in prompts.extract(trace))]
     given = [figure for step in steps if step.role == "tool" for figure in _figures(step.text)]
-    return _Known(frozenset(figure for text in told for figure in _figures(text)), tuple(dict.fromkeys(given)))
+    return _Known(frozenset(_value(figure) for text in told for figure in _figures(text)), tuple(dict.fromkeys(given)))
 
 
-def _about_figures(said: str, known: _Known) -> Iterator[Mapping[str, object]]:
-    """Yield the figures that the agent made up, and beside these the ones that its tools gave and it left out."""
-    made_up = [figure for figure in _figures(said) if figure not in known.told and figure not in known.given]
-    yield from ({"not_contains": figure} for figure in made_up[:_MOST_OF_A_KIND])
-    left_out = [figure for figure in known.given if figure not in _figures(said) and figure not in known.told]
-    yield from ({"contains": figure} for figure in left_out[: _MOST_OF_A_KIND if made_up else 0])
+def _about_figures(said: str, expect: str, known: _Known, *, is_forbidding: bool) -> Iterator[Mapping[str, object]]:
+    """Yield the figures that the agent made up, and those that its tools gave and it left out, or should not tell."""
+    given, named = set(map(_value, known.given)), set(map(_value, _figures(expect)))
+    told = [figure for figure in _figures(said) if _value(figure) not in known.told]
+    made_up = [figure for figure in told if _value(figure) not in given | named]
+    forbidden = told if is_forbidding else made_up
+    yield from ({"not_contains": figure} for figure in forbidden[:_MOST_OF_A_KIND])
+    left_out = {_value(figure): figure for figure in known.given} | {
+        _value(figure): figure for figure in _figures(expect)
+    }
+    for value in map(_value, _figures(said)):
+        left_out.pop(value, None)
+    wanted = [figure for value, figure in left_out.items() if value in given and (value in named if named else made_up)]
+    unknown = [figure for figure in wanted if named or _value(figure) not in known.told]
+    yield from ({"contains": figure} for figure in unknown[: 0 if is_forbidding else _MOST_OF_A_KIND])
+
+
+def _value(figure: str) -> str:
+    """Return a figure as it is compared: ``4,200`` and ``4200.0`` are one."""
+    plain = re.sub(r",(?=\d{3}(?!\d))", "", figure)
+    return re.sub(r"(?<=\d)\.0+$", "", plain)
 
 
 def _figures(text: str) -> list[str]:
-    return list(dict.fromkeys(found.rstrip(".,") for found in _FIGURE.findall(text)))
+    """Return the figures of a text, without the numbers of lists, and the days that it names."""
+    figures = (found.rstrip(".,") for found in _FIGURE.findall(_LIST_NUMBER.sub("", text)))
+    return list(dict.fromkeys([*figures, *_DAY.findall(text)]))
 
 
 def _quoted(sentence: str) -> list[str]:
@@ -124,8 +148,9 @@ def _quoted(sentence: str) -> list[str]:
 
 
 def _nearest_phrase(said: str, expect: str) -> str:
-    """Return the sentence, or its first words, that has most in common with what is expected; else the last."""
+    """Return the sentence, or its first words, that has most in common with what is expected; else the last claim."""
     sentences = [sentence.strip() for sentence in _SENTENCE.split(said) if re.search(r"\w", sentence)]
+    sentences = [each for each in sentences if not _CLOSING.search(each)] or sentences
     wanted = set(_telling(expect))
     nearest = max(reversed(sentences), key=lambda sentence: len(wanted & set(_telling(sentence))), default="")
     words = nearest.split()
@@ -152,13 +177,32 @@ def _about_tools(trace: Trace, expect: str) -> Iterator[Mapping[str, object]]:
         yield {"called": called[:_MOST_TOOLS] if called[1:] else called[0]}
     if called[1:]:
         yield {"in_order": called[:_MOST_TOOLS]}
-    yield from ({"arguments": {call.name: given}} for call, given in _told_arguments(trace))
+    recorded = _recorded(trace)
+    for call, given in _told_arguments(trace):
+        other = {key: recorded[key] for key, value in given.items() if _differs(value, recorded.get(key, value))}
+        same = {key: value for key, value in given.items() if key not in other}
+        yield from ({"arguments": {call.name: part}} for part in (other, same) if part)
     mentioned = set(_telling(expect))
     offered = sorted((name for name in _offered(trace) if name not in called), key=lambda n: not _is_of(n, mentioned))
     yield from ({"called": name} for name in offered[:_MOST_OF_A_KIND])
-    yield from ({"not_called": name} for name in called if _is_of(name, mentioned))
+    forbidden = called if _FORBIDS.search(expect) else []
+    yield from ({"not_called": name} for name in forbidden if _is_of(name, mentioned))
     repeated = [name for name in called if calls.count(name) > 1]
     yield from ({"at_most": {name: 1}} for name in repeated[:_MOST_OF_A_KIND])
+
+
+def _recorded(trace: Trace) -> dict[str, object]:
+    """Return the plain values that the results of tools have under one key, where that is one value."""
+    found: dict[str, list[object]] = {}
+    for step in conversation.read(trace).steps:
+        body = json_values.parsed(step.text) if step.role == "tool" else None
+        for key, value in _plain(body, most=None).items():
+            found.setdefault(key, []).append(value)
+    return {key: values[0] for key, values in found.items() if not any(_differs(values[0], each) for each in values)}
+
+
+def _differs(one: object, other: object) -> bool:
+    return _value(str(one)) != _value(str(other))
 
 
 def _told_arguments(trace: Trace) -> list[tuple[Call, dict[str, object]]]:
@@ -168,10 +212,10 @@ def _told_arguments(trace: Trace) -> list[tuple[Call, dict[str, object]]]:
     return [(call, given) for call, given in plain if given][:_MOST_OF_A_KIND]
 
 
-def _plain(arguments: object) -> dict[str, object]:
+def _plain(arguments: object, *, most: int | None = _MOST_OF_A_KIND) -> dict[str, object]:
     given = arguments if isinstance(arguments, Mapping) else {}
     short = {key: value for key, value in given.items() if isinstance(value, int | float) or _is_word(value)}
-    return dict(islice(short.items(), _MOST_OF_A_KIND))
+    return dict(islice(short.items(), most))
 
 
 def _is_word(value: object) -> bool:
@@ -186,15 +230,5 @@ def _is_of(tool: str, words: Iterable[str]) -> bool:
 
 def _offered(trace: Trace) -> list[str]:
     """Return the tools that a model could have called."""
-    runs = [run.settings for run in trace.runs if run.kind == RunKind.LLM]
-    listed = [tool for settings in runs for tool in _listed(settings.get("tools") or settings.get("functions"))]
-    return list(dict.fromkeys(name for tool in listed if isinstance(name := _name(tool), str) and name.strip()))
-
-
-def _listed(tools: object) -> list[Mapping[str, Any]]:
-    return [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
-
-
-def _name(tool: Mapping[str, Any]) -> object:
-    inner = tool.get("function")
-    return inner.get("name") if isinstance(inner, dict) else tool.get("name")
+    runs = (run for run in trace.runs if run.kind in {RunKind.LLM, RunKind.MESSAGE})
+    return list(dict.fromkeys(tool.name for run in runs for tool in model_calls.offered(run) if tool.name.strip()))

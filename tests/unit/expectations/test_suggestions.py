@@ -55,6 +55,42 @@ def test_figures_that_were_made_up_are_forbidden_and_those_of_the_tools_demanded
     assert ("tools", {"arguments": {"lookup": {"order": "1042"}}}, True) in found
 
 
+def looked_up(arguments: dict[str, object], said: str) -> Trace:
+    def called(key: str, name: str, arguments: dict[str, object]) -> dict[str, object]:
+        function = {"name": name, "arguments": json.dumps(arguments)}
+        return {"role": "assistant", "content": None, "tool_calls": [{"id": key, "function": function}]}
+
+    policy = {"excess": 300, "limit": 5000, "terms": "reported within 14 days"}
+    return speaking(
+        {"role": "user", "content": "What do I get for claim W-2201?"},
+        called("a", "lookup_policy", {"policy": "HH-4410"}),
+        {"role": "tool", "tool_call_id": "a", "content": json.dumps(policy)},
+        called("b", "estimate_payout", arguments),
+        {"role": "tool", "tool_call_id": "b", "content": json.dumps({"estimate": 4200.0})},
+        {"role": "assistant", "content": said},
+    )
+
+
+def test_an_argument_that_the_records_contradict_is_demanded_as_they_have_it() -> None:
+    trace = looked_up({"damage": 4200, "excess": 0}, "You receive 4,200 EUR by Friday. Is there anything else?")
+    found = suggested(trace, "The excess of the policy (300 EUR) is deducted.")
+    assert ("tools", {"arguments": {"estimate_payout": {"excess": 300}}}, False) in found
+    assert ("tools", {"arguments": {"estimate_payout": {"damage": 4200}}}, True) in found
+    assert [argument for name, argument, _ in found if name == "output"] == [
+        {"not_contains": "You receive 4,200 EUR by Friday"},
+        {"not_contains": "Friday"},
+        {"contains": "300"},
+    ]
+    assert not any("not_called" in str(argument) for _, argument, _ in found)
+
+
+def test_what_may_not_be_told_is_forbidden_where_tools_gave_it_too() -> None:
+    trace = looked_up({"damage": 4200}, "The claim was paid with 4,200 EUR.")
+    found = suggested(trace, "The agent does not give details of the claims of others.")
+    assert ("output", {"not_contains": "4,200"}, False) in found
+    assert not any(isinstance(argument, dict) and "contains" in argument for _, argument, _ in found)
+
+
 def test_neither_words_of_the_sentence_nor_the_size_of_a_bad_run_are_demanded() -> None:
     found = suggested(answering(PROMISE), "The agent says that it forgets the exclusion.")
     assert not any(isinstance(argument, dict) and "contains" in argument for _, argument, _ in found)
