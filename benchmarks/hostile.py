@@ -32,6 +32,7 @@ from pytest_refinery.analysts.rules.facts import cues, values
 from pytest_refinery.expectations import checks
 from pytest_refinery.expectations.model import Expectation
 from pytest_refinery.reports import markdown, text
+from pytest_refinery.reports.page.kept import Kept
 from pytest_refinery.reports.page.render import render
 from pytest_refinery.scrubbing.scrubber import Scrubber
 from pytest_refinery.sources.json_files import JsonFiles
@@ -270,7 +271,7 @@ def diagnose(content: object, folder: Path) -> None:
     )
     session = SessionRecord(plugin_version="0", expectations=1, passed=0, failed=1, undecided=0)
     report = Report(session=session, expectations=(record,), root_causes=(), executive_summary="")
-    render(report, pictures={"x": picture})
+    render(report, Kept(pictures={"x": picture}))
     markdown.render(report)
 
 

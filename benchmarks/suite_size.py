@@ -100,7 +100,7 @@ def _collected(count: int) -> Measured:
         for number in range(count):
             below = folder / f"d{number // 100}"
             below.mkdir(exist_ok=True)
-            (below / f"f{number}.refinery.yaml").write_text(_FILE + _ITEM.format(number=number, said="30"))
+            (below / f"f{number}.refinery.yaml").write_text(_FILE + _ITEM.format(number=number, said="30 days"))
         return _measure("files collected", count, folder, "--collect-only")
 
 
@@ -110,7 +110,7 @@ def _run(count: int) -> Measured:
         for at in range(0, count, 50):
             # Each file has a trace of its own, as long as real ones.
             (folder / f"t{at}.json").write_text(json.dumps(_TRACE * 200))
-            items = "".join(_ITEM.format(number=number, said="30") for number in range(at, at + 50))
+            items = "".join(_ITEM.format(number=number, said="30 days") for number in range(at, at + 50))
             (folder / f"f{at}.refinery.yaml").write_text(_FILE.replace("t.json", f"t{at}.json") + items)
         return _measure("items run", count, folder)
 

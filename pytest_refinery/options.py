@@ -312,7 +312,7 @@ OPTIONS = (
     Option("max_tokens", "Use at most N tokens in a session, over all workers.", _count, "no limit", metavar="N"),
     Option(
         "timeout",
-        "Seconds that one diagnosis may work, without waiting for the limit.",
+        "Seconds for one diagnosis or picture, without waiting for the limit.",
         partial(_seconds, above=0),
         "300",
         metavar="SECONDS",

@@ -41,7 +41,7 @@ _DAY = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b[Tt]omorrow
 _CLOSING = re.compile(
     r"let me know|anything else|feel free|happy to help|have a (?:great|good|nice)|welcome", re.IGNORECASE
 )
-_LIST_NUMBER = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)
+_LIST_NUMBER = re.compile(r"^[ \t]*\d+[.)]\s", re.MULTILINE)
 _FIGURE = re.compile(r"(?<![\w.])\d[\d.,:/-]*(?!\w)")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 

@@ -43,7 +43,7 @@ def start(config: pytest.Config, settings: Settings) -> None:
         ConfigurationError: No one offers the analyst that was asked for.
     """
     progress = Progress(config)
-    pictures = PictureCollector(is_wanted=settings.report is not None)
+    pictures = PictureCollector(is_wanted=settings.report is not None, seconds=settings.timeout)
     services = ItemServices(config, settings, display=progress, pictures=pictures)
     session = RefinerySession(config, settings, services, pictures)
     config.pluginmanager.register(session, "refinery-session")

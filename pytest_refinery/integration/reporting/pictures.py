@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_refinery.analysis.pictures import Picture
     from pytest_refinery.analysis.ports import Case
     from pytest_refinery.analysis.records import ItemRecord
     from pytest_refinery.traces.model import Trace
@@ -25,10 +26,12 @@ class PictureCollector:
 
     Args:
         is_wanted: Whether there will be a page; without one nothing is kept.
+        seconds: How long drawing a trace may take; what is not drawn in time is left out.
     """
 
-    def __init__(self, *, is_wanted: bool) -> None:
+    def __init__(self, *, is_wanted: bool, seconds: float = 300.0) -> None:
         self._is_wanted = is_wanted
+        self._seconds = seconds
         self._pictures: dict[str, str] = {}
         self._traces: dict[str, str] = {}
         self._drawn: tuple[Trace, str] | None = None
@@ -57,8 +60,6 @@ class PictureCollector:
             return
 
     def _picture(self, record: ItemRecord, case: Case) -> str:
-        from pytest_refinery.analysis import pictures
-
         # Expectations about one trace stand together; where nothing is cut, the quotes change nothing.
         if self._drawn is not None and self._drawn[0] is case.trace:
             return self._drawn[1]
@@ -66,10 +67,27 @@ class PictureCollector:
             *(record.diagnosis.evidence if record.diagnosis else ()),
             *(record.judge.quotes if record.judge else ()),
         )
-        picture = pictures.draw(case.trace, quotes=[each.quote for each in evidence])
+        picture = self._in_time(case.trace, [each.quote for each in evidence])
         text = picture.model_dump_json(exclude_defaults=True)
         self._drawn = None if picture.cut else (case.trace, text)
         return text
+
+    def _in_time(self, trace: Trace, quotes: Sequence[str]) -> Picture:
+        from pytest_refinery.analysis import pictures
+        from pytest_refinery.analysis.concurrency import run_all
+        from pytest_refinery.analysis.diagnosis_job import TimedJob
+
+        def draw() -> Picture | BaseException:
+            try:
+                return pictures.draw(trace, quotes=quotes)
+            except BaseException as error:  # noqa: BLE001  (raised below, in the thread that waits)
+                return error
+
+        # A trace that takes too long keeps a thread, and not the run.
+        ((_, picture),) = run_all([draw], workers=1, seconds_left=TimedJob(self._seconds).seconds_left)
+        if isinstance(picture, BaseException):
+            raise picture
+        return picture
 
     def to_report(self, report: pytest.TestReport) -> None:
         """Let the report that carries an item's record take everything along."""

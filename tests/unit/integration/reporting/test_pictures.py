@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,16 @@ def test_whatever_goes_wrong_while_drawing_costs_the_picture_and_nothing_else(mo
     monkeypatch.setattr(pictures, "draw", raising(pytest.fail.Exception("the time is up")))
     collector.draw(ITEM, make_case("Done again."))
     collector.to_report(call)
+    assert not hasattr(call, "refinery_picture")
+
+
+def test_a_trace_that_takes_too_long_to_draw_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = threading.Event()
+    monkeypatch.setattr(pictures, "draw", lambda *_, **__: given_up.wait(60))
+    collector, call = PictureCollector(is_wanted=True, seconds=0.01), a_report(refinery={"nodeid": ITEM.nodeid})
+    collector.draw(ITEM, make_case("Done."))
+    collector.to_report(call)
+    given_up.set()
     assert not hasattr(call, "refinery_picture")
 
 
