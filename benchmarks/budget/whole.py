@@ -8,32 +8,38 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import itertools
 import json
 import math
 import multiprocessing
 import os
 import tempfile
+import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_refinery import wiring
+from pytest_refinery.analysis.diagnosis_job import TimedJob
 from pytest_refinery.analysis.ports import Case
 from pytest_refinery.budget import schedule, token_budget
 from pytest_refinery.budget.window import Limits, WindowAlgorithm
 from pytest_refinery.settings import Settings
 from pytest_refinery.sources.json_files import JsonFiles
 from tests.data_paths import SHARED
+from tests.openai_server import faults
 from tests.openai_server.server import OpenAIServer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pytest_refinery.analysis.engine import Engine
+    from collections.abc import Callable, Sequence
 
 WAYS = ("ours", "first come first served", "fixed share")
+# What happens beside: every second diagnosis is a verdict; answers 500 and 429; half of the workers are killed.
+EVENTS = ("none", "judge", "errors", "kill")
+_KILLED_AFTER_MINUTES = 1.5
+_MODEL = "gpt-5-mini"
 _LATENCY = 0.05
 _PATIENCE = 900.0
 _EXPECT = "The agent does what the customer asked for, after confirming it, and tells the result."
@@ -44,12 +50,17 @@ class Outcome:
     """What a run showed.
 
     Attributes:
-        whole: Diagnoses of which nothing was missing.
+        event: What happened beside; one of ``EVENTS``.
+        diagnoses: Those of workers that were not killed.
+        whole: Those of which nothing was missing.
+        tokens: What the server charged, to killed workers, too.
+        refusals: Those that no script asked for.
         least_seconds: The time in which so many tokens can be let through at best.
         longest_seconds: From the first request of a diagnosis to its end, at most.
     """
 
     way: str
+    event: str
     tpm: int
     algorithm: str
     workers: int
@@ -90,6 +101,7 @@ class _Task:
     """What a worker has to do."""
 
     way: str
+    event: str
     tpm: int
     algorithm: str
     workers: int
@@ -99,33 +111,34 @@ class _Task:
     base_url: str
 
 
-def run(way: str, *, tpm: int, algorithm: str, workers: int, minute: float, diagnoses: int) -> Outcome:
+def run(
+    way: str, *, tpm: int, algorithm: str, workers: int, minute: float, diagnoses: int, event: str = "none"
+) -> Outcome:
     """Diagnose the traces and return what came of it."""
-    context = multiprocessing.get_context("forkserver")
-    # Loaded once: a worker that is still loading while others send would be measured, too.
-    context.set_forkserver_preload(["benchmarks.budget.whole", "pytest_refinery.analysts.model.openai_service"])
-    counter, results, ready = context.Value("i", 0), context.Queue(), context.Barrier(workers)
     with (
         tempfile.TemporaryDirectory(prefix="budget-") as folder,
         OpenAIServer(tpm=tpm, tpm_model=algorithm, minute_seconds=minute, latency_seconds=_LATENCY) as server,  # type: ignore[arg-type]
     ):
+        if event == "errors":
+            for nth in (3, 12, 21):
+                server.faults.add(faults.server_error(), nth=nth)
+                server.faults.add(faults.rate_limited(wait=0.02 * minute, headers=False, model=_MODEL), nth=nth + 4)
         paths = tuple(traces(diagnoses, Path(folder)))
-        task = _Task(way, tpm, algorithm, workers, minute, paths, Path(folder), server.base_url)
-        processes = [
-            context.Process(target=_work, args=(number, task, counter, results, ready)) for number in range(workers)
-        ]
-        for process in processes:
-            process.start()
-        done = [results.get(timeout=_PATIENCE) for _ in range(diagnoses)]
-        for process in processes:
-            process.join()
+        task = _Task(way, event, tpm, algorithm, workers, minute, paths, Path(folder), server.base_url)
+        if event == "kill":
+            victims = _Crew(replace(task, workers=workers // 2))
+            task = replace(task, workers=workers - workers // 2)
+            threading.Timer(_KILLED_AFTER_MINUTES * minute, victims.kill).start()
+        done = _Crew(task).results()
         answered = [each for each in server.log if each.method == "POST" and each.status == HTTPStatus.OK]
-        refusals, tokens = len(server.refusals), sum(each.tokens for each in answered)
+        refusals = sum(each.fault is None for each in server.refusals)
+        tokens = sum(each.tokens for each in answered)
     seconds = max(each.started for each in answered) - min(each.started for each in answered)
     least = least_seconds(tokens, tpm=tpm, algorithm=algorithm, minute=minute)
     missing = [reason for reason, _ in done if reason]
     return Outcome(
         way=way,
+        event=event,
         tpm=tpm,
         algorithm=algorithm,
         workers=workers,
@@ -142,15 +155,44 @@ def run(way: str, *, tpm: int, algorithm: str, workers: int, minute: float, diag
     )
 
 
+class _Crew:
+    """The workers of one run of pytest."""
+
+    def __init__(self, task: _Task) -> None:
+        context = multiprocessing.get_context("forkserver")
+        # Loaded once: a worker that is still loading while others send would be measured, too.
+        context.set_forkserver_preload(["benchmarks.budget.whole", "pytest_refinery.analysts.model.openai_service"])
+        self._diagnoses = len(task.paths)
+        self._results = context.Queue()
+        # Kept: what is forgotten here before a worker has opened it is gone.
+        self._shared = (task, context.Value("i", 0), self._results, context.Barrier(task.workers))
+        self._workers = [context.Process(target=_work, args=(number, *self._shared)) for number in range(task.workers)]
+        for worker in self._workers:
+            worker.start()
+
+    def results(self) -> list[tuple[str | None, float]]:
+        """Return why each diagnosis is not whole, and its seconds."""
+        done = [self._results.get(timeout=_PATIENCE) for _ in range(self._diagnoses)]
+        for worker in self._workers:
+            worker.join()
+        return done
+
+    def kill(self) -> None:
+        """End all workers at once, as SIGKILL does."""
+        for worker in self._workers:
+            worker.kill()
+
+
 def _work(number: int, task: _Task, counter: Any, results: Any, ready: Any) -> None:  # noqa: ANN401  (multiprocessing names no type)
     is_apart = task.way == "fixed share"
     own = task.folder / (f"worker-{number}" if is_apart else "shared")
     own.mkdir(mode=0o700, exist_ok=True)
     os.environ.update(XDG_CACHE_HOME=str(own), OPENAI_API_KEY="key-of-the-benchmark", OPENAI_BASE_URL=task.base_url)
-    engine = _engine(task, task.tpm // task.workers if is_apart else task.tpm)
+    services = _services(task, task.tpm // task.workers if is_apart else task.tpm)
     ready.wait()
     while (index := _next(counter)) < len(task.paths):
-        results.put(_diagnose(engine, task.paths[index]))
+        answer = _judge if task.event == "judge" and index % 2 else _diagnose
+        results.put(_timed(answer, services, task.paths[index]))
 
 
 def _next(counter: Any) -> int:  # noqa: ANN401
@@ -160,7 +202,7 @@ def _next(counter: Any) -> int:  # noqa: ANN401
     return taken
 
 
-def _engine(task: _Task, tpm: int) -> Engine:
+def _services(task: _Task, tpm: int) -> wiring.Services:
     limits = Limits(tokens=tpm, algorithm=WindowAlgorithm(task.algorithm), minute=task.minute)
     wiring._limits = lambda _: limits  # type: ignore[assignment]  # noqa: SLF001  (no setting scales the minute)
     if task.way == "first come first served":
@@ -169,20 +211,34 @@ def _engine(task: _Task, tpm: int) -> Engine:
         )
         schedule.Room.takes_now = lambda *_: False  # type: ignore[method-assign, assignment]
     settings = Settings(
-        analyst="openai", context="inline", model="gpt-5-mini", tpm=tpm, tpm_model=task.algorithm, timeout=600.0
+        analyst="openai", context="inline", model=_MODEL, tpm=tpm, tpm_model=task.algorithm, timeout=600.0
     )
-    return wiring.build(settings).engine
+    return wiring.build(settings)
 
 
-def _diagnose(engine: Engine, path: Path) -> tuple[str | None, float]:
-    trace = JsonFiles().load(path.name, base=path.parent)
+def _timed(
+    answer: Callable[[wiring.Services, Case], str | None], services: wiring.Services, path: Path
+) -> tuple[str | None, float]:
+    case = Case(JsonFiles().load(path.name, base=path.parent), expect=_EXPECT)
     began = time.monotonic()
     try:
-        found = engine.diagnose(Case(trace, expect=_EXPECT))
+        reason = answer(services, case)
     except Exception as error:  # noqa: BLE001  (whatever it is, the diagnosis is not whole)
-        return f"{type(error).__name__}: {error}", time.monotonic() - began
-    reason = found.partial if found.analyst == "openai" else f"by {found.analyst}: {found.partial}"
+        reason = f"{type(error).__name__}: {error}"
     return reason, time.monotonic() - began
+
+
+def _diagnose(services: wiring.Services, case: Case) -> str | None:
+    found = services.engine.diagnose(case)
+    return found.partial if found.analyst == "openai" else f"by {found.analyst}: {found.partial}"
+
+
+def _judge(services: wiring.Services, case: Case) -> None:
+    job = TimedJob(_PATIENCE)
+    try:
+        services.analyst.judge(case, job)
+    finally:
+        job.finish()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -192,25 +248,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 8, 16])
     parser.add_argument("--algorithm", nargs="+", default=["sliding", "bucket"])
     parser.add_argument("--way", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--event", nargs="+", choices=EVENTS, default=["none"])
     parser.add_argument("--minute", type=float, default=12.0)
     parser.add_argument("--diagnoses", type=int, default=11)
     parser.add_argument("--write", type=Path)
     given = parser.parse_args(arguments)
     outcomes = []
-    for tpm in given.tpm:
-        for algorithm in given.algorithm:
-            for workers in given.workers:
-                for way in given.way:
-                    outcome = run(
-                        way,
-                        tpm=tpm,
-                        algorithm=algorithm,
-                        workers=workers,
-                        minute=given.minute,
-                        diagnoses=given.diagnoses,
-                    )
-                    print(outcome, flush=True)
-                    outcomes.append(asdict(outcome))
+    for tpm, algorithm, workers, event, way in itertools.product(
+        given.tpm, given.algorithm, given.workers, given.event, given.way
+    ):
+        cell = {"tpm": tpm, "algorithm": algorithm, "workers": workers, "event": event}
+        outcome = run(way, minute=given.minute, diagnoses=given.diagnoses, **cell)
+        print(outcome, flush=True)
+        outcomes.append(asdict(outcome))
     if given.write:
         given.write.write_text(json.dumps(outcomes, indent=2) + "\n")
 

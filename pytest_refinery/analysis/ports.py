@@ -412,8 +412,13 @@ class Lease(Protocol):
         """The tokens per minute that it waited for and that were only assumed; ``None`` where it waited for none."""
         ...
 
-    def settle(self, tokens: int) -> None:
-        """Say what the request really cost, input and output together; 0 for one that was refused."""
+    def settle(self, tokens: int, *, seconds: float | None = None) -> None:
+        """Say what the request really cost, input and output together; 0 for one that was refused.
+
+        Args:
+            tokens: What it cost.
+            seconds: How long ago it was sent, where that is known: it may have left later than it was granted.
+        """
         ...
 
 

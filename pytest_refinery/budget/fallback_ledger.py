@@ -52,9 +52,9 @@ class FallbackLedger:
         """Let the request join the queue or keep its place; grant it when its time has come."""
         return self._ask(lambda ledger: self._poll_in(ledger, request))
 
-    def settle(self, request_id: str, tokens: int) -> None:
+    def settle(self, request_id: str, tokens: int, *, seconds: float | None = None) -> None:
         """Correct a granted request to what it really cost."""
-        self._end(request_id, lambda ledger: ledger.settle(request_id, tokens))
+        self._end(request_id, lambda ledger: ledger.settle(request_id, tokens, seconds=seconds))
 
     def withdraw(self, request_id: str) -> None:
         """Take a request out of the queue, or out of what was granted."""

@@ -125,8 +125,8 @@ class Ledger(Protocol):
         """Let the request join the queue, or keep its place there; grant it when its time has come."""
         ...
 
-    def settle(self, request_id: str, tokens: int) -> None:
-        """Correct a granted request to what it really cost."""
+    def settle(self, request_id: str, tokens: int, *, seconds: float | None = None) -> None:
+        """Correct a granted request to what it really cost, and to when it was sent: so many ``seconds`` ago."""
         ...
 
     def withdraw(self, request_id: str) -> None:

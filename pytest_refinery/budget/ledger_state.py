@@ -294,12 +294,13 @@ class State:
         self._grant(ticket, limits, now)
         return QueuePosition(ticket.place, is_granted=True)
 
-    def settle(self, request_id: str, tokens: int, *, now: float) -> None:
-        """Correct a granted request; one that is not known any more is over anyhow."""
+    def settle(self, request_id: str, tokens: int, *, now: float, arrived: float = 0.0) -> None:
+        """Correct a granted request, which had ``arrived`` at the latest; one not known any more is over anyhow."""
         for index, charge in enumerate(self.charges):
             if charge.id == request_id:
-                # It has arrived before it was answered, so what is used may end earlier.
-                self.charges[index] = charge._replace(tokens=tokens, at=min(charge.at, now), is_open=0)
+                # It may have left late, but it has arrived before it was answered.
+                at = min(max(charge.at, arrived), now)
+                self.charges[index] = charge._replace(tokens=tokens, at=at, is_open=0)
                 self.has_changed = True
 
     def withdraw(self, request_id: str) -> None:

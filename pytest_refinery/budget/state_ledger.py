@@ -73,9 +73,10 @@ class StateLedger(ABC):
         """Let the request join the queue or keep its place; grant it when its time has come."""
         return self._changed(lambda state, now: self._poll(state, request, now))
 
-    def settle(self, request_id: str, tokens: int) -> None:
-        """Correct a granted request to what it really cost."""
-        self._changed(lambda state, now: state.settle(request_id, tokens, now=now))
+    def settle(self, request_id: str, tokens: int, *, seconds: float | None = None) -> None:
+        """Correct a granted request to what it really cost, and to when it was sent."""
+        late = float("inf") if seconds is None else seconds - self._limits.guard
+        self._changed(lambda state, now: state.settle(request_id, tokens, now=now, arrived=now - late))
 
     def withdraw(self, request_id: str) -> None:
         """Take a request out of the queue, or out of what was granted."""

@@ -64,9 +64,9 @@ class GrantedLease:
         """The tokens per minute that it waited for and that were only assumed; ``None`` where it waited for none."""
         return self._assumed_limit
 
-    def settle(self, tokens: int) -> None:
-        """Say what the request really cost, input and output together; 0 for one that was refused."""
-        self._ledger.settle(self._request_id, tokens)
+    def settle(self, tokens: int, *, seconds: float | None = None) -> None:
+        """Say what the request really cost, and how long ago it was sent."""
+        self._ledger.settle(self._request_id, tokens, seconds=seconds)
         self._settled(tokens)
 
 

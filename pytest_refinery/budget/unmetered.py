@@ -23,7 +23,7 @@ class UnmeteredLease:
     seconds_waited: float = 0.0
     assumed_limit: int | None = None
 
-    def settle(self, tokens: int) -> None:
+    def settle(self, tokens: int, *, seconds: float | None = None) -> None:
         """Take no note of it."""
 
 

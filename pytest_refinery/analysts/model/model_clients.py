@@ -32,10 +32,11 @@ AUTO, RESPONSES, CHAT = "auto", "responses", "chat"
 
 @dataclass(frozen=True)
 class Response:
-    """A reply, and the headers that came with it."""
+    """A reply, the headers that came with it, and the seconds since the request was sent, where they are known."""
 
     reply: Reply
     headers: Mapping[str, str]
+    seconds: float | None = None
 
 
 class Connection(Protocol):
@@ -104,7 +105,7 @@ class OpenAIProtocols:
             self._remember_chat(job)
             return response
         self._may_change = False
-        return Response(responses_api.read(answered.body), answered.headers)
+        return Response(responses_api.read(answered.body), answered.headers, answered.seconds)
 
     def _remember_chat(self, job: Job) -> None:
         if self._may_change:
@@ -116,7 +117,7 @@ class OpenAIProtocols:
             msg = "Chat Completions have no file search."
             raise StoreNotFound(msg)
         answered = self._service().complete(chat_api.body(query, abilities), timeout=timeout)
-        return Response(chat_api.read(answered.body), answered.headers)
+        return Response(chat_api.read(answered.body), answered.headers, answered.seconds)
 
     def models(self) -> list[str]:
         """Return the names of the models that the service has."""

@@ -211,7 +211,8 @@ def _answered(raw: _RawResponse) -> Answered:
     if not isinstance(body, dict):
         msg = f"The service answered with {type(body).__name__} instead of an object."
         raise TransientError(msg)
-    return Answered(body, {name.lower(): value for name, value in response.headers.items()})
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answered(body, headers, response.elapsed.total_seconds())
 
 
 def _details(error: openai.APIStatusError, address: str) -> ErrorDetails:

@@ -65,6 +65,7 @@ class _Receipt:
     """What came of a request that was granted."""
 
     usage: Usage | None = None
+    seconds: float | None = None
 
 
 class RateLimitedClient:
@@ -163,6 +164,7 @@ class RateLimitedClient:
             with self._granted(query, cost, job) as receipt:
                 response = self._sent(query, abilities, job)
                 receipt.usage = usage = response.reply.usage or _counted(cost, response.reply)
+                receipt.seconds = response.seconds
             # Now that the book has what it cost: an estimate above that would hide what the service counts besides.
             self._observe(response.headers)
         except RateLimited as refusal:
@@ -199,7 +201,7 @@ class RateLimitedClient:
             raise
         finally:
             found = receipt.usage or Usage(0, 0)
-            lease.settle(found.tokens if receipt.usage else charged)
+            lease.settle(found.tokens if receipt.usage else charged, seconds=receipt.seconds)
             job.spent(query.stage, input_tokens=found.input_tokens, output_tokens=found.output_tokens)
 
     def _sent(self, query: Query, abilities: Abilities, job: Job) -> Response:

@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer: the JSON as the service sent it, and the headers (names in lower case)."""
+    """An answer: the JSON as the service sent it, and the headers (names in lower case).
+
+    Attributes:
+        seconds: From when the request was sent until the answer was there; ``None`` where that is not known.
+    """
 
     body: dict[str, Any]
     headers: Mapping[str, str]
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ class Shaky:
     def poll(self, request: Request) -> QueuePosition:
         return self._reached().poll(request)
 
-    def settle(self, request_id: str, tokens: int) -> None:
-        self._reached().settle(request_id, tokens)
+    def settle(self, request_id: str, tokens: int, *, seconds: float | None = None) -> None:
+        self._reached().settle(request_id, tokens, seconds=seconds)
 
     def withdraw(self, request_id: str) -> None:
         self._reached().withdraw(request_id)

@@ -275,3 +275,18 @@ def test_the_clock_counts_the_seconds_since_boot() -> None:
     assert 0 < first <= owners.seconds_since_boot()
     if os.path.exists("/proc/sys/kernel/random/boot_id"):  # noqa: PTH110  (a constant of the system)
         assert len(owners.boot_id()) == 36
+
+
+def test_a_request_that_left_late_counts_from_when_it_was_sent(ledger: FileLedger, clock: Clock) -> None:
+    ledger.poll(Request("a", 1000, 1))
+    clock.now += 20.0
+    ledger.settle("a", 1000, seconds=15.0)
+    # Sent five seconds after its grant, it has arrived within the guard after that.
+    assert ledger.poll(Request("b", 1, 1)).start_in == pytest.approx(5.0 + LIMITS.guard + 60.0 - 20.0)
+
+
+def test_a_request_has_arrived_before_it_was_answered(ledger: FileLedger, clock: Clock) -> None:
+    ledger.poll(Request("a", 1000, 1))
+    clock.now += 0.1
+    ledger.settle("a", 1000, seconds=0.1)
+    assert ledger.poll(Request("b", 1, 1)).start_in == pytest.approx(60.0)

@@ -72,7 +72,7 @@ class RecordingLease:
     seconds_waited: float = 0.25
     assumed_limit: int | None = None
 
-    def settle(self, tokens: int) -> None:
+    def settle(self, tokens: int, *, seconds: float | None = None) -> None:
         self.settled.append(tokens)
 
 
