@@ -21,6 +21,8 @@ _SPEAKING = frozenset({RunKind.LLM, RunKind.MESSAGE})
 # Items of the Responses API that say nothing to anybody.
 _NO_MESSAGES = frozenset({"reasoning", "item_reference", "mcp_list_tools", "compaction"})
 _UNREAD = "what its models were given holds entries that are not understood"
+_UNSAID = "what its models answered holds entries that are not understood"
+_BODIES = ("parts", "tool_calls")
 _IN_WORDS = "its messages write calls of tools in words, which are not read"
 # As models without an interface for tools write them: Hermes, Mistral, ReAct, and what Cline answers with.
 _WRITTEN_CALL = re.compile(
@@ -57,8 +59,13 @@ def checked(trace: Trace) -> Trace:
     _refuse_unknown_blocks(trace, [message for told in given for message in told])
     orphans = [] if any(run.kind == RunKind.TOOL for run in trace.runs) else _orphans(found, given)
     unread = sum(map(_unread_entries, trace.runs)) if trace.is_log_of_calls else 0
+    unsaid = sum(_unread_answers(run.outputs) for run in trace.runs if run.kind == RunKind.LLM)
     written = next((message for message in found if _writes_a_call(message)), None)
-    more = (f"Entries of what models were given that are not understood: {unread}.",) if unread else ()
+    more = [
+        f"Entries of what models {did} that are not understood: {number}."
+        for did, number in (("were given", unread), ("answered", unsaid))
+        if number
+    ]
     notes = (
         *trace.notes,
         *_unseen([*found, *(given[-1] if given else ())]),
@@ -71,6 +78,7 @@ def checked(trace: Trace) -> Trace:
         ("it holds results of tools without their calls", orphans),
         (_IN_WORDS, written),
         (_UNREAD, unread),
+        (_UNSAID, unsaid),
     )
     unknown = trace.calls_unknown or next((reason for reason, holds in reasons if holds), "")
     if (notes, unknown) == (trace.notes, trace.calls_unknown):
@@ -90,6 +98,17 @@ def _unread_entries(run: Run) -> int:
     inputs = run.inputs if isinstance(run.inputs, Mapping) else {}
     entries = [entry for key in ("messages", "contents", "input") for entry in _objects(inputs.get(key))]
     return sum(not messages.read(entry).messages and entry.get("type") not in _NO_MESSAGES for entry in entries)
+
+
+def _unread_answers(value: object, *, depth: int = 4) -> int:
+    """Return how many values in the outputs of a model have what a message has, and yet are none."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("role"), str) or any(isinstance(value.get(key), list) for key in _BODIES):
+            return int(messages.parse(value) is None)
+        inner: Iterable[object] = value.values() if "lc" not in value else ()
+    else:
+        inner = value if isinstance(value, list) else ()
+    return sum(_unread_answers(item, depth=depth - 1) for item in inner) if depth else 0
 
 
 def _objects(value: object) -> list[Mapping[str, object]]:

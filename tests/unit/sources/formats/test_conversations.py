@@ -135,6 +135,15 @@ def test_parts_with_data_for_the_page_are_no_part_of_the_conversation(tmp_path: 
     assert ([call.name for call in tool_calls.of(load(tmp_path, messages))]) == [TOOL]
 
 
+def test_an_answer_of_a_model_that_is_not_understood_may_hold_calls(tmp_path: Path) -> None:
+    runs = opening_hours.langsmith_rows(fails=False)
+    runs[1]["outputs"] = [{"role": "assistant", "pieces": [{"type": "tool_call", "name": TOOL}]}]
+    del runs[2]
+    trace = load(tmp_path, runs)
+    assert "Entries of what models answered that are not understood: 1." in trace.notes
+    assert trace.calls_unknown.startswith("what its models answered")
+
+
 def test_a_span_with_an_empty_id_ends(tmp_path: Path) -> None:
     spans = opening_hours.otlp(fails=True)
     spans[1]["spanId"] = ""
