@@ -88,6 +88,14 @@ def observation(headers: Mapping[str, str]) -> Observation:
     )
 
 
+def reserves_output(headers: Mapping[str, str]) -> bool:
+    """Tell whether the answer of a service shows that it counts the output that a request permits until it answers.
+
+    A LiteLLM proxy does; its refusals do not say what it counted.
+    """
+    return any(name.lower().startswith("x-litellm-") for name in headers)
+
+
 def _number(pattern: re.Pattern[str], message: str) -> int | None:
     found = pattern.search(message)
     return int(found[1]) if found else None

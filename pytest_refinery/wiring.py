@@ -408,6 +408,7 @@ def _openai(
     from pytest_refinery.analysts.model.vector_stores import VectorStores
     from pytest_refinery.budget import locations
     from pytest_refinery.budget.estimates import Estimates
+    from pytest_refinery.budget.window import ASSUMED_TOKENS
 
     costs = None if is_replay else locations.estimates_file(_account(model=settings.model), os.environ)
     sleep = (lambda *_: None) if is_replay else None
@@ -432,6 +433,8 @@ def _openai(
         Estimates(costs, reserves_output=settings.reserves_output),
         effort=settings.effort,
         unlimited=UNLIMITED if _is_local(os.environ) else None,
+        # A ceiling of the session would refuse what is reserved only to go alone.
+        assumed=None if is_replay or settings.max_tokens else 0 if settings.tpm else ASSUMED_TOKENS,
         sleep=sleep,
     )
     has_no_stores = offered or settings.context == "inline" or settings.api == "chat"

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 _CLEANUP_MARGIN_SECONDS = 0.5
 _MOST_REFUSALS = 6
 _FIRST_PAUSE = 0.5
+# A LiteLLM proxy corrects its count beside the answer, not before it: seconds measured on a busy machine.
+_GIVEN_BACK_AFTER = 0.5
 _LONGEST_PAUSE = 20.0
 _SHOWN_MODELS = 5
 _LIMIT = "x-ratelimit-limit-tokens"
@@ -75,11 +77,13 @@ class RateLimitedClient:
         connection: Asks once.
         effort: How hard the model shall think, where the user has said so.
         unlimited: The tokens per minute of a service that says no limit with its answers; ``None`` to assume one.
+        assumed: The tokens per minute that the budget goes by until an answer says the limit, 0 where it is set;
+            ``None`` to reserve for the first requests no more than for others.
         sleep: Waits so many seconds, or until the event is set.
         jitter: Returns the share of a pause that is really made, 0.5 to 1.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (by keyword, most of them for tests)
         self,
         connection: Connection,
         budget: TokenBudget,
@@ -87,6 +91,7 @@ class RateLimitedClient:
         *,
         effort: str | None = None,
         unlimited: int | None = None,
+        assumed: int | None = None,
         sleep: Callable[[float, Event], object] | None = None,
         jitter: Callable[[], float] = rate_limit_headers.spread,
     ) -> None:
@@ -95,6 +100,8 @@ class RateLimitedClient:
         self._estimates = estimates
         self._effort = effort
         self._unlimited = unlimited
+        self._assumed = assumed
+        self._is_first = True
         self._sleep = sleep or _sleep
         self._jitter = jitter
         self._lock = threading.Lock()
@@ -165,6 +172,11 @@ class RateLimitedClient:
                 response = self._sent(query, abilities, job)
                 receipt.usage = usage = response.reply.usage or _counted(cost, response.reply)
                 receipt.seconds = response.seconds
+                self._learn_limit(response.headers, cost)
+                if rate_limit_headers.reserves_output(response.headers):
+                    # What was not used must not be granted to others before the proxy has given it back.
+                    self._sleep(_GIVEN_BACK_AFTER, job.cancelled)
+                    receipt.seconds = None if receipt.seconds is None else receipt.seconds + _GIVEN_BACK_AFTER
             # Now that the book has what it cost: an estimate above that would hide what the service counts besides.
             self._observe(response.headers)
         except RateLimited as refusal:
@@ -180,11 +192,9 @@ class RateLimitedClient:
         """Hold the tokens for a request, and settle what it cost."""
         work = Work(job.id, _WORKS.get(query.stage, "diagnosis"), query.stage, job.reserves(cost.reserved))
         timeout = job.wait_left(lambda: self._budget.foreseen_wait(cost.reserved + work.remaining_tokens))
-        again = partial(self._reserved, query, cost.counted, cost.max_output_tokens)
+        again = partial(self._reserved_now, query, cost.counted, cost.max_output_tokens)
         with job.waiting(query.stage):
-            lease = self._budget.reserve(
-                cost.reserved, work=work, again=again, timeout=timeout, cancelled=job.cancelled
-            )
+            lease = self._budget.reserve(again(), work=work, again=again, timeout=timeout, cancelled=job.cancelled)
         receipt = _Receipt()
         if lease.assumed_limit is not None:
             job.note(
@@ -216,6 +226,16 @@ class RateLimitedClient:
             self._context = min(self._context or self._budget.largest_request, error.limit or _half_of(query))
             raise
 
+    def _learn_limit(self, headers: Mapping[str, str], cost: _Cost) -> None:
+        """Take over the limit and the way to count that the first answer shows, before the next request is granted."""
+        is_first, self._is_first = self._is_first, False
+        if is_first:
+            self._learn_count(headers, cost, None)
+        limit = rate_limit_headers.observation(headers).limit_tokens if self._assumed else None
+        self._assumed = None
+        if limit:
+            self._budget.observe({_LIMIT: str(limit)})
+
     def _observe(self, headers: Mapping[str, str]) -> None:
         """Tell the budget what an answer says of the limit, or that a service without limits says none."""
         says_none = rate_limit_headers.observation(headers).limit_tokens is None
@@ -228,6 +248,19 @@ class RateLimitedClient:
 
     def _reserved(self, query: Query, counted: int, most: int) -> int:
         return self._estimates.expected(query.kind, input_tokens=counted, max_output_tokens=most)
+
+    def _reserved_now(self, query: Query, counted: int, most: int) -> int:
+        """Return what a request reserves.
+
+        Where the limit is not known, that is all there is, so that the first goes alone; of an address that may be a
+        proxy's, it is all that the request permits, until an answer shows how the proxy counts.
+        """
+        reserved, assumed, limit = self._reserved(query, counted, most), self._assumed, self._budget.largest_request
+        if assumed and limit == assumed and not self._budget.foreseen_wait(assumed):
+            return max(reserved, assumed)
+        if assumed is not None and self._unlimited is not None:
+            return max(reserved, min(counted + most, limit))
+        return reserved
 
     def _learn(self, query: Query, cost: _Cost, usage: Usage) -> None:
         self._estimates.learn(
@@ -245,13 +278,19 @@ class RateLimitedClient:
         """Tell the budget of a 429; the next reservation waits as long as it says."""
         said = refusal.details
         requested = rate_limit_headers.refusal(said.headers, said.message, said.code).requested
+        self._learn_count(said.headers, cost, requested)
+        if self._budget.refused(said.headers, said.message, code=said.code, attempt=attempt) is None:
+            msg = f"{refusal} No waiting helps: make the groups smaller (--refinery-group-tokens)."
+            raise RequestRejected(msg, said) from refusal
+
+    def _learn_count(self, headers: Mapping[str, str], cost: _Cost, requested: int | None) -> None:
+        """Let the estimates know what the service counted for a request, as far as it shows."""
+        if requested is None and rate_limit_headers.reserves_output(headers):
+            requested = cost.counted + cost.max_output_tokens
         if requested is not None:
             self._estimates.learn_refusal(
                 counted=cost.counted, max_output_tokens=cost.max_output_tokens, requested=requested
             )
-        if self._budget.refused(said.headers, said.message, code=said.code, attempt=attempt) is None:
-            msg = f"{refusal} No waiting helps: make the groups smaller (--refinery-group-tokens)."
-            raise RequestRejected(msg, said) from refusal
 
     def _given_up(self, error: RateLimited, refusals: int) -> RequestRejected:
         found = RequestRejected(f"{error} It was asked {refusals} times.", error.details)

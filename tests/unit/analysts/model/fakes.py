@@ -88,6 +88,7 @@ class RecordingBudget:
     settled_when_observed: list[int] = field(default_factory=list)
     largest_request: int = 30_000
     assumed_limit: int | None = None
+    foreseen: float = 0.0
     works: list[Work | None] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
 
@@ -109,7 +110,7 @@ class RecordingBudget:
         self.finished.append(work_id)
 
     def foreseen_wait(self, tokens: int) -> float:
-        return 0.0
+        return self.foreseen
 
     def refused(self, headers: Mapping[str, str], message: str, *, code: str = "", attempt: int = 0) -> float | None:
         self.refusals.append((message, attempt))

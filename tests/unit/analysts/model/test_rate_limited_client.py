@@ -33,6 +33,7 @@ class Desk:
     job: OpenJob = field(default_factory=OpenJob)
     pauses: list[float] = field(default_factory=list)
     unlimited: int | None = None
+    assumed: int | None = None
 
     def __post_init__(self) -> None:
         self.service = ScriptedService(list(self.script))
@@ -41,6 +42,7 @@ class Desk:
             self.budget,
             Estimates(),
             unlimited=self.unlimited,
+            assumed=self.assumed,
             sleep=lambda seconds, _: self.pauses.append(seconds),
             jitter=lambda: 1.0,
         )
@@ -65,6 +67,48 @@ def test_an_answer_is_reserved_settled_observed_and_booked() -> None:
     assert desk.budget.settled_when_observed == [1]
     assert desk.job.costs == [(Stage.TRACE_ANALYSIS, 100, 10)]
     assert desk.job.waits == [Stage.TRACE_ANALYSIS]
+
+
+def test_the_first_request_goes_alone_until_its_answer_says_the_limit() -> None:
+    desk = Desk([OK, OK], assumed=30_000)
+    desk.ask()
+    desk.ask()
+    assert desk.budget.reserved[0] == 30_000
+    assert desk.budget.reserved[1] < 1_000
+    # The limit before what the request cost is given back, so that no other is granted by the assumed one.
+    assert desk.budget.settled_when_observed == [0, 1, 2]
+
+
+def test_behind_a_proxy_that_counts_what_an_answer_may_take_all_of_it_is_reserved() -> None:
+    counts: list[list[int]] = []
+    for headers in ({}, {"x-litellm-key-tpm-limit": "20000"}):
+        desk = Desk([OK, OK])
+        desk.service.headers = headers
+        desk.ask()
+        desk.ask()
+        counts.append(desk.budget.reserved)
+        assert desk.pauses == ([0.5, 0.5] if headers else [])
+    assert counts[0][0] == counts[1][0]
+    assert counts[1][1] > counts[0][1] + 200
+
+
+def test_of_a_proxy_that_has_not_answered_yet_all_that_a_request_permits_is_reserved() -> None:
+    desk = Desk([OK, OK], RecordingBudget(largest_request=60_000), unlimited=10**9, assumed=0)
+    desk.ask()
+    desk.ask()
+    assert desk.budget.reserved[0] >= desk.budget.reserved[1] + 200
+
+
+def test_a_limit_that_is_known_lets_the_first_request_go_with_others() -> None:
+    desk = Desk([OK], RecordingBudget(largest_request=200_000), assumed=30_000)
+    desk.ask()
+    assert desk.budget.reserved[0] < 1_000
+
+
+def test_a_budget_that_is_in_use_makes_no_request_wait_for_being_alone() -> None:
+    desk = Desk([OK], RecordingBudget(foreseen=4.0), assumed=30_000)
+    desk.ask()
+    assert desk.budget.reserved[0] < 1_000
 
 
 def test_a_refusal_goes_to_the_budget_which_waits_and_costs_nothing() -> None:
