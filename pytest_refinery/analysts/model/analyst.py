@@ -39,6 +39,8 @@ R = TypeVar("R")
 
 # What a stage-1 call usually carries beside its group: question, schema, prompts of the agent, answer.
 _BESIDE_A_GROUP = 2_500
+# With a search in a vector store, which a trace in one group does not need: measured with benchmarks.openai.
+_BESIDE_A_SEARCHED_GROUP = 6_000
 _SHORTEST_ANSWER = 100
 _LONGEST_REFUSAL = 200
 # A case may have so many unusable answers asked again, and one more for so many groups.
@@ -77,7 +79,11 @@ class OpenAIAnalyst:
         """Return the most tokens of a group of a trace of so many: what passes the limit of the account soonest."""
         limit = self._client.largest_request
         return packing.group_tokens(
-            limit=limit, overhead=_BESIDE_A_GROUP, digest_tokens=digest_tokens, refills=self._refills
+            limit=limit,
+            overhead=_BESIDE_A_GROUP,
+            digest_tokens=digest_tokens,
+            refills=self._refills,
+            overhead_if_cut=_BESIDE_A_SEARCHED_GROUP if self._stores else None,
         )
 
     @property

@@ -28,7 +28,9 @@ def largest_group(limit: int) -> int:
     return max(_SMALLEST_GROUP, min(_LARGEST_GROUP, room))
 
 
-def group_tokens(*, limit: int, overhead: int, digest_tokens: int, refills: bool) -> int:
+def group_tokens(
+    *, limit: int, overhead: int, digest_tokens: int, refills: bool, overhead_if_cut: int | None = None
+) -> int:
     """Return the most tokens of a group.
 
     Args:
@@ -36,6 +38,7 @@ def group_tokens(*, limit: int, overhead: int, digest_tokens: int, refills: bool
         overhead: What a request costs beside its group: question, schema, answer.
         digest_tokens: The size of the whole trace.
         refills: Whether the limit is a bucket that is refilled all the time.
+        overhead_if_cut: The same where there are several groups, if it is another then.
     """
     largest = largest_group(limit)
     fewest = max(1, ceil(digest_tokens / largest))
@@ -43,8 +46,9 @@ def group_tokens(*, limit: int, overhead: int, digest_tokens: int, refills: bool
         return largest
 
     def minutes(groups: int) -> float:
-        request = digest_tokens / groups + overhead
-        return (digest_tokens + groups * overhead) / max(1.0, limit - request / 2)
+        beside = overhead if groups == 1 else overhead_if_cut or overhead
+        request = digest_tokens / groups + beside
+        return (digest_tokens + groups * beside) / max(1.0, limit - request / 2)
 
     groups = min(range(fewest, fewest + _MORE_GROUPS), key=minutes)
     return largest if groups == 1 else max(_SMALLEST_GROUP, min(largest, ceil(_SLACK * digest_tokens / groups)))

@@ -28,6 +28,13 @@ def test_a_trace_is_cut_where_that_costs_less_than_it_saves(limit: int, digest: 
     assert ceil(digest / size) == groups
 
 
+def test_a_trace_that_fits_one_call_is_not_cut_where_each_group_costs_a_search() -> None:
+    size = packing.group_tokens(
+        limit=30_000, overhead=2_500, digest_tokens=17_114, refills=False, overhead_if_cut=6_000
+    )
+    assert ceil(17_114 / size) == 1
+
+
 @given(LIMITS, SIZES)
 def test_a_bucket_loses_nothing_so_groups_are_as_large_as_they_may_be(limit: int, digest: int) -> None:
     size = packing.group_tokens(limit=limit, overhead=2_500, digest_tokens=digest, refills=True)
