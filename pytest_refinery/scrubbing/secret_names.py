@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 REMOVED = "REMOVED"
 # One of these is in every name; each costs a search of the whole text.
-_HINTS = tuple(b"key secret token pass pwd credential cookie auth signature connection".split())
+_HINTS = tuple(b"key secret token pass pwd credential cookie auth signature connection kennwort contrase".split())
 # What the last words of a name say for sure, without anything between the words.
 _CERTAIN = tuple(
+    "passwort kennwort contrasea contrasena storepass keypass "
     "password passwd pwd passphrase passcode secret apikey apisecret accesskey accountkey privatekey "
     "secretkey signingkey encryptionkey masterkey sharedkey sharedaccesskey storagekey servicekey rolekey "
     "adminkey authkey clientkey licensekey deploykey sshkey appkey applicationkey hmackey fernetkey "
@@ -83,6 +84,9 @@ def kind(name: str) -> Kind:
         return Kind.NO if _ASKS.match(name) else Kind.CERTAIN
     if plain.endswith("pass") and _SHORT_PASSWORD.search(name[-6:]):
         return Kind.CERTAIN
+    # Alone it may count tests; "passe" is the last word of what French calls it.
+    if plain in {"pass", "passe"}:
+        return Kind.LIKELY
     return Kind.LIKELY if plain.endswith(_LIKELY) and not plain.endswith(_OTHERS) else Kind.NO
 
 
@@ -111,8 +115,10 @@ def _is_random(value: str, name: str) -> bool:
 
 # What stands between a name and its value: the rest of a quoted name, a sign, perhaps a call. Or only a quote.
 _AFTER = re.compile(
-    r"(?i:w(?:or)?d|phrase|code|orization|_?string|_?base)?(?i:s)?(?P<close>(?:\\{0,8}[\"'`\u2019\u201d])?[\])]?)"
-    r"(?:(?P<sign>\s{0,24}(?:=>|:=|==?|:)\s{0,3}|, ?\\{0,8}[\"']value\\{0,8}[\"'] ?: ?"
+    r"(?i:w(?:or)?[dt]|e\b|phrase|code|orization|_?string|_?base|(?<=contrase)[n\u00f1]a)?(?i:s)?(?P<close>(?:\\{0,8}[\"'`\u2019\u201d])?[\])]?)"
+    # A type in TypeScript; a tag in YAML.
+    r"(?:(?P<sign>\s?: ?[A-Za-z_][\w.<>|\[\]]{0,30} ?= ?(?=[\"'`])|\s{0,24}(?:=>|:=|==?|:)\s{0,3}(?:!!?[a-z]{1,12} )?"
+    r"| \((?=[^\s()]{8,400}\))|, ?\\{0,8}[\"']value\\{0,8}[\"'] ?: ?"
     # The value of a variable in YAML, of an element, of a row.
     r"|(?:\n|\\n) {0,20}[\"']?value[\"']?: ?"
     r"|(?:\s{1,3}[\w-]{1,20}=\\?[\"'][^\"'<>\\]{0,40}\\?[\"']){0,3}\s{1,3}value ?= ?(?=\\{0,8}[\"'])"
@@ -172,8 +178,11 @@ class _Name:
 
     def has_value_behind_space(self, text: str, space: str) -> bool:
         """Tell whether a value follows without a sign: of an option, in a table, in .netrc."""
-        is_row = len(space) > 1 and self.is_first_on_its_line(text)
-        return is_row or self.is_option(text) or bool(_NETRC.search(text, max(0, self.begin - 60), self.begin))
+        is_row = (len(space) > 1 or space == "\t") and self.is_first_on_its_line(text)
+        is_set = text[max(0, self.begin - 5) : self.begin] == "setx "
+        return (
+            is_row or is_set or self.is_option(text) or bool(_NETRC.search(text, max(0, self.begin - 60), self.begin))
+        )
 
     def is_option(self, text: str) -> bool:
         return self.text.startswith("-") or text[max(0, self.begin - 2) : self.begin] == "--"
@@ -181,7 +190,8 @@ class _Name:
 
 def _value(text: str, name: _Name, found: re.Match[str]) -> Iterator[tuple[int, int]]:
     of = kind(name.text)
-    if of is Kind.NO or (found["tag"] and text[name.begin - 1 : name.begin] != "<"):
+    # <password>...</password>, and <add name="password">...</add>.
+    if of is Kind.NO or (found["tag"] and text[name.begin - 1 : name.begin] != "<" and not found["close"]):
         return
     plain = name.text.lower()
     begin = found.end()

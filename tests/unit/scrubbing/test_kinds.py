@@ -72,6 +72,18 @@ SHAPES = {
 
 # {} is the secret.
 NAMES = {
+    "XML attribute name": (f'<property name="connection.password">{PLAIN}</property>', PLAIN),
+    "TypeScript": (f'const apiKey: string = "{PLAIN}";', PLAIN),
+    "YAML tag": (f"encryption_key: !!str {PLAIN}", PLAIN),
+    "tab": (f"API-KEY\t{PLAIN}", PLAIN),
+    "setx": (f"setx STRIPE_SECRET {PLAIN}", PLAIN),
+    "keytool": (f"keytool -storepass {PLAIN} -list", PLAIN),
+    "pass": (f"user=alice;pass={PLAIN}", PLAIN),
+    "brackets": (f"SMTP password ({PLAIN})", PLAIN),
+    "German": (f"Passwort: {PLAIN}", PLAIN),
+    "other German": (f"Kennwort={PLAIN}", PLAIN),
+    "French": (f"mot de passe : {PLAIN}", PLAIN),
+    "Spanish": (f"contraseña: {PLAIN}", PLAIN),
     "camel case in JSON": ('{{"accessToken": "{}", "n": 1}}', PLAIN),
     "client secret in JSON": ('{{"clientSecret":"{}"}}', PLAIN),
     "AWS in JSON": ('{{"Credentials": {{"SecretAccessKey": "{}"}}}}', f"{T}+/x"),
@@ -132,6 +144,9 @@ NAMES = {
 }
 
 HARMLESS = [
+    "He said that the password (confidential) was changed, and the token (optional) too.",
+    "pass=12 fail=3; il passe : demain, et le mot de passe : obligatoire.",
+    'const key: string = "orders";',
     "The key to success: practise. Key: value. The token: a small coin. Secret: there is none.",
     "Your password must be at least 8 characters. Password: required. Forgot password?",
     "password=password, token=token, api_key=settings.api_key, secret=os.environ['SECRET'], key=lambda x: x[1]",
