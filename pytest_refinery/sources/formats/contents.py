@@ -210,7 +210,7 @@ def _other_names(trace: Trace, found: Sequence[Message]) -> Iterator[str]:
             f"Tools that models asked for under other names than the runs have: {', '.join(sorted(asked - ran))} "
             f"(the runs: {', '.join(sorted(ran - asked))})."
         )
-    elif lost := _answered(trace) - ran:
+    elif asked - ran and (lost := _answered(trace) & (asked - ran)):
         yield f"Tools without runs, so that their failures may not be seen: {', '.join(sorted(lost))}."
 
 
