@@ -1,6 +1,6 @@
 """Measure the token budget and write ``benchmarks/results/budget.{json,md}``.
 
-``python -m benchmarks.budget`` takes about 25 minutes; ``--quick`` leaves the unscaled minute and half of the runs out.
+``python -m benchmarks.budget`` takes about 50 minutes; ``--quick`` leaves the unscaled minute and half of the runs out.
 It needs ``redis-server``, and the dependency group ``bench-budget`` for the limiters that are compared.
 """
 
@@ -17,12 +17,12 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
 
 from benchmarks import machine
-from benchmarks.budget import crashes, load, page, steps
+from benchmarks.budget import crashes, load, page, steps, whole
 from benchmarks.budget.limiters import LIMITERS
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def main() -> None:
 def measure(url: str, *, repeat: int, unscaled: bool) -> dict[str, object]:
     """Return every figure, printing each as it comes."""
     before = _load()
-    figures: dict[str, object] = {
+    figures: dict[str, Any] = {
         "machine": machine.describe(),
+        "whole": [asdict(_said(outcome)) for outcome in whole.matrix()],
         "latency": [asdict(_said(steps.latency(count))) for count in PROCESSES],
         "waiting": [asdict(_said(steps.waiting(count, seconds=10.0))) for count in (1, 4, 16)],
         "crowds": [asdict(_said(steps.crowd(count, seconds=10.0))) for count in (200, 1000)],
@@ -64,6 +65,10 @@ def measure(url: str, *, repeat: int, unscaled: bool) -> dict[str, object]:
         "compared": [_run(name, model, 8, url, windows=3.5) for name in LIMITERS for model in MODELS],
     }
     if unscaled:
+        figures["whole"] = [
+            *figures["whole"],
+            asdict(_said(whole.run("ours", tpm=30_000, algorithm="sliding", workers=8, minute=60.0, diagnoses=18))),
+        ]
         figures["unscaled"] = [_run(OURS, model, 8, url, minute=60.0, windows=2.5) for model in MODELS]
     return figures | {"load_average": [before, _load()]}
 

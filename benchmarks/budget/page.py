@@ -9,8 +9,13 @@ from benchmarks import machine
 _CAVEATS = """\
 ## How to read this
 
-- The service charges what a request really costs when it arrives, and gives nothing back. Workers know the cost
-  only to 30 % either way. A service that charges an estimate of its own is kinder.
+- A whole diagnosis is all that the plugin asks about a trace, inline, by as many processes. *Least* is the time
+  between the first and the last request if tokens could be cut at will: a minute less than the tokens need, which is
+  rounded up under a sliding minute. Requests cannot be cut, and at 10,000 tokens a minute most are half of it. *Event*:
+  every second diagnosis is a verdict of the judge; three answers are 500 and three 429; or beside half of the workers,
+  the other half is another run, killed after a minute and a half.
+- In the other tables the service charges what a request really costs when it arrives, and gives nothing back. Workers
+  know the cost only to 30 % either way. A service that charges an estimate of its own is kinder.
 - *Use* is the throughput as a share of the best possible: the same requests in the order in which they came, by as many
   workers, each call taking as long as it took, under a limiter that knows every cost beforehand and needs no time.
   Above 1 is only possible by refusals (a refused request costs nothing here).
@@ -30,6 +35,7 @@ def page(figures: dict[str, Any]) -> str:
     """Return the whole page."""
     parts = [
         "# The token budget",
+        _whole(figures["whole"]),
         _runs("## pytest-refinery, ledger in a file, by number of processes", figures["ours"]),
         _unscaled(figures.get("unscaled")),
         _runs("## Side by side, 8 processes", figures["compared"]),
@@ -40,6 +46,20 @@ def page(figures: dict[str, Any]) -> str:
         f"Measured on: {machine.sentence()}. Again with `python -m benchmarks.budget`.",
     ]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _whole(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        f"| {row['way']} | {row['event']} | {row['tpm']:,} | {row['algorithm']} | {row['workers']} "
+        f"| {row['minute']:.0f} | {row['whole']} of {row['diagnoses']} | {row['refusals']} | {row['seconds']:.1f} "
+        f"| {row['least_seconds']:.1f} | {'-' if row['ratio'] is None else format(row['ratio'], '.3f')} |"
+        for row in rows
+    ]
+    head = (
+        "| way | event | tokens per minute | service | workers | seconds of a minute | whole | refusals | seconds "
+        "| least | times the least |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    )
+    return "\n".join(["## Whole diagnoses of nested traces", "", head, *lines])
 
 
 def _unscaled(runs: list[dict[str, Any]] | None) -> str:

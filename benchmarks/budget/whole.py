@@ -17,14 +17,17 @@ import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from pytest_refinery import wiring
 from pytest_refinery.analysis.diagnosis_job import TimedJob
 from pytest_refinery.analysis.ports import Case
-from pytest_refinery.budget import schedule, token_budget
+from pytest_refinery.budget import ledger_state, schedule, token_budget
 from pytest_refinery.budget.window import Limits, WindowAlgorithm
 from pytest_refinery.settings import Settings
 from pytest_refinery.sources.json_files import JsonFiles
@@ -33,12 +36,14 @@ from tests.openai_server import faults
 from tests.openai_server.server import OpenAIServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 WAYS = ("ours", "first come first served", "fixed share")
 # What happens beside: every second diagnosis is a verdict; answers 500 and 429; half of the workers are killed.
 EVENTS = ("none", "judge", "errors", "kill")
 _KILLED_AFTER_MINUTES = 1.5
+# Enough for some minutes of each limit, and the seconds of a minute.
+_AMOUNTS = ((10_000, 4, 6.0), (30_000, 18, 6.0), (200_000, 60, 12.0))
 _MODEL = "gpt-5-mini"
 _LATENCY = 0.05
 _PATIENCE = 900.0
@@ -85,6 +90,15 @@ def traces(number: int, folder: Path) -> list[Path]:
     return [found[index % len(found)] for index in range(number)]
 
 
+@cache
+def _warm_up() -> None:
+    """Let the server load what its first request needs, which takes up to a second: a service is up already."""
+    with OpenAIServer() as server:
+        body = {"model": _MODEL, "input": "Are you there?"}
+        answer = httpx.post(f"{server.base_url}/responses", json=body, headers={"Authorization": "Bearer key"})
+        answer.raise_for_status()
+
+
 def least_seconds(tokens: int, *, tpm: int, algorithm: str, minute: float) -> float:
     """Return the least time between the first and the last request of so many tokens, if they could be cut at will.
 
@@ -115,6 +129,7 @@ def run(
     way: str, *, tpm: int, algorithm: str, workers: int, minute: float, diagnoses: int, event: str = "none"
 ) -> Outcome:
     """Diagnose the traces and return what came of it."""
+    _warm_up()
     with (
         tempfile.TemporaryDirectory(prefix="budget-") as folder,
         OpenAIServer(tpm=tpm, tpm_model=algorithm, minute_seconds=minute, latency_seconds=_LATENCY) as server,  # type: ignore[arg-type]
@@ -133,7 +148,9 @@ def run(
         answered = [each for each in server.log if each.method == "POST" and each.status == HTTPStatus.OK]
         refusals = sum(each.fault is None for each in server.refusals)
         tokens = sum(each.tokens for each in answered)
-    seconds = max(each.started for each in answered) - min(each.started for each in answered)
+    # None where each request is larger than a worker's share.
+    times = [each.started for each in answered] or [0.0]
+    seconds = max(times) - min(times)
     least = least_seconds(tokens, tpm=tpm, algorithm=algorithm, minute=minute)
     missing = [reason for reason, _ in done if reason]
     return Outcome(
@@ -210,6 +227,7 @@ def _services(task: _Task, tpm: int) -> wiring.Services:
             os.urandom(6).hex(), tokens, requests
         )
         schedule.Room.takes_now = lambda *_: False  # type: ignore[method-assign, assignment]
+        ledger_state.State._is_firm = lambda *_: True  # type: ignore[method-assign, assignment]  # noqa: SLF001
     settings = Settings(
         analyst="openai", context="inline", model=_MODEL, tpm=tpm, tpm_model=task.algorithm, timeout=600.0
     )
@@ -239,6 +257,19 @@ def _judge(services: wiring.Services, case: Case) -> None:
         services.analyst.judge(case, job)
     finally:
         job.finish()
+
+
+def matrix() -> Iterator[Outcome]:
+    """Measure each limit, algorithm and number of workers; with eight workers also other ways, and all events."""
+    for (tpm, diagnoses, minute), algorithm, workers in itertools.product(
+        _AMOUNTS, ("sliding", "bucket"), (1, 4, 8, 16)
+    ):
+        measure = partial(run, tpm=tpm, algorithm=algorithm, workers=workers, minute=minute, diagnoses=diagnoses)
+        is_compared = workers == 8 and tpm == 30_000
+        for way in WAYS if is_compared else WAYS[:1]:
+            yield measure(way)
+        for event in EVENTS[1:] if is_compared else ():
+            yield measure(WAYS[0], event=event)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -135,15 +135,3 @@ class Bucket:
         at = max(at, self.at)
         self.debt = self.used(at) + amount
         self.at = at
-
-
-def book(meters: Iterable[tuple[Meter, float]], *, not_before: float) -> float:
-    """Charge each meter its amount at the first time that suits them all; return that time."""
-    wanted = tuple(meters)
-    at = not_before
-    for meter, amount in wanted:
-        # Later never hurts the ones before: what is used only falls while time passes.
-        at = meter.earliest(amount, not_before=at)
-    for meter, amount in wanted:
-        meter.charge(amount, at)
-    return at

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_refinery.budget.window import Bucket, Meter, SlidingMinute, book
+from pytest_refinery.budget.window import Bucket, Meter, SlidingMinute
 
 MINUTE = 60.0
 LIMIT = 1000
@@ -16,7 +16,8 @@ def starts(meter: Meter, amounts: list[int]) -> list[float]:
     at = 0.0
     times = []
     for amount in amounts:
-        at = book([(meter, amount)], not_before=at)
+        at = meter.earliest(amount, not_before=at)
+        meter.charge(amount, at)
         times.append(at)
     return times
 
@@ -94,10 +95,3 @@ def test_a_bucket_counts_no_refill_before_its_last_charge() -> None:
     meter.charge(600, 6.0)
     assert meter.used(6.0) == 600
     assert meter.used(0.0) == 700
-
-
-def test_a_request_starts_when_every_limit_lets_it() -> None:
-    tokens = SlidingMinute(LIMIT, MINUTE, [(0.0, 1000)])
-    requests = SlidingMinute(1, MINUTE, [(30.0, 1)])
-    assert book([(tokens, 10), (requests, 1)], not_before=31.0) == 90.0
-    assert (tokens.used(90.0), requests.used(90.0)) == (10, 1)
