@@ -177,9 +177,9 @@ class JUnit:
         self._config = config
 
     def add_output(self, report: pytest.TestReport, text: Callable[[], str]) -> None:
-        """Add a text to the item that ``report`` is about, before its teardown is reported."""
+        """Add a text to the item that ``report`` is about; behind its teardown the file has ended with the item."""
         file = self._file()
-        if file is not None:
+        if file is not None and report.when != "teardown":
             output = Element("system-out")
             output.text = text()
             file.node_reporter(report).append(output)
