@@ -26,7 +26,8 @@ _CAVEATS = """\
   (3.5 where limiters are compared, 2.5 in a real minute).
 - The other limiters do what they were made for, most of them something else: only token-throttle and the one written
   by hand correct estimates, and none says anything of order. Those without a blocking call are asked again every 10 ms.
-- Work is handed out to whoever is free, which is the best case of a static split: each process uses its whole share.
+- Work is handed out to the first worker that is free, which is the best case of a static split: each process uses its
+  whole share.
 - Clients, service and Redis share the cores of the machine.
 """
 
