@@ -23,6 +23,9 @@ _NO_MESSAGES = frozenset({"reasoning", "item_reference", "mcp_list_tools", "comp
 _UNREAD = "what its models were given holds entries that are not understood"
 _UNSAID = "what its models answered holds entries that are not understood"
 _BODIES = ("parts", "tool_calls")
+_NO_KINDS = "none of its spans is said to be that of a model or of a tool"
+# Where a span has a kind only if the program that was traced gave it one.
+_WITHOUT_KINDS = frozenset({"opentelemetry", "weave", "braintrust", "langwatch"})
 _IN_WORDS = "its messages write calls of tools in words, which are not read"
 # As models without an interface for tools write them: Hermes, Mistral, ReAct, and what Cline answers with.
 _WRITTEN_CALL = re.compile(
@@ -79,6 +82,7 @@ def checked(trace: Trace) -> Trace:
         (_IN_WORDS, written),
         (_UNREAD, unread),
         (_UNSAID, unsaid),
+        (_NO_KINDS, trace.format in _WITHOUT_KINDS and not any(run.kind in _CONTENTS for run in trace.runs)),
     )
     unknown = trace.calls_unknown or next((reason for reason, holds in reasons if holds), "")
     if (notes, unknown) == (trace.notes, trace.calls_unknown):

@@ -89,7 +89,14 @@ class _Conversation:
     def calls_beside(self) -> list[str]:
         """Return the fields around the conversation that look like calls of tools."""
         filled = [key for key, item in self.around.items() if item and isinstance(item, list | dict | str)]
-        return [key for key in filled if key != self.place and _CALLS_BESIDE.fullmatch(key)]
+        beside = [key for key in filled if key != self.place]
+        return [key for key in beside if _CALLS_BESIDE.fullmatch(key) or (key in _LISTS and self._has_more_calls(key))]
+
+    def _has_more_calls(self, key: str) -> bool:
+        """Tell whether another list of messages has calls that the conversation has not."""
+        known = [call for message in messages.read(self.entries).messages for call in message.tool_calls]
+        found = [call for message in messages.read(self.around[key]).messages for call in message.tool_calls]
+        return any(call not in known for call in found)
 
 
 class Conversations:

@@ -134,6 +134,11 @@ CALLED = {"role": "assistant", "content": "<tool_call>{...}</tool_call>"}
         ({"messages": [ASKED, ANSWERED], "tool_calls": [{"name": TOOL}]}, r"\(tool_calls\) is not read"),
         ({"messages": [ASKED, ANSWERED], "intermediate_steps": [[{"tool": TOOL}, "x"]]}, r"\(intermediate_steps\)"),
         ([ASKED, {**ANSWERED, "tools_used": [{"name": TOOL}]}], r"\(tools_used\)"),
+        ({"messages": [ASKED, ANSWERED], "output": [CHAT[2]]}, r"\(output\) is not read"),
+        (
+            [{"id": "1", "trace_id": "t", "op_name": "x:*", "started_at": 1, "inputs": {"a": 1}, "output": "Yes."}],
+            "none of its spans is said to be that of a model or of a tool",
+        ),
         ([ASKED, CALLED, ANSWERED], "write calls of tools in words"),
         ([ASKED, {"role": "assistant", "content": f"Action: {TOOL}\nAction Input: {{}}"}, ANSWERED], "in words"),
         ([ASKED, {"role": "user", "content": "Observation: closed"}, ANSWERED], "in words"),
@@ -152,7 +157,7 @@ CALLED = {"role": "assistant", "content": "<tool_call>{...}</tool_call>"}
 )
 def test_calls_that_may_be_there_decide_nothing(tmp_path: Path, content: object, reason: str) -> None:
     trace = load(tmp_path, content)
-    assert trace.notes
+    assert trace.notes or trace.format == "weave"
     for check in ({"not_called": "refund"}, {"called": "refund"}):
         with pytest.raises(CheckError, match=f"tools cannot be decided: .*{reason}"):
             run_checks([Check.model_validate({"tools": check})], trace)
