@@ -29,8 +29,13 @@ settings.register_profile("steady", settings.get_profile("explore"), derandomize
 settings.load_profile("steady")
 
 _LEAKING = ("REFINERY", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "OTEL_", "CI", "GITHUB_", "BUILD_NUMBER", "COLUMNS")
-# Installed for tests that ask for them: randomly shuffles, langsmith's plugin and respx load clients in every run.
-_WITHOUT_OTHERS = "-p no:randomly -p no:langsmith_plugin -p no:recording -p no:respx -p no:socket"
+# Plugins that are installed for tests that ask for them (``-p html``). In every inner run, and in each of its workers,
+# they would load libraries: together they cost a second of CPU.
+_OTHERS = (
+    "anyio html html_fixtures hypothesispytest langsmith_plugin metadata platformdirs pytest_cov randomly recording"
+    " respx socket xdist.looponfail"
+).split()
+_WITHOUT_OTHERS = " ".join(f"-p no:{name}" for name in _OTHERS)
 
 
 # However the suite is started, its children compile what they import and can be interrupted: images for containers set

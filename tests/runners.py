@@ -19,6 +19,7 @@ RUNNERS = {
     "n0": ("-n0",),
     "n2": ("-n2",),
 }
+WITH_HTML = ("-p", "metadata", "-p", "pytest_html.plugin", "-p", "pytest_html.fixtures")
 # For the one test of each thing that crosses the border between processes: two workers take seconds to start.
 WITH_WORKERS = pytest.mark.parametrize("plugin_args", ["plain", "n0", "n2"], indirect=True)
 

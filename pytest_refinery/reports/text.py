@@ -229,7 +229,7 @@ def diagnosis(
         *_step(found, width, is_whole=is_whole),
         *_fix(found, width, detail),
         # First: it names what to install or to set.
-        *_block(labels.INCOMPLETE, found.partial or "", width, most=4, rank=0),
+        *_block(labels.INCOMPLETE, found.partial or "", width, most=4, least=4),
     ]
     if detail > Detail.SHORT:
         blocks += [*_candidates(found, width), *_evidence(found, width, is_whole=is_whole)]

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 from markdown_it import MarkdownIt
 
+from tests.runners import WITH_HTML
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -131,11 +133,10 @@ def _run(folder: Path, args: tuple[str, ...]) -> list[str]:
         "CI": "true",
         "GITHUB_ACTIONS": "true",
         "GITHUB_STEP_SUMMARY": str(folder / "step.md"),
-        "PYTEST_ADDOPTS": "-p no:randomly -p no:langsmith_plugin",
     }
     command = [
         *(sys.executable, "-m", "pytest", "--refinery", "--refinery-analyst", "hostile", "--refinery-report", "out"),
-        *("--junitxml", "junit.xml", "--html", "tests.html", "--self-contained-html", "-vv", *args),
+        *("--junitxml", "junit.xml", *WITH_HTML, "--html", "tests.html", "--self-contained-html", "-vv", *args),
     ]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
     assert done.returncode == 1, done.stdout.decode()[-3_000:] + done.stderr.decode()[-3_000:]

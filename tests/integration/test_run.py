@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.runners import WITH_WORKERS
+from tests.runners import WITH_HTML, WITH_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +76,7 @@ def test_the_summary_groups_the_failures_by_cause(run: Run) -> None:
     summary = section(run(), "refinery summary", "short test summary info")
     assert summary[0] == "1 failed, 1 undecided, 1 passed."
     assert summary[1:] == [
+        "Prompts      1 in the traces, 1 of 1 prompt files match",
         "Diagnosed    by rules: 0 tokens",
         "More         -v: evidence and candidates; --refinery-report DIR: a page",
     ]
@@ -252,7 +253,7 @@ def test_any_order_gives_the_same(run: Run) -> None:
 
 
 def test_the_html_report_shows_the_diagnosis(run: Run, suite: Path) -> None:
-    run("--html", "page.html", "--self-contained-html")
+    run(*WITH_HTML, "--html", "page.html", "--self-contained-html")
     page = (suite / "page.html").read_text(encoding="utf-8")
     assert "refinery diagnosis" in page
     assert "Root cause" in page

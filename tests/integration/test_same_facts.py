@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.conftest import write_suite
+from tests.runners import WITH_HTML
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +47,20 @@ def outputs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         **os.environ,
         **({"CI": "true"} if is_ci else {}),
         "COLUMNS": "80",
-        "PYTEST_ADDOPTS": "-p no:randomly -p no:langsmith_plugin -p no:cacheprovider",
+        "PYTEST_ADDOPTS": f"{os.environ['PYTEST_ADDOPTS']} -p no:cacheprovider",
     }
     command = [
         *(sys.executable, "-m", "pytest", "--refinery", "--refinery-report", "out", "--color=no", *RUNS[request.param]),
-        *("--junitxml", "junit.xml", "-o", "junit_family=xunit1", "--html", "tests.html", "--self-contained-html"),
+        *(
+            "--junitxml",
+            "junit.xml",
+            "-o",
+            "junit_family=xunit1",
+            *WITH_HTML,
+            "--html",
+            "tests.html",
+            "--self-contained-html",
+        ),
     ]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.runners import WITH_HTML
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -59,7 +61,14 @@ def written(suite: Path) -> dict[str, str]:
 @pytest.mark.parametrize("arguments", [("-p", "no:xdist"), ("-n2",)], ids=["plain", "n2"])
 def test_no_way_out_shows_a_secret(pytester: pytest.Pytester, suite: Path, arguments: tuple[str, ...]) -> None:
     result = pytester.runpytest(
-        "--refinery", "--refinery-report", "out", "--junit-xml=junit.xml", "-vv", "--html=page.html", *arguments
+        "--refinery",
+        "--refinery-report",
+        "out",
+        "--junit-xml=junit.xml",
+        "-vv",
+        *WITH_HTML,
+        "--html=page.html",
+        *arguments,
     )
     result.assert_outcomes(failed=1, errors=1)
     ways = {"terminal": f"{result.stdout}\n{result.stderr}", **written(suite)}
