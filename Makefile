@@ -67,6 +67,7 @@ bench: $(VENV)/.bench ## measure again what benchmarks/results holds
 	$(BIN)/python -m benchmarks.scrubbing --data $(DATA)
 	$(BIN)/python -m benchmarks.fuzz --write
 	$(BIN)/python -m benchmarks.suite_size
+	$(BIN)/python -m benchmarks.hostile
 	$(BIN)/python -m benchmarks.formats --data $(DATA)
 	$(BIN)/python -m benchmarks.page --data $(DATA)
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --write

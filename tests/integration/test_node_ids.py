@@ -46,17 +46,17 @@ def records_of(folder: Path) -> list[str]:
     return [item["nodeid"] for item in json.loads((folder / "out" / "report.json").read_text())["expectations"]]
 
 
-def test_a_group_of_xdist_is_no_part_of_an_id(pytester: pytest.Pytester, suite: Path) -> None:
+def test_workers_and_their_groups_are_no_part_of_an_id(pytester: pytest.Pytester, suite: Path) -> None:
     path = suite / "memory.refinery.yaml"
     path.write_text(path.read_text().replace("tags: [memory]", "tags: [xdist_group]"))
     pytester.makepyfile(test_marked=MARKED)
     ids = []
-    for flags in (["-p", "no:xdist", "-p", "no:cacheprovider"], ["-n2", "--dist", "loadgroup"]):
+    for flags in (["-p", "no:xdist", "-p", "no:cacheprovider"], ["-n2"], ["-n2", "--dist", "loadgroup"]):
         markers = [] if "-n2" in flags else ["-o", "markers=xdist_group(name): where it runs"]
         pytester.runpytest("--refinery", "--refinery-report=out", *flags, *markers)
         ids.append(records_of(suite))
-    assert ids[0] == ids[1]
-    assert not any("@" in nodeid for nodeid in ids[1])
+    assert ids[0] == ids[1] == ids[2]
+    assert not any("@" in nodeid for nodeid in ids[2])
 
 
 def an_item(nodeid: str, *groups: str, is_grouped: bool = True) -> Any:  # noqa: ANN401
