@@ -325,7 +325,10 @@ def _branch(conversation: dict[str, Any]) -> list[Any]:
     """Return the messages from the root of a tree of answers (ChatGPT's) to the one that is shown."""
     nodes, found = conversation["mapping"], list[Any]()
     node = nodes.get(str(conversation.get("current_node")))
-    while isinstance(node, dict) and len(found) <= len(nodes):
+    # A damaged export may go round in a circle.
+    for _ in nodes:
+        if not isinstance(node, dict):
+            break
         if isinstance(node.get("message"), dict):
             found.append(_with_call(node["message"]))
         node = nodes.get(str(node.get("parent")))

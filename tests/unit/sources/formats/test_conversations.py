@@ -144,6 +144,12 @@ def test_an_answer_of_a_model_that_is_not_understood_may_hold_calls(tmp_path: Pa
     assert trace.calls_unknown.startswith("what its models answered")
 
 
+def test_a_tree_of_answers_that_is_its_own_parent_ends(tmp_path: Path) -> None:
+    export = opening_hours.chatgpt(fails=False)
+    export[0]["mapping"][""]["parent"] = ""
+    assert [call.name for call in tool_calls.of(load(tmp_path, export))] == [TOOL]
+
+
 def test_a_span_with_an_empty_id_ends(tmp_path: Path) -> None:
     spans = opening_hours.otlp(fails=True)
     spans[1]["spanId"] = ""
