@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,10 @@ class Baseline:
     fail_on: FailOn = "any"
     alpha: float = 0.05
     is_whole: bool = True
+
+    def seen_from(self, items: Iterable[ItemRecord]) -> Baseline:
+        """Return the baseline with the node ids of a run that may have been started in another folder."""
+        return replace(self, past=self.past.seen_from(item.nodeid for item in items))
 
 
 @dataclass(frozen=True)

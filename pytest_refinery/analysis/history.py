@@ -5,6 +5,7 @@ Expectations are compared by their outcomes, never by the words of a diagnosis: 
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from pytest_refinery.analysis.schemas import SCHEMA_VERSION, Trials
 from pytest_refinery.errors import RefineryError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Container, Iterable
 
     from pytest_refinery.analysis.records import ItemRecord
 
@@ -49,6 +50,33 @@ class Past(Frozen):
     def by_nodeid(self) -> dict[str, PastItem]:
         """The items by their node id."""
         return {item.nodeid: item for item in self.items}
+
+    def seen_from(self, nodeids: Iterable[str]) -> Past:
+        """Return the past with the node ids that a run in another folder gives to the same expectations.
+
+        Without an ini file pytest counts them from where it was started, so that all of them begin otherwise.
+        """
+        now = frozenset(nodeids)
+        if not now.isdisjoint(self.by_nodeid):
+            return self
+        more, less = _folder(self.by_nodeid, before=now), _folder(now, before=self.by_nodeid)
+        items = (
+            item.model_copy(update={"nodeid": item.nodeid.removeprefix(more) if more else f"{less}{item.nodeid}"})
+            for item in self.items
+        )
+        # Not a copy, which would take ``by_nodeid`` along.
+        return Past(schema_version=self.schema_version, name=self.name, items=tuple(items))
+
+
+def _folder(nodeids: Iterable[str], *, before: Container[str]) -> str:
+    """Return what stands most often before one of the node ids ``before``; nothing where nothing does."""
+    found = Counter(
+        nodeid[: place + 1]
+        for nodeid in nodeids
+        for place, character in enumerate(_file(nodeid))
+        if character == "/" and nodeid[place + 1 :] in before
+    )
+    return next((folder for folder, _ in found.most_common(1)), "")
 
 
 class _Trial(Frozen):

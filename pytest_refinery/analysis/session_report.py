@@ -40,6 +40,7 @@ def compile_report(
     """
     marked = (each.model_copy(update={"is_replayed": True}) if each.nodeid in replayed else each for each in records)
     items = ordered(marked)
+    baseline = baseline.seen_from(items) if baseline else None
     items = gate.changes(items, baseline) if baseline else items
     grouped = summary_result.grouped if summary_result else None
     causes = _by_severity(grouped.causes if grouped else root_causes(items), items)

@@ -158,7 +158,7 @@ def _compare(given: argparse.Namespace) -> None:
         msg = f"{after} has no expectation {given.id!r}.{did_you_mean(given.id, known)}"
         raise ConfigurationError(msg)
     source = wiring.build(options.read_environment(), wiring.Hooks(show=printing.say)).source
-    for item in gate.changes(items, baseline):
+    for item in gate.changes(items, baseline.seen_from(report.expectations)):
         file = baselines.trace_file(item.nodeid)
         pair = [source.load(file, base=path.parent) for path in (before, after) if (path.parent / file).is_file()]
         parted = divergence.first(*pair) if len(pair) == 2 else None  # noqa: PLR2004

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_refinery.analysis import history
 from pytest_refinery.analysis.gate import Baseline
-from pytest_refinery.analysis.history import ForeignReportError, Past
+from pytest_refinery.analysis.history import ForeignReportError, Past, PastItem
 from pytest_refinery.analysis.records import Change, Outcome, Report
 from pytest_refinery.analysis.session_report import compile_report
 from tests.unit.analysis.test_records import make_diagnosis, make_item
@@ -96,3 +96,23 @@ def test_a_file_that_is_no_report_is_said_to_be_none(text: str) -> None:
 def test_a_report_of_another_schema_is_not_compared() -> None:
     with pytest.raises(ForeignReportError, match="has schema_version 99, later than our 3"):
         history.read_report('{"schema_version": 99, "expectations": []}', name="x")
+
+
+@pytest.mark.parametrize(
+    ("past", "now"),
+    [
+        (["below/m.refinery.yaml::a/b", "below/deep/n.yaml::c"], ["m.refinery.yaml::a/b", "deep/n.yaml::c"]),
+        (["m.refinery.yaml::a", "deep/n.yaml::c"], ["proj/below/m.refinery.yaml::a", "proj/below/deep/n.yaml::c"]),
+    ],
+)
+def test_a_run_that_was_started_in_another_folder_is_compared_with_the_same_expectations(
+    past: list[str], now: list[str]
+) -> None:
+    earlier = Past(items=tuple(PastItem(nodeid=each, outcome=Outcome.PASSED) for each in past))
+    assert list(earlier.seen_from(now[:1]).by_nodeid) == now
+
+
+def test_node_ids_of_the_same_folder_stay_though_another_ends_alike() -> None:
+    past = Past(items=tuple(PastItem(nodeid=each, outcome=Outcome.PASSED) for each in ("a/m.yaml::x", "m.yaml::x")))
+    assert past.seen_from(["m.yaml::x"]) == past
+    assert past.seen_from(["other.yaml::x"]) == past
