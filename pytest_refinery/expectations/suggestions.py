@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 import re
 from collections.abc import Mapping
@@ -38,6 +39,12 @@ _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{2,80})[\"”“»]|(?<!\w
 # Also of what must come first, or hold alone.
 _FORBIDS = re.compile(rf"{_NEGATED.pattern}|\b(?:before|unless|until|instead|only)\b", re.IGNORECASE)
 _DAY = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b[Tt]omorrow\b")
+_MONTH = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in calendar.month_name[1:])
+_MONTH_AND_DAY = re.compile(
+    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})\b"
+    rf"|\b(?P<then_month>{_MONTH}) (?P<then_day>\d{{1,2}})\b"
+)
+_DATE = re.compile(r"(?P<year>\d{4})-\d\d-\d\d")
 _CLOSING = re.compile(
     r"let me know|anything else|feel free|happy to help|have a (?:great|good|nice)|welcome", re.IGNORECASE
 )
@@ -181,7 +188,7 @@ def _about_tools(trace: Trace, expect: str) -> Iterator[Mapping[str, object]]:
     for call, given in _told_arguments(trace):
         other = {key: recorded[key] for key, value in given.items() if _differs(value, recorded.get(key, value))}
         same = {key: value for key, value in given.items() if key not in other}
-        yield from ({"arguments": {call.name: part}} for part in (other, same) if part)
+        yield from ({"arguments": {call.name: part}} for part in (_named(given, expect), other, same) if part)
     mentioned = set(_telling(expect))
     offered = sorted((name for name in _offered(trace) if name not in called), key=lambda n: not _is_of(n, mentioned))
     yield from ({"called": name} for name in offered[:_MOST_OF_A_KIND])
@@ -189,6 +196,20 @@ def _about_tools(trace: Trace, expect: str) -> Iterator[Mapping[str, object]]:
     yield from ({"not_called": name} for name in forbidden if _is_of(name, mentioned))
     repeated = [name for name in called if calls.count(name) > 1]
     yield from ({"at_most": {name: 1}} for name in repeated[:_MOST_OF_A_KIND])
+
+
+def _named(given: Mapping[str, object], expect: str) -> dict[str, object]:
+    """Return the one argument of the sort of the only date or figure that the sentence names, with that value."""
+    days = [_DATE.fullmatch(str(value)) for value in given.values()]
+    if named := _MONTH_AND_DAY.search(expect):
+        month = list(calendar.month_abbr).index((named["month"] or named["then_month"])[:3])
+        day = int(named["day"] or named["then_day"])
+        wanted: Iterable[object] = (f"{found['year']}-{month:02}-{day:02}" if found else None for found in days)
+    else:
+        figures = [figure for figure in map(_value, _figures(expect)) if figure.isdecimal()]
+        wanted = (int(figures[0]) if len(figures) == 1 and type(value) is int else None for value in given.values())
+    found = {key: value for key, value in zip(given, wanted, strict=True) if value is not None}
+    return found if len(found) == 1 and not found.items() <= given.items() else {}
 
 
 def _recorded(trace: Trace) -> dict[str, object]:

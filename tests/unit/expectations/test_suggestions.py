@@ -84,6 +84,21 @@ def test_an_argument_that_the_records_contradict_is_demanded_as_they_have_it() -
     assert not any("not_called" in str(argument) for _, argument, _ in found)
 
 
+@pytest.mark.parametrize(
+    ("expect", "demanded"),
+    [
+        ("The agent looks for 15 May, to which the user corrected it.", {"date": "2026-05-15"}),
+        ("It asks for the night of June 3.", {"date": "2026-06-03"}),
+        ("It looks for a room with 3 beds.", {"beds": 3}),
+    ],
+)
+def test_an_argument_that_is_not_what_the_sentence_names_is_demanded_so(
+    expect: str, demanded: dict[str, object]
+) -> None:
+    trace = calling(("find_room", {"date": "2026-05-14", "beds": 2, "quiet": True}))
+    assert ("tools", {"arguments": {"find_room": demanded}}, False) in suggested(trace, expect)
+
+
 def test_what_may_not_be_told_is_forbidden_where_tools_gave_it_too() -> None:
     trace = looked_up({"damage": 4200}, "The claim was paid with 4,200 EUR.")
     found = suggested(trace, "The agent does not give details of the claims of others.")
