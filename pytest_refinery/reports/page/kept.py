@@ -39,11 +39,11 @@ class Kept:
 
 
 def read(folder: Path) -> Kept:
-    """Return what a report's folder has; nothing where an earlier version wrote it without."""
-    path = folder / FILE
-    if not path.is_file():
+    """Return what a report's folder has; nothing where it was written without, or is damaged."""
+    try:
+        known = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return Kept()
-    known = json.loads(path.read_text(encoding="utf-8"))
     return Kept(
         {nodeid: known["pictures"][place] for nodeid, place in known["items"].items()},
         tuple(Spending(at, tokens) for at, tokens in known.get("spendings", ())),

@@ -25,3 +25,8 @@ def test_a_report_without_it_or_of_an_earlier_version_has_a_page_too(tmp_path: P
     assert Kept().dump() is None
     (tmp_path / kept.FILE).write_text('{"pictures": ["{1}"], "items": {"a": 0}}', encoding="utf-8")
     assert kept.read(tmp_path) == Kept({"a": "{1}"})
+
+
+def test_one_that_was_cut_off_costs_the_pictures_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / kept.FILE).write_bytes(b'{"pictures": ["\xff')
+    assert kept.read(tmp_path) == Kept()
